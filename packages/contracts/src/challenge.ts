@@ -1,0 +1,123 @@
+import { Type, type Static } from 'typebox';
+import { ChallengeId } from './ids.ts';
+import { operation } from './operation.ts';
+
+/** How a person answers. The word is the same in policy, audit, ledger and on the wire. */
+export const METHODS = ['totp', 'sms'] as const;
+export type Method = (typeof METHODS)[number];
+export const MethodName = Type.Enum([...METHODS]);
+
+/** `approved` without a person's answer happens only through a one-time bypass, which is named as the method. */
+export const CHALLENGE_STATES = ['pending', 'approved', 'denied', 'cancelled', 'expired'] as const;
+export type ChallengeStateName = (typeof CHALLENGE_STATES)[number];
+const StateName = Type.Enum([...CHALLENGE_STATES]);
+const MethodOrBypass = Type.Union([MethodName, Type.Literal('bypass')]);
+
+const Timestamp = Type.String({ format: 'date-time', examples: ['2026-11-23T09:30:00.000Z'] });
+
+/** What the relying application knows of the login. Shown to the person and kept in the audit; never proof of anything. */
+export const LoginContext = Type.Object(
+  {
+    ip: Type.Optional(Type.String({ maxLength: 64, examples: ['203.0.113.7'] })),
+    device: Type.Optional(Type.String({ maxLength: 128, examples: ['Firefox on Debian'] })),
+    location: Type.Optional(Type.String({ maxLength: 128, examples: ['Riga'] })),
+  },
+  { additionalProperties: false },
+);
+
+const SignedResult = Type.String({
+  description: 'JWT (RFC 7519), ES256, valid for a short time. Verify it with the keys at /.well-known/jwks.json.',
+});
+
+const StartedChallenge = Type.Object({
+  challengeId: ChallengeId,
+  state: StateName,
+  method: MethodOrBypass,
+  prompt: Type.String({ examples: ['Enter the 6-digit code sent to ••• •••12.'] }),
+  expiresAt: Timestamp,
+  alternatives: Type.Array(MethodName),
+  result: Type.Optional(SignedResult),
+});
+
+export const challengeStart = operation('challenge.start', {
+  scope: 'challenge',
+  changes: true,
+  input: Type.Object(
+    {
+      username: Type.String({ maxLength: 1024, examples: ['alice'] }),
+      method: Type.Optional(MethodName),
+      context: Type.Optional(LoginContext),
+      revealUnknown: Type.Optional(
+        Type.Boolean({
+          description:
+            'Ask for the truth: an unknown or unusable user is an error and not a decoy. Needs the scope user.read.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  output: StartedChallenge,
+});
+
+const VerifiedChallenge = Type.Object({
+  challengeId: ChallengeId,
+  state: Type.Literal('approved'),
+  method: MethodOrBypass,
+  result: SignedResult,
+});
+
+export const challengeVerify = operation('challenge.verify', {
+  scope: 'challenge',
+  changes: true,
+  input: Type.Object(
+    {
+      challengeId: ChallengeId,
+      code: Type.String({ minLength: 1, maxLength: 64, examples: ['492039'] }),
+    },
+    { additionalProperties: false },
+  ),
+  output: VerifiedChallenge,
+});
+
+const ChallengeView = Type.Object({
+  challengeId: ChallengeId,
+  state: StateName,
+  method: MethodOrBypass,
+  expiresAt: Timestamp,
+});
+
+/** Longest time one request waits for a challenge to end. */
+export const MAX_WAIT_SECONDS = 30;
+
+export const challengeGet = operation('challenge.get', {
+  scope: 'challenge',
+  changes: false,
+  input: Type.Object(
+    {
+      challengeId: ChallengeId,
+      waitSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS })),
+    },
+    { additionalProperties: false },
+  ),
+  output: ChallengeView,
+});
+
+const OneChallenge = Type.Object({ challengeId: ChallengeId }, { additionalProperties: false });
+
+export const challengeCancel = operation('challenge.cancel', {
+  scope: 'challenge',
+  changes: true,
+  input: OneChallenge,
+  output: ChallengeView,
+});
+
+export const challengeResend = operation('challenge.resend', {
+  scope: 'challenge',
+  changes: true,
+  input: OneChallenge,
+  output: StartedChallenge,
+});
+
+export type StartedChallenge = Static<typeof StartedChallenge>;
+export type VerifiedChallenge = Static<typeof VerifiedChallenge>;
+export type ChallengeView = Static<typeof ChallengeView>;

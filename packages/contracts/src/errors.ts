@@ -1,0 +1,115 @@
+/**
+ * Every error a caller can get. `title` is the only sentence that leaves the house by itself; a `detail` may add what to do.
+ * `docs/error-codes.md` lists the same rows, and a test keeps the two in step.
+ */
+export const ERRORS = {
+  REQUEST_INVALID: { status: 400, title: 'The request is not of the documented form.' },
+  UNAUTHENTICATED: {
+    status: 401,
+    title: 'The API key or client certificate is missing, unknown or revoked.',
+  },
+  FORBIDDEN: { status: 403, title: 'This application may not do that.' },
+  CHALLENGE_NOT_FOUND: { status: 404, title: 'This application has no such challenge.' },
+  USER_NOT_FOUND: { status: 404, title: 'There is no such user.' },
+  AUTHENTICATOR_NOT_FOUND: { status: 404, title: 'This user has no such authenticator.' },
+  APPLICATION_NOT_FOUND: { status: 404, title: 'There is no such application.' },
+  ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address.' },
+  CHALLENGE_CLOSED: { status: 409, title: 'The challenge has ended. Start a new one.' },
+  USER_EXISTS: { status: 409, title: 'Another user has this name or alias.' },
+  USER_DISABLED: { status: 409, title: 'The user is disabled or blocked.' },
+  METHOD_UNAVAILABLE: {
+    status: 409,
+    title: 'The user has no authenticator for an allowed method. Enrol one first.',
+  },
+  AUTHENTICATOR_LIMIT: {
+    status: 409,
+    title: 'The user has as many authenticators as allowed. Remove one first.',
+  },
+  POLICY_CONFLICT: {
+    status: 409,
+    title: 'The policy was changed meanwhile. Read it again and repeat the change.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 409,
+    title: 'This Idempotency-Key was used with another request.',
+  },
+  IDEMPOTENCY_KEY_BUSY: {
+    status: 409,
+    title: 'A request with this Idempotency-Key is under way. Repeat it in a moment.',
+  },
+  CODE_REJECTED: { status: 422, title: 'The code was not accepted.' },
+  TRY_LATER: { status: 429, title: 'Too many tries. Wait as long as Retry-After says.' },
+  INTERNAL: { status: 500, title: 'Something went wrong here. Nobody was let in.' },
+  PRIMARY_UNAVAILABLE: {
+    status: 503,
+    title: 'Changes cannot be saved at the moment. Logins go on. Repeat the request.',
+  },
+  UNAVAILABLE: { status: 503, title: 'The request could not be decided in time. Repeat it.' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface InvalidField {
+  /** JSON pointer (RFC 6901) into the request body, or the name of a header or query parameter. */
+  pointer: string;
+  message: string;
+}
+
+export interface MfaErrorOptions {
+  /** A sentence for the caller; must hold nothing that the caller did not already know. */
+  detail?: string;
+  retryAfterSeconds?: number;
+  invalid?: InvalidField[];
+  /** For logs only. Never leaves the process. */
+  cause?: unknown;
+  /** Short machine-readable reason for logs and audit only. */
+  reason?: string;
+}
+
+/** An answer "no" with a code that callers branch on. */
+export class MfaError extends Error {
+  override readonly name = 'MfaError';
+  readonly code: ErrorCode;
+  readonly detail: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  readonly invalid: InvalidField[] | undefined;
+  readonly reason: string | undefined;
+
+  constructor(code: ErrorCode, options: MfaErrorOptions = {}) {
+    super(ERRORS[code].title, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.detail = options.detail;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+    this.invalid = options.invalid;
+    this.reason = options.reason;
+  }
+}
+
+/** What crosses the bus in place of an answer. */
+export interface ErrorMessage {
+  code: string;
+  detail?: string;
+  retryAfterSeconds?: number;
+  invalid?: InvalidField[];
+}
+
+export function toErrorMessage(error: unknown): ErrorMessage {
+  if (!(error instanceof MfaError)) return { code: 'INTERNAL' };
+  return {
+    code: error.code,
+    ...(error.detail !== undefined && { detail: error.detail }),
+    ...(error.retryAfterSeconds !== undefined && { retryAfterSeconds: error.retryAfterSeconds }),
+    ...(error.invalid !== undefined && { invalid: error.invalid }),
+  };
+}
+
+/** A code this build does not know comes from a newer server: it is INTERNAL to our callers. */
+export function fromErrorMessage(message: ErrorMessage): MfaError {
+  if (!isErrorCode(message.code)) return new MfaError('INTERNAL', { reason: `unknown code ${message.code}` });
+  const { code: _, ...options } = message;
+  return new MfaError(message.code, options);
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
