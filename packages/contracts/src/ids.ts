@@ -6,24 +6,31 @@ export const Uuid = Type.String({
   examples: ['1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11'],
 });
 
-const CHALLENGE_ID_PATTERN = /^[A-Za-z0-9_-]{42}[AQgw048IMUYcjosy]$/;
-/** 16 bytes of user id and 16 random bytes, base64url. Bounded here; one that is not well formed is simply not found. */
+const CHALLENGE_ID_PATTERN = /^[A-Za-z0-9_-]{21}[AQgw][A-Za-z0-9_-]{21}[AQgw]$/;
+/** The user's id and 16 random bytes, each base64url. Bounded here; one that is not well formed is simply not found. */
 export const ChallengeId = Type.String({
   minLength: 1,
   maxLength: 128,
-  examples: ['G04oui-hTZqPHAwtfzqeEUKsd9Zz1Q2m8PpFvYcW3aI'],
+  examples: ['G04oui-hTZqPHAwtfzqeEQKsd9Zz1Q2m8PpFvYcW3aIw'],
 });
 
 /** @param entropy 16 random bytes. */
 export function challengeIdFor(userId: string, entropy: Uint8Array): string {
   if (entropy.length !== 16) throw new RangeError('a challenge id takes 16 random bytes');
-  return Buffer.concat([uuidToBytes(userId), entropy]).toString('base64url');
+  return uuidToBytes(userId).toString('base64url') + Buffer.from(entropy).toString('base64url');
 }
 
-/** The user whose ledger record holds the challenge, or undefined when the id is not one of ours. */
-export function userIdOfChallenge(challengeId: string): string | undefined {
+export interface ChallengeAddress {
+  /** Whose ledger record holds the challenge. */
+  userId: string;
+  /** Names the challenge within that record: 22 characters. */
+  key: string;
+}
+
+/** Where a challenge is kept, or undefined when the id is not one of ours. */
+export function addressOfChallenge(challengeId: string): ChallengeAddress | undefined {
   if (!CHALLENGE_ID_PATTERN.test(challengeId)) return undefined;
-  return bytesToUuid(Buffer.from(challengeId, 'base64url').subarray(0, 16));
+  return { userId: bytesToUuid(Buffer.from(challengeId.slice(0, 22), 'base64url')), key: challengeId.slice(22) };
 }
 
 /** Any 16 bytes as a version 4 UUID: version and variant bits are overwritten (RFC 9562 section 5.4). */
