@@ -1,0 +1,251 @@
+import { MAX_CODE_LIFE_SECONDS, MfaError, type Method, type Policy } from '@countersign/contracts';
+import { spend, waitMs } from './attempts.ts';
+import type { EventContext, RejectionReason, UserEvent } from './events.ts';
+import { attemptsOf, laneOf } from './evolve.ts';
+import type { RecoveryFloor } from './floor.ts';
+import { floorStepOf } from './floor.ts';
+import type { OpenChallenge, Purpose, UserState } from './state.ts';
+
+/**
+ * The rules that decide a login. Pure: no clock, no randomness, no I/O. An event is what shall be appended; a refusal changes
+ * nothing. Whether a decision is true is settled by the conditional append alone (see ../ledger/ledger.ts).
+ */
+export type Decision = { append: UserEvent } | { refuse: MfaError };
+
+export interface StartCommand {
+  key: string;
+  applicationId: string;
+  purpose: Purpose;
+  method: Method;
+  authenticatorId?: string;
+  digits: number;
+  codeMac?: string;
+  lifeMs: number;
+  attempts: Policy['attempts'];
+  /** How many authenticators one code will be held against; 1 for a decoy. */
+  cost: number;
+  device?: string;
+  context?: EventContext;
+  decoy?: true;
+  attemptId: string;
+  /** The application asked for the truth and may have it. */
+  reveal: boolean;
+}
+
+export function decideStart(state: UserState, command: StartCommand, now: number): Decision {
+  const { key, applicationId, purpose, method, attemptId } = command;
+  if (isOpen(state, key)) return refuse('CHALLENGE_CLOSED', { reason: 'key in use' });
+  const barred = state.disabled === true || state.blocked !== undefined;
+  if (barred && command.reveal) return refuse('USER_DISABLED');
+
+  if (purpose === 'login' && !barred && state.bypass !== undefined && now < state.bypass.expiresAt) {
+    const { by } = state.bypass;
+    return { append: { type: 'bypass.used', key, applicationId, attemptId, expiresAt: now + command.lifeMs, by } };
+  }
+
+  const lane = laneOf(state, command.device);
+  const wait = waitMs(attemptsOf(state, method, lane), command.attempts, lane, command.cost, now);
+  if (wait > 0) return tryLater(wait);
+
+  return {
+    append: {
+      type: 'challenge.started',
+      challenge: {
+        key,
+        applicationId,
+        purpose,
+        method,
+        ...(command.authenticatorId !== undefined && { authenticatorId: command.authenticatorId }),
+        digits: command.digits,
+        ...(command.codeMac !== undefined && !barred && { codeMac: command.codeMac }),
+        sends: method === 'sms' ? 1 : 0,
+        sentAt: now,
+        createdAt: now,
+        expiresAt: now + Math.min(command.lifeMs, MAX_CODE_LIFE_SECONDS * 1000),
+        ...(command.device !== undefined && { device: command.device }),
+        ...(barred && { void: true }),
+      },
+      ...(command.decoy === true && { decoy: true }),
+      ...(command.context !== undefined && { context: command.context }),
+    },
+  };
+}
+
+/** One authenticator that the code fits. */
+export interface Match {
+  authenticatorId: string;
+  /** TOTP only. */
+  totp?: { step: number; driftSteps: number; periodSeconds: number; createdAt: number; futureSteps: number };
+}
+
+export interface VerifyCommand {
+  key: string;
+  applicationId: string;
+  purpose: Purpose;
+  attemptId: string;
+  /** Digits only; see parseCode in packages/otp. */
+  code: string;
+  /** How many digits the user's authenticators show, besides the number the challenge was started with. */
+  otherDigits: number[];
+  attempts: Policy['attempts'];
+  /** How many authenticators the code is held against. */
+  cost: number;
+  floor: RecoveryFloor;
+  /**
+   * Holds the code against the challenge. Pure, and called only when the budget allows a look (R2). Whoever implements it does
+   * the same work whether or not anything can match (R21).
+   */
+  matches: (challenge: OpenChallenge) => Match[];
+}
+
+export function decideVerify(state: UserState, command: VerifyCommand, now: number): Decision {
+  const found = openChallenge(state, command, now);
+  if ('refuse' in found) return found;
+  const { challenge } = found;
+  const { method } = challenge;
+  if (command.code.length !== challenge.digits && !command.otherDigits.includes(command.code.length)) {
+    return refuse('REQUEST_INVALID', {
+      invalid: [{ pointer: '/code', message: `must be ${challenge.digits} digits` }],
+    });
+  }
+
+  const lane = laneOf(state, challenge.device);
+  const attempts = attemptsOf(state, method, lane);
+  const wait = waitMs(attempts, command.attempts, lane, command.cost, now);
+  if (wait > 0) return tryLater(wait);
+
+  const matches = command.matches(challenge);
+  const barred = barredReason(state, challenge);
+  const fresh = matches.find((match) => isFresh(state, match, command.floor));
+  if (barred === undefined && fresh !== undefined) {
+    return {
+      append: {
+        type: 'challenge.approved',
+        key: challenge.key,
+        applicationId: challenge.applicationId,
+        purpose: challenge.purpose,
+        method,
+        authenticatorId: fresh.authenticatorId,
+        attemptId: command.attemptId,
+        ...(fresh.totp !== undefined && { step: fresh.totp.step, driftSteps: fresh.totp.driftSteps }),
+        ...(challenge.device !== undefined && { device: challenge.device }),
+      },
+    };
+  }
+  return {
+    append: {
+      type: 'code.rejected',
+      key: challenge.key,
+      applicationId: challenge.applicationId,
+      method,
+      reason: barred ?? staleReason(state, matches),
+      lane,
+      attempts: spend(attempts, command.attempts, lane, command.cost, now),
+    },
+  };
+}
+
+export interface CancelCommand {
+  key: string;
+  applicationId: string;
+  purpose: Purpose;
+  attemptId: string;
+}
+
+export function decideCancel(state: UserState, command: CancelCommand, now: number): Decision {
+  const found = openChallenge(state, command, now);
+  if ('refuse' in found) return found;
+  const { key, applicationId } = found.challenge;
+  return { append: { type: 'challenge.cancelled', key, applicationId, attemptId: command.attemptId } };
+}
+
+export interface ResendCommand extends CancelCommand {
+  /** Hash of the new code, for the number of sends so far; undefined for a decoy. */
+  codeMacFor: (sends: number) => string | undefined;
+  messages: Policy['messages'];
+  lifeMs: number;
+}
+
+/** A resend makes a new code and voids the one before; it gives back no attempt (AAL-10). */
+export function decideResend(state: UserState, command: ResendCommand, now: number): Decision {
+  const found = openChallenge(state, command, now);
+  if ('refuse' in found) return found;
+  const { challenge } = found;
+  if (challenge.method !== 'sms') {
+    return refuse('REQUEST_INVALID', { detail: 'Only a challenge by SMS can be sent again.' });
+  }
+  if (challenge.sends > command.messages.maxResends) {
+    return refuse('TRY_LATER', {
+      detail: 'This code was sent as often as allowed. Start a new challenge.',
+      retryAfterSeconds: Math.ceil((challenge.expiresAt - now) / 1000),
+    });
+  }
+  const readyAt = challenge.sentAt + command.messages.resendWaitSeconds * 1000 * 2 ** (challenge.sends - 1);
+  if (now < readyAt) return tryLater(readyAt - now);
+  const codeMac = challenge.void === true ? undefined : command.codeMacFor(challenge.sends);
+  return {
+    append: {
+      type: 'code.resent',
+      key: challenge.key,
+      applicationId: challenge.applicationId,
+      ...(codeMac !== undefined && { codeMac }),
+      expiresAt: Math.min(now + command.lifeMs, challenge.createdAt + MAX_CODE_LIFE_SECONDS * 1000),
+    },
+  };
+}
+
+/** The pending challenge of this application, or why there is none. */
+function openChallenge(
+  state: UserState,
+  { key, applicationId, purpose }: Pick<CancelCommand, 'key' | 'applicationId' | 'purpose'>,
+  now: number,
+): { challenge: OpenChallenge } | { refuse: MfaError } {
+  const challenge = state.open.find((candidate) => candidate.key === key);
+  if (challenge === undefined) {
+    const closed = state.closed.find((candidate) => candidate.key === key);
+    const ours = closed !== undefined && closed.applicationId === applicationId;
+    return refuse(ours ? 'CHALLENGE_CLOSED' : 'CHALLENGE_NOT_FOUND');
+  }
+  // Another application's challenge, and an enrolment where a login is meant, do not exist for this caller (R14).
+  if (challenge.applicationId !== applicationId || challenge.purpose !== purpose) return refuse('CHALLENGE_NOT_FOUND');
+  if (now >= challenge.expiresAt) return refuse('CHALLENGE_CLOSED', { reason: 'expired' });
+  return { challenge };
+}
+
+/** A code is used once: only steps after the last accepted one, and after the recovery floor, count (OATH-23, HA-20). */
+function isFresh(state: UserState, match: Match, floor: RecoveryFloor): boolean {
+  if (state.removed.includes(match.authenticatorId)) return false;
+  if (match.totp === undefined) return true;
+  const record = state.factors.find((factor) => factor.authenticatorId === match.authenticatorId);
+  if (record !== undefined && match.totp.step <= record.lastStep) return false;
+  return match.totp.step > floorStepOf(floor, match.totp, record);
+}
+
+function staleReason(state: UserState, matches: Match[]): RejectionReason {
+  const steps = matches.flatMap(({ authenticatorId, totp }) =>
+    totp === undefined ? [] : [{ authenticatorId, ...totp }],
+  );
+  if (steps.length === 0) return 'wrong';
+  const replayed = steps.some(({ authenticatorId, step }) =>
+    state.factors.some((factor) => factor.authenticatorId === authenticatorId && step <= factor.lastStep),
+  );
+  return replayed ? 'replayed' : 'floor';
+}
+
+function barredReason(state: UserState, challenge: OpenChallenge): RejectionReason | undefined {
+  if (state.disabled === true) return 'disabled';
+  if (state.blocked !== undefined) return 'blocked';
+  return challenge.void === true ? 'void' : undefined;
+}
+
+function isOpen(state: UserState, key: string): boolean {
+  return state.open.some((challenge) => challenge.key === key) || state.closed.some((closed) => closed.key === key);
+}
+
+function tryLater(waitedMs: number): { refuse: MfaError } {
+  return refuse('TRY_LATER', { retryAfterSeconds: Math.ceil(waitedMs / 1000) });
+}
+
+function refuse(...[code, options]: ConstructorParameters<typeof MfaError>): { refuse: MfaError } {
+  return { refuse: new MfaError(code, options) };
+}

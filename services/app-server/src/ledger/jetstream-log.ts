@@ -1,0 +1,40 @@
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
+import { decodeRecord, encodeRecord } from './record.ts';
+import { streamOf, subjectOf } from './stream.ts';
+import type { AppendOutcome, Stored, UserLog } from './log.ts';
+
+const WRONG_LAST_SEQUENCE = 10071;
+
+/** The ledger's log on JetStream. Timeouts are those of the client and manager it is given. */
+export function jetStreamLog(client: JetStreamClient, manager: JetStreamManager): UserLog {
+  return {
+    last: async (userId) =>
+      stored(await manager.direct.getMessage(streamOf(userId), { last_by_subj: subjectOf(userId) })),
+
+    lastFromLeader: async (userId) =>
+      stored(await manager.streams.getMessage(streamOf(userId), { last_by_subj: subjectOf(userId) })),
+
+    successor: async (userId, sequence) =>
+      stored(
+        await manager.streams.getMessage(streamOf(userId), { seq: sequence + 1, next_by_subj: subjectOf(userId) }),
+      ),
+
+    append: async (userId, record, expectedSequence): Promise<AppendOutcome> => {
+      try {
+        const ack = await client.publish(subjectOf(userId), encodeRecord(record), {
+          expect: { lastSubjectSequence: expectedSequence },
+          // One try here; repeating an append is the ledger's business, which first looks whether it happened.
+          retries: 0,
+        });
+        return { outcome: 'stored', sequence: ack.seq };
+      } catch (error) {
+        if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return { outcome: 'taken' };
+        return { outcome: 'unknown' };
+      }
+    },
+  };
+}
+
+function stored(message: StoredMsg | null): Stored | undefined {
+  return message === null ? undefined : { record: decodeRecord(message.data), sequence: message.seq };
+}

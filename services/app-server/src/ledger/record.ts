@@ -1,0 +1,28 @@
+import type { DatedEvent } from '../challenge/events.ts';
+import type { UserState } from '../challenge/state.ts';
+
+/** One message of the ledger: what happened, and the whole state after it. The append that decides is also the audit. */
+export interface LedgerRecord {
+  /** Names the attempt that made this message. The same attempt, repeated, finds it and is given the same answer. */
+  attemptId: string;
+  event: DatedEvent;
+  state: UserState;
+  /** Which replica appended it. */
+  replica: string;
+  /** W3C trace id, so that the audit leads to the trace. */
+  traceId?: string;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function encodeRecord(record: LedgerRecord): Uint8Array {
+  return encoder.encode(JSON.stringify(record));
+}
+
+/** @throws when the message is not one of ours: better no login than one decided on something unknown. */
+export function decodeRecord(data: Uint8Array): LedgerRecord {
+  const record = JSON.parse(decoder.decode(data)) as LedgerRecord;
+  if (record.state.version !== 1) throw new Error(`ledger record of unknown version ${String(record.state.version)}`);
+  return record;
+}
