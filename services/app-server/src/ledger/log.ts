@@ -15,7 +15,7 @@ export interface UserLog {
   last(userId: string): Promise<Stored | undefined>;
   /** The newest record as the stream's leader knows it. */
   lastFromLeader(userId: string): Promise<Stored | undefined>;
-  /** The first record of a user after a sequence, from the stream's leader: who took the place that an append was meant for. */
+  /** The first record of a user after a sequence: who took the place that an append was meant for. A miss may be stale. */
   successor(userId: string, sequence: number): Promise<Stored | undefined>;
   /**
    * Appends if the user's newest record still has the expected sequence (0: there is none).
