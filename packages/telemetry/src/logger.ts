@@ -1,0 +1,68 @@
+import { pino, type DestinationStream, type Logger as Pino } from 'pino';
+import { printable, type LogFields } from './fields.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** `event` is a word from the operation (`challenge.verify`) or `<part>.<what happened>`; data goes into fields. */
+type Log = (event: string, fields?: LogFields) => void;
+
+export interface Logger {
+  debug: Log;
+  info: Log;
+  warn: Log;
+  error: Log;
+  fatal: Log;
+  /** A logger whose lines all carry these fields. */
+  child(fields: LogFields): Logger;
+  /** Waits until what was logged is written. Call it before the process ends. */
+  flush(): Promise<void>;
+}
+
+export interface LoggerOptions {
+  service: string;
+  replica: string;
+  level?: LogLevel;
+  /** Standard output unless given. */
+  destination?: DestinationStream;
+}
+
+/** JSON lines, one per event. Only the fields of `fields.ts` are printed. */
+export function createLogger(options: LoggerOptions): Logger {
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: false });
+  const base = pino(
+    {
+      level: options.level ?? 'info',
+      base: { service: options.service, replica: options.replica },
+      messageKey: 'event',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  return wrap(base);
+}
+
+/** For tests and for tools whose output is not a log. */
+export function silentLogger(): Logger {
+  return wrap(pino({ level: 'silent' }));
+}
+
+function wrap(log: Pino): Logger {
+  const at =
+    (level: Exclude<LogLevel, 'silent'>): Log =>
+    (event, fields) => {
+      if (!log.isLevelEnabled(level)) return;
+      if (fields === undefined) log[level](event);
+      else log[level](printable(fields), event);
+    };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    fatal: at('fatal'),
+    child: (fields) => wrap(log.child(printable(fields))),
+    flush: () => new Promise((resolve) => log.flush(() => resolve())),
+  };
+}
