@@ -1,0 +1,3 @@
+export { readEnvironment, SettingsError, unknownSettings } from './read.ts';
+export { settingsTable } from './reference.ts';
+export { fromFile, secret, settings, type Settings, type SettingsOf } from './settings.ts';
