@@ -91,6 +91,8 @@ export interface VerifyCommand {
   /** How many authenticators the code is held against. */
   cost: number;
   floor: RecoveryFloor;
+  /** As Postgres has it: holds also where the ledger was not told. */
+  disabled?: boolean;
   /**
    * Holds the code against the challenge. Pure, and called only when the budget allows a look (R2). Whoever implements it does
    * the same work whether or not anything can match (R21).
@@ -115,7 +117,7 @@ export function decideVerify(state: UserState, command: VerifyCommand, now: numb
   if (wait > 0) return tryLater(wait);
 
   const matches = command.matches(challenge);
-  const barred = barredReason(state, challenge);
+  const barred = command.disabled === true ? 'disabled' : barredReason(state, challenge);
   const fresh = matches.find((match) => isFresh(state, match, command.floor));
   if (barred === undefined && fresh !== undefined) {
     return {

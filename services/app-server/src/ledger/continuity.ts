@@ -81,6 +81,15 @@ export class LedgerContinuity implements Continuity {
     this.#onLoss(this.#floor);
   }
 
+  /** What another replica says. A mark from before a loss that it has not noticed yet is no mark. */
+  hear(floor: RecoveryFloor, highest: number): void {
+    const newLoss = floor.lossAt > this.#floor.lossAt;
+    const current = floor.lossAt >= this.#floor.lossAt;
+    this.raise(floor);
+    if (newLoss) this.#highest = 0;
+    if (current) this.#highest = Math.max(this.#highest, highest);
+  }
+
   /** The floor only rises. */
   raise(other: RecoveryFloor): void {
     this.#floor = {

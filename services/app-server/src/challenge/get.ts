@@ -1,0 +1,69 @@
+import {
+  addressOfChallenge,
+  MfaError,
+  type challengeGet,
+  type ChallengeView,
+  type InputOf,
+} from '@countersign/contracts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { UserState } from './state.ts';
+import type { Wake } from './wake.ts';
+
+export interface GetDependencies {
+  ledger: Ledger;
+  wake: Wake;
+  now: () => number;
+}
+
+/** A lost wake-up costs at most this. */
+const REREAD_MS = 3000;
+/** Time kept back for the answer's way to the caller. */
+const ANSWER_MS = 500;
+
+/**
+ * Where a challenge stands. With `waitSeconds` the answer comes when it ends, or when the time is over.
+ * @throws MfaError CHALLENGE_NOT_FOUND, UNAVAILABLE.
+ */
+export async function get(
+  deps: GetDependencies,
+  { challengeId, waitSeconds = 0 }: InputOf<typeof challengeGet>,
+  request: AuthorisedRequest,
+): Promise<ChallengeView> {
+  const { applicationId } = request.application;
+  const address = addressOfChallenge(challengeId);
+  if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
+  const look = async () => viewOf(await deps.ledger.peek(address.userId), challengeId, address.key, applicationId, deps.now());
+
+  const until = Math.min(deps.now() + waitSeconds * 1000, request.deadline - ANSWER_MS);
+  using woken = deps.wake.subscribe(challengeId);
+  for (;;) {
+    const view = await look();
+    const leftMs = Math.min(until, Date.parse(view.expiresAt)) - deps.now();
+    if (view.state !== 'pending' || leftMs <= 0) return view;
+    await woken.next(Math.min(leftMs, REREAD_MS));
+  }
+}
+
+/** The view of one application. Another's challenge does not exist for it. */
+export function viewOf(
+  state: UserState,
+  challengeId: string,
+  key: string,
+  applicationId: string,
+  now: number,
+): ChallengeView {
+  const open = state.open.find((candidate) => candidate.key === key);
+  const found = open ?? state.closed.find((candidate) => candidate.key === key);
+  const isEnrolment = open !== undefined && open.purpose !== 'login';
+  if (found === undefined || found.applicationId !== applicationId || isEnrolment) {
+    throw new MfaError('CHALLENGE_NOT_FOUND');
+  }
+  const pending = found.expiresAt <= now ? 'expired' : 'pending';
+  return {
+    challengeId,
+    state: 'state' in found ? found.state : pending,
+    method: found.method,
+    expiresAt: new Date(found.expiresAt).toISOString(),
+  };
+}

@@ -1,0 +1,171 @@
+import {
+  challengeIdFor,
+  MfaError,
+  uuidFrom,
+  type challengeStart,
+  type InputOf,
+  type Policy,
+  type StartedChallenge,
+} from '@countersign/contracts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { Trail } from '../audit/trail.ts';
+import type { ResultSigner } from '../keys/signing.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Policies } from '../policy/policies.ts';
+import { canonicalUsername } from '../user/canonical.ts';
+import type { LoginUser } from '../user/store.ts';
+import { codeFor, codeMacFor } from './code.ts';
+import { decideStart } from './decide.ts';
+import { deviceFingerprint } from './device.ts';
+import { handOver, phoneEndOf, reserveMessage, type MessageDependencies, type Recipient } from './message.ts';
+import { chooseMethod, type ChosenMethod } from './method.ts';
+import { promptFor } from './prompt.ts';
+import type { UserState } from './state.ts';
+
+export interface StartDependencies extends MessageDependencies {
+  ledger: Ledger;
+  policies: Policies;
+  signer: ResultSigner;
+  trail: Trail;
+}
+
+type Input = InputOf<typeof challengeStart>;
+
+/**
+ * Asks a user for a second factor. A name that nobody has, or nobody who can answer, is asked in the same way.
+ * @throws MfaError REQUEST_INVALID, FORBIDDEN, METHOD_UNAVAILABLE, TRY_LATER, UNAVAILABLE; USER_NOT_FOUND and USER_DISABLED only
+ * for an application that may read users and asked for the truth, or where the policy refuses unknown users.
+ */
+export async function start(
+  deps: StartDependencies,
+  input: Input,
+  request: AuthorisedRequest,
+): Promise<StartedChallenge> {
+  const { ring } = deps;
+  const policy = deps.policies.effective(request.application.applicationId);
+  const reveal = mayReveal(input, request);
+  const name = canonicalUsername(input.username);
+  if ('refused' in name) {
+    await recordRefusal(deps, request, name.refused);
+    throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: '/username', message: name.refused }] });
+  }
+  if (input.method !== undefined && !policy.methods.order.includes(input.method)) {
+    throw new MfaError('METHOD_UNAVAILABLE', { detail: 'The policy does not allow this method.' });
+  }
+
+  const user = await deps.users.byName(name.canonical);
+  if (user === undefined && (reveal || policy.users.unknown === 'refuse')) {
+    await recordRefusal(deps, request, 'unknown user');
+    throw new MfaError('USER_NOT_FOUND');
+  }
+  if (user?.status === 'disabled' && reveal) throw new MfaError('USER_DISABLED');
+  const userId = user?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
+  const able = user?.status === 'enabled' ? user : undefined;
+  const chosen = chooseMethod(able, policy.methods.order, input.method, ring.mac('disguise', userId).readUInt8(0));
+  if (reveal && chosen.authenticators.length === 0) throw new MfaError('METHOD_UNAVAILABLE');
+
+  return chosen.method === 'sms'
+    ? startBySms(deps, input, request, { user, userId, chosen, policy, reveal })
+    : open(deps, input, request, { user, userId, chosen, policy, reveal });
+}
+
+interface Asked {
+  user: LoginUser | undefined;
+  userId: string;
+  chosen: ChosenMethod;
+  policy: Policy;
+  reveal: boolean;
+}
+
+async function startBySms(deps: StartDependencies, input: Input, request: AuthorisedRequest, asked: Asked) {
+  await reserveMessage(deps, recipientOf(asked), asked.policy);
+  return open(deps, input, request, asked);
+}
+
+/** The append that opens the challenge, and what follows from it. */
+async function open(
+  deps: StartDependencies,
+  input: Input,
+  request: AuthorisedRequest,
+  asked: Asked,
+): Promise<StartedChallenge> {
+  const { ring } = deps;
+  const { application, attemptId } = request;
+  const { user, userId, chosen, policy, reveal } = asked;
+  const { method, authenticators, alternatives } = chosen;
+  const recipient = recipientOf(asked);
+  // Derived, not drawn: the same attempt on another replica opens the same challenge (INV-21).
+  const entropy = ring.mac('challenge', attemptId).subarray(0, 16);
+  const challengeId = challengeIdFor(userId, entropy);
+  const device = deviceFingerprint(ring, userId, application.applicationId, input.context);
+  const answerable =
+    method === 'sms'
+      ? { digits: policy.code.digits, lifeMs: policy.code.lifeSeconds * 1000, cost: 1 }
+      : {
+          digits: authenticators[0]?.digits ?? 6,
+          lifeMs: policy.challenge.lifeSeconds * 1000,
+          cost: Math.max(1, authenticators.length),
+        };
+  const sent = recipient.phone !== undefined && {
+    authenticatorId: recipient.phone.authenticatorId,
+    codeMac: codeMacFor(ring, challengeId, 1, codeFor(ring, challengeId, 1, answerable.digits)),
+  };
+
+  const { event } = await deps.ledger.act(
+    userId,
+    attemptId,
+    (state, now) =>
+      decideStart(
+        state,
+        {
+          key: entropy.toString('base64url'),
+          applicationId: application.applicationId,
+          purpose: 'login',
+          method,
+          ...answerable,
+          ...sent,
+          attempts: policy.attempts,
+          ...(device !== undefined && { device }),
+          ...(input.context !== undefined && { context: input.context }),
+          ...(authenticators.length === 0 && { decoy: true }),
+          attemptId,
+          reveal,
+        },
+        now,
+      ),
+    { projected: user?.ledger?.state as UserState | undefined, traceId: request.traceId },
+  );
+
+  if (event.type === 'bypass.used' && user !== undefined) {
+    const { at, expiresAt } = event;
+    const result = await deps.signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
+    const prompt = promptFor('bypass', user.language, { digits: 0, phoneEnd: '' });
+    return { challengeId, state: 'approved', method: 'bypass', prompt, expiresAt: iso(expiresAt), alternatives: [], result };
+  }
+  if (event.type !== 'challenge.started') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
+  const { challenge } = event;
+  if (method === 'sms') await handOver(deps, recipient, challengeId, challenge, application, policy);
+  const prompt = promptFor(method, user?.language, { digits: challenge.digits, phoneEnd: phoneEndOf(ring, recipient) });
+  return { challengeId, state: 'pending', method, prompt, expiresAt: iso(challenge.expiresAt), alternatives };
+}
+
+function recipientOf({ user, userId, chosen }: Asked): Recipient {
+  return { user, userId, phone: chosen.method === 'sms' ? chosen.authenticators[0] : undefined };
+}
+
+function mayReveal(input: Input, { application }: AuthorisedRequest): boolean {
+  if (input.revealUnknown !== true) return false;
+  if (application.scopes.includes('user.read') || application.scopes.includes('admin')) return true;
+  throw new MfaError('FORBIDDEN', { detail: 'revealUnknown needs the scope user.read.' });
+}
+
+/** A name that touches no authenticator still leaves a row in the audit (R8). */
+async function recordRefusal(deps: StartDependencies, request: AuthorisedRequest, reason: string): Promise<void> {
+  const { attemptId, application } = request;
+  const { applicationId } = application;
+  await deps.trail.record({ type: 'challenge.refused', at: deps.now(), applicationId, attemptId, reason });
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
