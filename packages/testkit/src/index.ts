@@ -1,0 +1,21 @@
+/**
+ * Real engines for tests and for the development stack: NATS with JetStream, a PostgreSQL primary with its standby, processes
+ * that can be killed and paused, and a certificate authority. Nothing here is for production.
+ */
+export { createAuthority, issueCertificate } from './authority.ts';
+export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from './authority.ts';
+export { createDatabase } from './database.ts';
+export { findNatsServer, startNats } from './nats.ts';
+export type { NatsOptions, NatsServer, NatsUser } from './nats.ts';
+export { accepts, freePort } from './port.ts';
+export { embeddedPostgres, findPostgres, installedPostgres } from './postgres-binaries.ts';
+export type { PostgresBinaries } from './postgres-binaries.ts';
+export { startPostgres } from './postgres-node.ts';
+export type { PostgresNode, PostgresOptions } from './postgres-node.ts';
+export { startPostgresPair } from './postgres-pair.ts';
+export type { PostgresPair, PostgresPairOptions } from './postgres-pair.ts';
+export { startProcess } from './process.ts';
+export type { ProcessOptions, RunningProcess } from './process.ts';
+export { isAlive, killTree, processRow } from './process-table.ts';
+export { waitUntil } from './wait-until.ts';
+export type { WaitOptions } from './wait-until.ts';
