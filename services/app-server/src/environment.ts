@@ -1,0 +1,54 @@
+import { secret, settings, type SettingsOf } from '@countersign/config';
+import { Type } from 'typebox';
+
+/** Every setting of app-server. `pnpm countersign` and `npm start` set the same ones. */
+export const ENVIRONMENT = settings({
+  COUNTERSIGN_REPLICA: Type.String({
+    minLength: 1,
+    maxLength: 64,
+    description: 'Name of this replica in logs, audit and answers; unique among the replicas, for example app-server-1.',
+  }),
+  COUNTERSIGN_HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on, an inside one.' }),
+  COUNTERSIGN_PORT: Type.Integer({
+    minimum: 0,
+    maximum: 65_535,
+    default: 8100,
+    description: 'Port of health and metrics, later of the admin API.',
+  }),
+  COUNTERSIGN_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
+    default: 'info',
+    description: 'How much is logged.',
+  }),
+  COUNTERSIGN_NATS_URLS: Type.Array(Type.String(), {
+    minItems: 1,
+    description: 'NATS servers, for example nats://nats-1:4222,nats://nats-2:4222,nats://nats-3:4222.',
+  }),
+  COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user of app-server.' })),
+  COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_NATS_REPLICAS: Type.Integer({
+    minimum: 1,
+    maximum: 5,
+    default: 1,
+    description: 'Copies of each JetStream stream: 3 in production, 1 where there is one NATS server.',
+  }),
+  COUNTERSIGN_POSTGRES_URLS: secret(
+    Type.Array(Type.String(), {
+      minItems: 1,
+      description: 'All Postgres nodes, in any order; the primary is found by asking. They hold a password.',
+    }),
+  ),
+  COUNTERSIGN_KEY_RING: secret(
+    Type.String({
+      description: 'Encryption keys, id:base64 of 32 bytes, comma-separated. The first encrypts, all decrypt.',
+    }),
+  ),
+  COUNTERSIGN_CARRIERS_FILE: Type.Optional(
+    Type.String({ description: 'JSON file with the carriers of SMS; without it nothing can be sent.' }),
+  ),
+  COUNTERSIGN_PUBLIC_URL: Type.String({
+    pattern: '^https://',
+    description: 'Where callers reach sdk-gateway: issuer of signed results, address in delivery callbacks. Never from Host.',
+  }),
+});
+
+export type Environment = SettingsOf<typeof ENVIRONMENT>;
