@@ -1,0 +1,6 @@
+export { call, DEFAULT_DEADLINE_MS, type CallOptions } from './call.ts';
+export { isIdempotencyKey } from './codec.ts';
+export { connectBus, type Bus, type BusOptions } from './connection.ts';
+export { credentialFromApiKey, type Credential } from './credential.ts';
+export { endpoint, serve, type CallRequest, type Endpoint, type ServeOptions, type Serving } from './serve.ts';
+export { checkInput, compileValidator, type Validate } from './validate.ts';

@@ -1,0 +1,36 @@
+/**
+ * A replica in a process of its own, so that a test can kill or stop it. It answers with what it was asked and how
+ * often it was asked.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { MfaError, operation } from '@countersign/contracts';
+import { createLogger } from '@countersign/telemetry';
+import { Type } from 'typebox';
+import { connectBus } from './connection.ts';
+import { endpoint, serve } from './serve.ts';
+
+export const echo = operation('test.echo', {
+  scope: 'none',
+  changes: false,
+  input: Type.Object({ text: Type.String(), workMs: Type.Optional(Type.Integer()) }, { additionalProperties: false }),
+  output: Type.Object({ text: Type.String(), attemptId: Type.String(), runs: Type.Integer() }),
+});
+
+if (process.argv[1] === import.meta.filename) {
+  const [, , url = '', replica = ''] = process.argv;
+  const bus = await connectBus({ servers: [url], name: replica });
+  let runs = 0;
+  await serve(
+    bus,
+    [
+      endpoint(echo, async ({ text, workMs }, { attemptId }) => {
+        runs += 1;
+        if (workMs !== undefined) await delay(workMs);
+        if (text === 'refuse') throw new MfaError('CODE_REJECTED');
+        return { text, attemptId, runs };
+      }),
+    ],
+    { queue: 'app-server', replica, maxInFlight: 100, logger: createLogger({ service: 'test', replica }) },
+  );
+  process.stdout.write('ready\n');
+}

@@ -1,0 +1,42 @@
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
+
+/** One call that waits for an answer. */
+export interface Waiter {
+  onMessage(msg: Msg): void;
+  /** The connection is back: what was sent before may be lost. */
+  onReconnect(): void;
+}
+
+/**
+ * One subscription for the answers to all calls. Every try of a call asks for its answer at the same subject, so
+ * whichever replica answers first is heard, and who answers after the end is not.
+ */
+export interface Replies {
+  open(waiter: Waiter): { subject: string; close(): void };
+  reconnected(): void;
+  readonly waiting: number;
+}
+
+export function createReplies(nats: NatsConnection, prefix: string | undefined): Replies {
+  const inbox = createInbox(prefix);
+  const waiters = new Map<string, Waiter>();
+  let count = 0;
+  nats.subscribe(`${inbox}.*`, {
+    callback: (error, msg) => {
+      if (error === null) waiters.get(msg.subject)?.onMessage(msg);
+    },
+  });
+  return {
+    open: (waiter) => {
+      const subject = `${inbox}.${(count++).toString(36)}`;
+      waiters.set(subject, waiter);
+      return { subject, close: () => void waiters.delete(subject) };
+    },
+    reconnected: () => {
+      for (const waiter of waiters.values()) waiter.onReconnect();
+    },
+    get waiting() {
+      return waiters.size;
+    },
+  };
+}

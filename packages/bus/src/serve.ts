@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto';
+import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
+import { continueTrace, formatTraceparent, parseTraceparent, type Logger, type Metrics } from '@countersign/telemetry';
+import type { Msg, Subscription } from '@nats-io/nats-core';
+import { decodeHead, encodeError, encodeOutput, encodeWorking, type RequestHead } from './codec.ts';
+import type { Bus } from './connection.ts';
+import type { Credential } from './credential.ts';
+import { OPERATION_SECONDS, OPERATIONS_IN_FLIGHT, OPERATIONS_REFUSED } from './metrics.ts';
+import { checkInput } from './validate.ts';
+
+export interface CallRequest {
+  operation: Operation;
+  attemptId: string;
+  credential: Credential | undefined;
+  idempotencyKey?: string;
+  /** ms since the epoch, by this machine's clock. Nobody hears an answer that comes later. */
+  deadline: number;
+  traceparent: string;
+}
+
+export interface Endpoint<O extends Operation = Operation> {
+  operation: O;
+  handle(input: InputOf<O>, request: CallRequest): Promise<OutputOf<O>>;
+  /** A bound of its own, apart from the common one: for operations that mostly wait. */
+  maxInFlight?: number;
+}
+
+export interface ServeOptions {
+  /** NATS queue group: each request goes to one member. */
+  queue: string;
+  /** Named in every answer. */
+  replica: string;
+  /** More than this many at a time are refused at once, so that a queue never grows (R26). */
+  maxInFlight: number;
+  logger: Logger;
+  metrics?: Metrics;
+  /** How long `drain` waits for work under way. */
+  drainMs?: number;
+}
+
+export interface Serving {
+  /** Takes nothing more, lets what is under way finish, and resolves. */
+  drain(): Promise<void>;
+}
+
+/** Two machines may disagree this much about the time (HA-51). */
+const CLOCK_SKEW_MS = 2000;
+const DRAIN_MS = 10_000;
+/** A caller takes 500 ms of silence for a dead replica, so whoever needs longer says in time that it is alive. */
+const FIRST_SIGN_MS = 150;
+const NEXT_SIGN_MS = 1000;
+const SIGN_TICK_MS = 125;
+
+interface Lane {
+  inFlight: number;
+  readonly limit: number;
+}
+
+interface Work {
+  nextSignAt: number;
+}
+
+/** Types one endpoint by its operation, so that a list of them may hold different ones. */
+export function endpoint<O extends Operation>(
+  operation: O,
+  handle: Endpoint<O>['handle'],
+  options: { maxInFlight?: number } = {},
+): Endpoint {
+  return { operation, handle: handle as Endpoint['handle'], ...options };
+}
+
+/** @throws when NATS does not allow this user to serve one of the subjects. */
+export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: ServeOptions): Promise<Serving> {
+  const common: Lane = { inFlight: 0, limit: options.maxInFlight };
+  /** By reply subject, of which every call has one for all its tries. */
+  const working = new Map<string, Work>();
+  const idle = new Set<() => void>();
+  options.metrics?.gauge(OPERATIONS_IN_FLIGHT, () => working.size);
+
+  const subscriptions = endpoints.map((each) => {
+    const lane = each.maxInFlight === undefined ? common : { inFlight: 0, limit: each.maxInFlight };
+    return bus.nats.subscribe(each.operation.subject, {
+      queue: options.queue,
+      callback: (error, msg) => {
+        if (error !== null) options.logger.error('bus.subscription', { subject: each.operation.subject, error });
+        else if (msg.reply !== undefined && msg.reply !== '') receive(each, lane, msg, msg.reply);
+      },
+    });
+  });
+  await confirm(bus, subscriptions);
+  const signs = setInterval(signalLife, SIGN_TICK_MS);
+  signs.unref();
+
+  function receive(each: Endpoint, lane: Lane, msg: Msg, reply: string): void {
+    // A further try of what is in hand already: the one answer will do.
+    if (working.has(reply)) return;
+    let head: RequestHead;
+    try {
+      head = decodeHead(msg.headers);
+    } catch (error) {
+      return answer(reply, encodeError(options.replica, error));
+    }
+    const now = Date.now();
+    const deadline = Math.min(now + head.remainingMs, head.deadline + CLOCK_SKEW_MS);
+    if (deadline <= now) return refuse(each, reply, 'late');
+    if (lane.inFlight >= lane.limit) return refuse(each, reply, 'overload');
+    void run(each, lane, msg, reply, { head, deadline });
+  }
+
+  async function run(
+    each: Endpoint,
+    lane: Lane,
+    msg: Msg,
+    reply: string,
+    { head, deadline }: { head: RequestHead; deadline: number },
+  ): Promise<void> {
+    const startedAt = performance.now();
+    const { name: operation } = each.operation;
+    lane.inFlight += 1;
+    working.set(reply, { nextSignAt: startedAt + FIRST_SIGN_MS });
+    let code = 'OK';
+    let text: string;
+    try {
+      const input = parse(msg);
+      checkInput(each.operation, input);
+      const output = await each.handle(input as never, {
+        operation: each.operation,
+        attemptId: head.attemptId,
+        credential: head.credential,
+        ...(head.idempotencyKey !== undefined && { idempotencyKey: head.idempotencyKey }),
+        deadline,
+        traceparent: formatTraceparent(continueTrace(head.traceparent, randomBytes)),
+      });
+      text = encodeOutput(options.replica, output);
+    } catch (error) {
+      code = error instanceof MfaError ? error.code : 'INTERNAL';
+      text = encodeError(options.replica, error);
+      report(operation, head, code, error);
+    } finally {
+      lane.inFlight -= 1;
+      working.delete(reply);
+    }
+    options.metrics?.histogram(OPERATION_SECONDS).observe({ operation, code }, (performance.now() - startedAt) / 1000);
+    answer(reply, text);
+    if (working.size === 0) for (const resolve of idle) resolve();
+  }
+
+  function report(operation: string, head: RequestHead, code: string, error: unknown): void {
+    const traceId = parseTraceparent(head.traceparent)?.traceId;
+    const fields = { code, attemptId: head.attemptId, ...(traceId !== undefined && { traceId }), error };
+    if (code === 'INTERNAL') options.logger.error(operation, fields);
+    else if (error instanceof MfaError && error.cause !== undefined) options.logger.warn(operation, fields);
+  }
+
+  function refuse(each: Endpoint, reply: string, reason: 'late' | 'overload'): void {
+    options.metrics?.counter(OPERATIONS_REFUSED).inc({ operation: each.operation.name, reason });
+    answer(reply, encodeError(options.replica, new MfaError('UNAVAILABLE', { retryAfterSeconds: 1 })));
+  }
+
+  function answer(reply: string, text: string): void {
+    try {
+      bus.nats.publish(reply, text);
+    } catch (error) {
+      // Too large for NATS, or closed. The caller must not take it for silence and have the work done again.
+      options.logger.error('bus.answer', { error, bytes: text.length });
+      if (!bus.nats.isClosed()) {
+        bus.nats.publish(reply, encodeError(options.replica, new MfaError('INTERNAL')));
+      }
+    }
+  }
+
+  function signalLife(): void {
+    const now = performance.now();
+    for (const [reply, work] of working) {
+      if (work.nextSignAt > now || bus.nats.isClosed()) continue;
+      work.nextSignAt = now + NEXT_SIGN_MS;
+      bus.nats.publish(reply, encodeWorking(options.replica));
+    }
+  }
+
+  return {
+    drain: async () => {
+      await Promise.all(
+        subscriptions.filter((subscription) => !subscription.isClosed()).map((subscription) => subscription.drain()),
+      ).catch((error: unknown) => options.logger.warn('bus.drain', { error }));
+      await untilIdle(working, idle, options.drainMs ?? DRAIN_MS);
+      clearInterval(signs);
+    },
+  };
+}
+
+function parse(msg: Msg): unknown {
+  try {
+    return JSON.parse(msg.string());
+  } catch (cause) {
+    throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: '', message: 'is not JSON' }], cause });
+  }
+}
+
+/** NATS reports a refused subscription before it answers a flush. */
+async function confirm(bus: Bus, subscriptions: readonly Subscription[]): Promise<void> {
+  await bus.nats.flush();
+  const refused = subscriptions.filter((subscription) => subscription.isClosed());
+  if (refused.length === 0) return;
+  const subjects = refused.map((subscription) => subscription.getSubject()).join(', ');
+  throw new Error(`NATS does not allow this user to serve ${subjects}. Check the permissions in infra/nats.`);
+}
+
+function untilIdle(working: ReadonlyMap<string, unknown>, idle: Set<() => void>, timeoutMs: number): Promise<void> {
+  if (working.size === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, timeoutMs);
+    idle.add(done);
+    function done(): void {
+      clearTimeout(timer);
+      idle.delete(done);
+      resolve();
+    }
+  });
+}
