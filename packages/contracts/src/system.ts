@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { operation } from './operation.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -99,20 +99,26 @@ export const messageStatus = operation('message.status', {
   output: Type.Object({}),
 });
 
-/** One replica looks at everything it depends on. */
+/** `warn` stops nobody today. `fail` means that something promised does not work, or will not at the next failure. */
+export const CHECK_LEVELS = ['ok', 'warn', 'fail'] as const;
+export type CheckLevel = (typeof CHECK_LEVELS)[number];
+
+const Check = Type.Object({
+  name: Type.String({ examples: ['postgres.primary'] }),
+  level: Type.Enum([...CHECK_LEVELS]),
+  detail: Type.String({ description: 'What was found. Holds no secret and no address with a password.' }),
+  advice: Type.Optional(Type.String({ description: 'What to do when it is not ok.' })),
+});
+export type Check = Static<typeof Check>;
+
+/** One replica looks at everything it depends on. Each replica serves it by itself, so that a caller hears all of them. */
 export const systemCheck = operation('system.check', {
   scope: 'admin',
   changes: false,
   input: Nothing,
   output: Type.Object({
     replica: Type.String(),
-    checks: Type.Array(
-      Type.Object({
-        name: Type.String({ examples: ['postgres.primary'] }),
-        ok: Type.Boolean(),
-        detail: Type.String(),
-        advice: Type.Optional(Type.String({ description: 'What to do when it is not ok.' })),
-      }),
-    ),
+    at: Type.String({ format: 'date-time', description: 'The clock of the replica when it answered.' }),
+    checks: Type.Array(Check),
   }),
 });
