@@ -32,17 +32,17 @@ export interface RunningProcess {
   readonly pid: number;
   readonly running: boolean;
   /** The last lines of output. */
-  tail(): string;
+  readonly tail: () => string;
   /** Starts it again after stop, kill or a crash, and waits until it is ready. */
-  start(): Promise<void>;
+  readonly start: () => Promise<void>;
   /** Asks it to end; kills it (with its descendants) when it has not after `stopTimeoutMs`. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
   /** `kill -9`, descendants included. Returns when all of them are gone. */
-  kill(): Promise<void>;
+  readonly kill: () => Promise<void>;
   /** SIGSTOP to it and its descendants: sockets stay open and nobody answers. */
-  pause(): void;
-  resume(): void;
-  restart(): Promise<void>;
+  readonly pause: () => void;
+  readonly resume: () => void;
+  readonly restart: () => Promise<void>;
 }
 
 const TAIL_CHARACTERS = 4000;

@@ -1,0 +1,52 @@
+import { defineConfig } from 'vitest/config';
+
+// Workspace packages are tested as they are written: the door `source` of each package.json leads to src/, not to dist/.
+const conditions = ['source', 'module', 'node', 'development|production'];
+const resolve = { conditions };
+const ssr = { resolve: { conditions, externalConditions: ['source', 'node'] } };
+const everywhere = ['**/node_modules/**', '**/dist/**', '.countersign/**'];
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    // The engines of the integration tests need the rest of a machine with two cores.
+    maxWorkers: 2,
+    passWithNoTests: false,
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'unit',
+          include: ['services/**/*.test.ts', 'packages/**/*.test.ts', 'infra/**/*.test.ts', 'tests/bench/**/*.test.ts'],
+          exclude: [...everywhere, '**/*.int.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'integration',
+          include: ['services/**/*.int.test.ts', 'packages/**/*.int.test.ts', 'infra/**/*.int.test.ts'],
+          exclude: everywhere,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'e2e',
+          include: ['tests/{e2e,failover,races,repo}/**/*.test.ts'],
+          exclude: everywhere,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Each of these files starts a whole stack.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
