@@ -33,7 +33,7 @@ const THIS_MACHINE = ['localhost', '127.0.0.1', '::1'];
 /** A clock that is a little behind must not refuse a certificate that was made this minute. */
 const BACKDATED_MS = 5 * 60_000;
 
-x509.cryptoProvider.set(webcrypto as Crypto);
+x509.cryptoProvider.set(webcrypto);
 
 /** A certificate authority of its own, P-256, valid for ten years. Its key signs nothing but certificates. */
 export async function createAuthority(options: { commonName: string; now: number }): Promise<KeyAndCertificate> {
@@ -105,9 +105,7 @@ function pem(certificate: X509Certificate): string {
 
 async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-    .export({ format: 'pem', type: 'pkcs8' })
-    .toString();
+  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' });
 }
 
 function importKey(keyPem: string): Promise<webcrypto.CryptoKey> {

@@ -193,7 +193,7 @@ function commonSettings(
     log_timezone: 'UTC',
     timezone: 'UTC',
     log_line_prefix: '%m [%p] ',
-    ...(fsync ? {} : { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }),
+    ...(fsync ? {} : { fsync: 'off', full_page_writes: 'off' }),
   };
 }
 

@@ -40,12 +40,13 @@ export function postgresUser(program: string, directory: string): PostgresUser {
   if (account === undefined) throw new Error('PostgreSQL refuses to run as root: add a user named postgres.');
 
   const drop = ['--reuid', String(account.uid), '--regid', String(account.gid), '--clear-groups', '--no-new-privs'];
-  const keep = ['', ',+dac_read_search', ',+dac_override'];
-  const ways = [
-    ...keep.map((right) => [`--inh-caps=-all${right}`, `--ambient-caps=-all${right}`, `--bounding-set=-all${right}`]),
-    // Containers without CAP_SETPCAP may not narrow the bounding set.
-    ...keep.map((right) => [`--inh-caps=-all${right}`, `--ambient-caps=-all${right}`]),
-  ];
+  const keep = ['dac_read_search', 'dac_override'].map((right) => [
+    `--inh-caps=-all,+${right}`,
+    `--ambient-caps=-all,+${right}`,
+    // Without this bit access(2) forgets the right again for everybody but root, and initdb asks access(2).
+    '--securebits=+no_setuid_fixup',
+  ]);
+  const ways = [['--inh-caps=-all', '--ambient-caps=-all'], ...keep];
   const errors: string[] = [];
   for (const way of ways) {
     const options = [...drop, ...way];
@@ -56,7 +57,8 @@ export function postgresUser(program: string, directory: string): PostgresUser {
         encoding: 'utf8',
       },
     );
-    if (reach.status === 0) return dropped(setpriv, options, account);
+    // PostgreSQL goes on after a warning that it may not read its own binary, and fails later.
+    if (reach.status === 0 && reach.stderr === '') return dropped(setpriv, options, account);
     errors.push(reach.stderr.trim());
   }
   throw new Error(`The user ${account.name} cannot be made to run ${program} in ${directory}:\n${errors.join('\n')}`);

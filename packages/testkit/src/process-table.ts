@@ -26,7 +26,7 @@ export function isAlive(pid: number): boolean {
   if (row !== undefined) return row.state !== 'Z' && row.state !== 'X';
   try {
     process.kill(pid, 0);
-    return readableProc === false;
+    return !readableProc;
   } catch {
     return false;
   }
