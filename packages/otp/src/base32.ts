@@ -14,11 +14,11 @@ export function base32Encode(bytes: Uint8Array): string {
  * same bytes. Never throws.
  */
 export function base32Decode(text: string): Uint8Array | undefined {
-  // Upper-casing before the check would let in letters that become ASCII by it, such as the dotless i.
+  // otplib upper-cases; done before the check, that would let in letters that become ASCII by it, such as the dotless i.
   const compact = text.replaceAll(/\s/g, '');
   if (!/^[A-Za-z2-7]*={0,6}$/.test(compact)) return undefined;
   try {
-    return base32.decode(compact.replace(/=+$/, '').toUpperCase());
+    return base32.decode(compact.replace(/=+$/, ''));
   } catch {
     return undefined;
   }

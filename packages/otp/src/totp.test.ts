@@ -236,6 +236,7 @@ describe('hostile codes', () => {
       'digits in the low byte of other characters',
       Array.from(right, (digit) => String.fromCodePoint(0x100 + digit.charCodeAt(0))).join(''),
     ],
+    ['one such character at the end', right.slice(0, 5) + String.fromCodePoint(0x100 + right.charCodeAt(5))],
     ['lone surrogates', '\uD800\uDFFF\uD800\uD800\uDC00\uDBFF'],
     ['a megabyte', '0'.repeat(1_048_576)],
   ])('%s: undefined, no exception', (_, code) => {
