@@ -1,19 +1,83 @@
-import { MfaError } from '@countersign/contracts';
-import { base32Decode, type TotpParameters } from '@countersign/otp';
+import type { TotpParameters } from '@countersign/otp';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { findLogin, getLogin, type LoginAuthenticator, type LoginUser } from './store.ts';
 
 /** Users whose logins go on while no Postgres node answers. */
 const REMEMBERED = 20_000;
-/** How old such a memory may be. What must take effect at once is in the ledger, so age costs only new enrolments. */
+/** How old such a memory may be. What must take effect at once is in the ledger, so its age costs only new enrolments. */
 const REMEMBERED_MS = 15 * 60_000;
 
-/** Reads users for a login: from any Postgres node, and from memory for some minutes while none answers. */
-export interface LoginUsers {
-  byName(canonicalName: string): Promise<LoginUser | undefined>;
-  byId(userId: string): Promise<LoginUser | undefined>;
-  /** E.164. @throws when the key ring cannot open it. */
-  phoneNumber(authenticator: LoginAuthenticator): string;
-  totpParameters(authenticator: LoginAuthenticator): TotpParameters;
+/** Where the sealed secret of an authenticator stands: it opens nowhere else (KEY-02). */
+export function sealedAt({ authenticatorId, type }: Pick<LoginAuthenticator, 'authenticatorId' | 'type'>): string {
+  return `authenticator/${type === 'totp' ? 'secret' : 'phone'}_sealed/${authenticatorId}`;
+}
+
+/** Reads users for logins: from any Postgres node, and from memory for some minutes while none answers. */
+export class LoginUsers {
+  readonly #router: Router;
+  readonly #ring: KeyRing;
+  readonly #now: () => number;
+  /** By id; a Map keeps the order of insertion, so the first is the one seen longest ago. */
+  readonly #seen = new Map<string, { user: LoginUser; at: number }>();
+  readonly #idOfName = new Map<string, string>();
+
+  constructor(router: Router, ring: KeyRing, now: () => number) {
+    this.#router = router;
+    this.#ring = ring;
+    this.#now = now;
+  }
+
+  /** @throws MfaError UNAVAILABLE when no node answers and the user was not seen lately. */
+  async byName(canonical: string): Promise<LoginUser | undefined> {
+    const user = await this.#readOr(
+      () => findLogin(this.#router, canonical),
+      () => this.#idOfName.get(canonical),
+    );
+    if (user === undefined) this.#idOfName.delete(canonical);
+    else bounded(this.#idOfName, canonical, user.userId);
+    return user;
+  }
+
+  /** @throws MfaError UNAVAILABLE when no node answers and the user was not seen lately. */
+  async byId(userId: string): Promise<LoginUser | undefined> {
+    return this.#readOr(
+      () => getLogin(this.#router, userId),
+      () => userId,
+    );
+  }
+
+  /** E.164. @throws SealBroken when the row was changed or the key is missing. */
+  phoneNumber(authenticator: LoginAuthenticator): string {
+    return Buffer.from(this.#ring.open(authenticator.sealed, sealedAt(authenticator))).toString('utf8');
+  }
+
+  /** @throws SealBroken when the row was changed or the key is missing. */
+  totpParameters(authenticator: LoginAuthenticator): TotpParameters {
+    const { algorithm, digits, periodSeconds } = authenticator;
+    return { secret: this.#ring.open(authenticator.sealed, sealedAt(authenticator)), algorithm, digits, periodSeconds };
+  }
+
+  async #readOr(
+    read: () => Promise<LoginUser | undefined>,
+    idSeen: () => string | undefined,
+  ): Promise<LoginUser | undefined> {
+    try {
+      const user = await read();
+      if (user !== undefined) bounded(this.#seen, user.userId, { user, at: this.#now() });
+      return user;
+    } catch (unanswered) {
+      const seen = this.#seen.get(idSeen() ?? '');
+      if (seen === undefined || this.#now() - seen.at > REMEMBERED_MS) throw unanswered;
+      return seen.user;
+    }
+  }
+}
+
+function bounded<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= REMEMBERED) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
 }

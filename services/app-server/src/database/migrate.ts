@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import { MIGRATIONS } from './migrations/index.ts';
+import type { Migration } from './migrations/migration.ts';
+import type { Router } from './router.ts';
+
+export interface MigrationOutcome {
+  /** Names of the migrations that this run applied. */
+  applied: string[];
+}
+
+/** Any number will do, as long as nothing else in the database uses it. */
+const LOCK_KEY = 4_920_390_001;
+const CONNECT_TIMEOUT_MS = 5000;
+const LOCK_TIMEOUT_MS = 60_000;
+/** The role app-server runs as where it does not own the tables; see README.md. */
+const SERVICE_ROLE = 'countersign_service';
+
+/**
+ * Brings the schema up to this build, on whichever node is primary. Each migration is one transaction under one advisory lock,
+ * so any number of replicas may start at once, and a second run changes nothing.
+ * @param urls of all nodes, of a user who owns the schema.
+ * @throws Error when no node is primary, when a migration fails (nothing of it stays), or when the database recorded a migration
+ * under another checksum.
+ */
+export async function migrate(
+  urls: readonly string[],
+  migrations: readonly Migration[] = MIGRATIONS,
+): Promise<MigrationOutcome> {
+  const client = await connectToPrimary(urls);
+  const applied: string[] = [];
+  try {
+    await client.query(`create table if not exists schema_migration (
+      number integer constraint schema_migration_pkey primary key,
+      name text not null,
+      checksum text not null,
+      applied_at timestamptz not null default now()
+    )`);
+    for (const migration of migrations) {
+      if (await inTransaction(client, () => apply(client, migration))) applied.push(fullName(migration));
+    }
+    await inTransaction(client, () => grantToService(client));
+  } finally {
+    await client.end();
+  }
+  return { applied };
+}
+
+/** Names of the migrations of this build that the database lacks. Newer ones there are the next version's, and no trouble. */
+export async function pendingMigrations(router: Router): Promise<string[]> {
+  const rows = await router.read((db) => db.selectFrom('schema_migration').select(['number', 'checksum']).execute());
+  const recorded = new Map(rows.map((row) => [row.number, row.checksum]));
+  return MIGRATIONS.filter((migration) => recorded.get(migration.number) !== checksumOf(migration)).map(fullName);
+}
+
+async function connectToPrimary(urls: readonly string[]): Promise<pg.Client> {
+  const problems: unknown[] = [];
+  for (const url of urls) {
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: 'countersign migrate',
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      lock_timeout: LOCK_TIMEOUT_MS,
+    });
+    client.on('error', (error) => problems.push(error));
+    try {
+      await client.connect();
+      const { rows } = await client.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering');
+      if (rows[0]?.recovering === false) return client;
+    } catch (error) {
+      problems.push(error);
+    }
+    await client.end().catch(() => undefined);
+  }
+  throw new AggregateError(problems, 'No Postgres node is primary, so the schema cannot be brought up to date.');
+}
+
+async function apply(client: pg.Client, migration: Migration): Promise<boolean> {
+  await client.query('select pg_advisory_xact_lock($1)', [LOCK_KEY]);
+  const { rows } = await client.query<{ checksum: string }>('select checksum from schema_migration where number = $1', [
+    migration.number,
+  ]);
+  const checksum = checksumOf(migration);
+  const [recorded] = rows;
+  if (recorded !== undefined) {
+    if (recorded.checksum === checksum) return false;
+    throw new Error(
+      `Migration ${fullName(migration)} was applied in another form than this build has. Migrations are never edited: add a new one.`,
+    );
+  }
+  for (const statement of migration.statements) await client.query(statement);
+  await client.query('insert into schema_migration (number, name, checksum) values ($1, $2, $3)', [
+    migration.number,
+    migration.name,
+    checksum,
+  ]);
+  return true;
+}
+
+/** Repeated at each run, because the role may have been made after the tables. Where the service owns the tables there is no such role. */
+async function grantToService(client: pg.Client): Promise<void> {
+  const { rows } = await client.query('select 1 from pg_roles where rolname = $1', [SERVICE_ROLE]);
+  if (rows.length === 0) return;
+  const changed = 'app_user, user_alias, authenticator, application, application_key, application_certificate';
+  await client.query(`grant select, insert, update, delete on ${changed}, key_canary to ${SERVICE_ROLE}`);
+  const kept = 'signing_key, key_root, user_ledger, projection_checkpoint';
+  await client.query(`grant select, insert, update on ${kept} to ${SERVICE_ROLE}`);
+  await client.query(`grant select, insert on policy, audit_event to ${SERVICE_ROLE}`);
+  await client.query(`grant select on schema_migration to ${SERVICE_ROLE}`);
+  await client.query(`grant execute on function audit_event_make_month(date) to ${SERVICE_ROLE}`);
+}
+
+async function inTransaction<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {
+  await client.query('begin');
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+function checksumOf({ name, statements }: Migration): string {
+  return createHash('sha256')
+    .update(JSON.stringify([name, statements]))
+    .digest('hex');
+}
+
+function fullName({ number, name }: Migration): string {
+  return `${String(number).padStart(4, '0')}_${name}`;
+}

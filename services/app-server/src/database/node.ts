@@ -1,0 +1,228 @@
+import { Kysely, PostgresDialect, type PostgresPoolClient, type PostgresQueryResult } from 'kysely';
+import pg from 'pg';
+import { ConnectFailed, ConnectionLost, QueryTimeout, sqlStateOf } from './failure.ts';
+import type { Schema } from './schema.ts';
+import { createSlots } from './slots.ts';
+
+/** What a statement is for, which says how long it may take. */
+export const LANES = ['login', 'report', 'change'] as const;
+export type Lane = (typeof LANES)[number];
+
+export interface NodeOptions {
+  url: string;
+  applicationName: string;
+  /** Longest time for one statement, by what it is for. */
+  statementTimeoutMs: Record<Lane, number>;
+  connectTimeoutMs: number;
+  /** Longest time that a request waits for a connection while all are in use. */
+  queueTimeoutMs: number;
+  maxConnections: number;
+  maxWaiting: number;
+}
+
+/** What a node said of itself. Positions are bytes of the write-ahead log. */
+export interface ProbeAnswer {
+  recovering: boolean;
+  /** Rises by one at each promotion; a standby does not say. */
+  timeline: number | undefined;
+  position: number;
+  /** By the clock of the node, ms since the epoch. */
+  clock: number;
+}
+
+/** One Postgres server: a bounded pool whose every wait ends by our own clock, whatever the server does. */
+export interface PostgresNode {
+  /** Host and port, for logs: the address holds a password. */
+  readonly name: string;
+  readonly lanes: Record<Lane, Kysely<Schema>>;
+  /** Asks on a connection of its own, so that a full pool does not make a node look lost. @throws when it does not answer in time. */
+  probe(timeoutMs: number): Promise<ProbeAnswer>;
+  /** Destroys every socket: whoever waits for an answer hears ConnectionLost now. New statements connect anew. */
+  abandon(): void;
+  close(): Promise<void>;
+}
+
+const PROBE_SQL = `
+  select pg_is_in_recovery() as recovering,
+    case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline,
+    pg_wal_lsn_diff(
+      case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, '0/0')::float8 as position,
+    (extract(epoch from clock_timestamp()) * 1000)::float8 as clock`;
+
+export function createNode(options: NodeOptions): PostgresNode {
+  const { hostname, port, searchParams } = new URL(options.url);
+  const name = `${hostname || (searchParams.get('host') ?? 'localhost')}:${port || '5432'}`;
+  const slots = createSlots({
+    places: options.maxConnections,
+    maxWaiting: options.maxWaiting,
+    waitMs: options.queueTimeoutMs,
+  });
+  const connection = {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    keepAlive: true,
+    // Cleans up on the server after a client that gave up. The client's own limits are shorter and are what callers feel.
+    statement_timeout: Math.max(...Object.values(options.statementTimeoutMs)) + 1000,
+    idle_in_transaction_session_timeout: 10_000,
+    lock_timeout: options.statementTimeoutMs.change,
+  };
+  const broken = new WeakSet<pg.Client>();
+  let clients = new Set<pg.PoolClient>();
+  let pool = openPool();
+  let prober: { client: pg.Client; connected: boolean } | undefined;
+
+  function openPool(): pg.Pool {
+    const opened = new pg.Pool({
+      ...connection,
+      max: options.maxConnections,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      idleTimeoutMillis: 60_000,
+      maxLifetimeSeconds: 1800,
+    });
+    const mine = new Set<pg.PoolClient>();
+    clients = mine;
+    opened.on('connect', (client) => {
+      mine.add(client);
+      // Without a listener an error on a connection in use would end the process.
+      client.on('error', () => broken.add(client));
+    });
+    opened.on('remove', (client) => mine.delete(client));
+    opened.on('error', () => undefined);
+    return opened;
+  }
+
+  async function connect(lane: Lane): Promise<PostgresPoolClient> {
+    await slots.take();
+    let client: pg.PoolClient;
+    try {
+      client = await pool.connect();
+    } catch (error) {
+      slots.give();
+      throw sqlStateOf(error) === undefined ? new ConnectFailed(`no connection to ${name}`, { cause: error }) : error;
+    }
+    const timeoutMs = options.statementTimeoutMs[lane];
+    let released = false;
+    return {
+      query: ((sql: string, parameters: readonly unknown[]) =>
+        queryWithin(client, broken, sql, parameters, timeoutMs)) as PostgresPoolClient['query'],
+      release: (discard) => {
+        if (released) return;
+        released = true;
+        client.release(discard === true || broken.has(client));
+        slots.give();
+      },
+    };
+  }
+
+  function laneOf(lane: Lane): Kysely<Schema> {
+    const dialect = new PostgresDialect({ pool: { connect: () => connect(lane), end: async () => {}, options: {} } });
+    return new Kysely<Schema>({ dialect });
+  }
+
+  async function probe(timeoutMs: number): Promise<ProbeAnswer> {
+    prober ??= { client: new pg.Client({ ...connection, connectionTimeoutMillis: timeoutMs }), connected: false };
+    const mine = prober;
+    const { client } = mine;
+    try {
+      if (!mine.connected) {
+        client.on('error', () => broken.add(client));
+        await withinTime(client, broken, client.connect(), timeoutMs);
+        mine.connected = true;
+      }
+      const { rows } = await queryWithin<ProbeRow>(client, broken, PROBE_SQL, [], timeoutMs);
+      const [row] = rows;
+      if (row === undefined) throw new Error('a probe gave no row');
+      return {
+        recovering: row.recovering,
+        timeline: row.timeline === null ? undefined : Number.parseInt(row.timeline, 16),
+        position: row.position,
+        clock: row.clock,
+      };
+    } catch (error) {
+      destroy(client, broken);
+      if (prober === mine) prober = undefined;
+      throw error;
+    }
+  }
+
+  function abandon(): void {
+    const [oldPool, oldClients] = [pool, clients];
+    pool = openPool();
+    slots.refuseAll();
+    for (const client of oldClients) destroy(client, broken);
+    void oldPool.end().catch(() => undefined);
+  }
+
+  const lanes = { login: laneOf('login'), report: laneOf('report'), change: laneOf('change') };
+  return {
+    name,
+    lanes,
+    probe,
+    abandon,
+    close: async () => {
+      slots.refuseAll();
+      if (prober !== undefined) destroy(prober.client, broken);
+      prober = undefined;
+      for (const client of clients) destroy(client, broken);
+      await pool.end();
+    },
+  };
+}
+
+interface ProbeRow {
+  recovering: boolean;
+  timeline: string | null;
+  position: number;
+  clock: number;
+}
+
+async function queryWithin<Row>(
+  client: pg.Client | pg.PoolClient,
+  broken: WeakSet<pg.Client>,
+  sql: string,
+  parameters: readonly unknown[],
+  timeoutMs: number,
+): Promise<PostgresQueryResult<Row>> {
+  try {
+    const result = await withinTime(client, broken, client.query(sql, [...parameters]), timeoutMs);
+    return result as unknown as PostgresQueryResult<Row>;
+  } catch (error) {
+    if (!(error instanceof QueryTimeout) && broken.has(client) && sqlStateOf(error) === undefined) {
+      throw new ConnectionLost('the connection broke under a statement', { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** A hung server sends neither answer nor error, so the socket is destroyed when time is up: only that ends its statement here. */
+async function withinTime<T>(
+  client: pg.Client | pg.PoolClient,
+  broken: WeakSet<pg.Client>,
+  work: Promise<T>,
+  timeoutMs: number,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      // After a stall of our own process the answer may be waiting in the socket: it is read before this runs.
+      setImmediate(() => {
+        if (timer === undefined) return;
+        reject(new QueryTimeout(`no answer within ${timeoutMs} ms`));
+        destroy(client, broken);
+      });
+    }, timeoutMs);
+  });
+  try {
+    return await Promise.race([work, timeUp]);
+  } finally {
+    clearTimeout(timer);
+    timer = undefined;
+    // Whatever the destroyed connection still says, nobody listens.
+    work.catch(() => undefined);
+  }
+}
+
+function destroy(client: pg.Client | pg.PoolClient, broken: WeakSet<pg.Client>): void {
+  broken.add(client);
+  client.connection.stream.destroy(new ConnectionLost('given up'));
+}

@@ -1,0 +1,157 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+
+/** Every table and column that app-server may name. Kept in step with `migrations/` by `migrate.int.test.ts`. */
+export interface Schema {
+  app_user: UserTable;
+  user_alias: UserAliasTable;
+  authenticator: AuthenticatorTable;
+  application: ApplicationTable;
+  application_key: ApplicationKeyTable;
+  application_certificate: ApplicationCertificateTable;
+  policy: PolicyTable;
+  signing_key: SigningKeyTable;
+  key_canary: KeyCanaryTable;
+  audit_event: AuditEventTable;
+  user_ledger: UserLedgerTable;
+  projection_checkpoint: ProjectionCheckpointTable;
+  schema_migration: SchemaMigrationTable;
+}
+
+/** bigint: text on the way out, since it may be past 2^53; a number will do on the way in. */
+type BigintText = ColumnType<string, string | number, string | number>;
+/** jsonb, written as text that was serialised once and by us. */
+type Json = ColumnType<unknown, string, string>;
+
+interface UserTable {
+  user_id: string;
+  /** As it was written by whoever created the user. How it is found: `user_alias`. */
+  username: string;
+  display_name: string | null;
+  language: string | null;
+  status: 'enabled' | 'disabled';
+  created_at: Date;
+  updated_at: Date;
+}
+
+interface UserAliasTable {
+  /** The canonical spelling, `user/canonical.ts`. Belongs to one user, by its primary key. */
+  canonical: string;
+  user_id: string;
+  /** As it was written. */
+  spelling: string;
+  is_username: boolean;
+}
+
+interface AuthenticatorTable {
+  authenticator_id: string;
+  user_id: string;
+  type: 'totp' | 'phone';
+  label: string;
+  state: 'pending' | 'active';
+  secret_sealed: string | null;
+  algorithm: 'SHA1' | 'SHA256' | 'SHA512' | null;
+  digits: number | null;
+  period_seconds: number | null;
+  phone_sealed: string | null;
+  phone_last_two: string | null;
+  /** Keyed hash of the number, so that the same one is found again without opening every row. */
+  phone_mac: Buffer | null;
+  created_at: Date;
+  /** When a pending one is given up. */
+  expires_at: Date | null;
+  confirmed_at: Date | null;
+  last_used_at: Date | null;
+}
+
+interface ApplicationTable {
+  application_id: string;
+  name: string;
+  scopes: string[];
+  created_at: Date;
+}
+
+interface ApplicationKeyTable {
+  key_id: string;
+  application_id: string;
+  /** SHA-256 of the digest that callers present: neither this row nor a captured message alone gives the key. */
+  secret_hash: Buffer;
+  created_at: Date;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+}
+
+interface ApplicationCertificateTable {
+  /** SHA-256 of the DER certificate, lower-case hex. */
+  fingerprint: string;
+  application_id: string;
+  created_at: Date;
+}
+
+interface PolicyTable {
+  /** `global` or an application's id. */
+  scope: string;
+  version: number;
+  document: JSONColumnType<object>;
+  author: string;
+  created_at: Date;
+}
+
+interface SigningKeyTable {
+  kid: string;
+  private_sealed: string;
+  public_jwk: JSONColumnType<object>;
+  created_at: Date;
+  signs_from: Date;
+  /** Null: still in use, so published without end. */
+  published_until: Date | null;
+}
+
+interface KeyCanaryTable {
+  key_id: string;
+  sealed: string;
+  created_at: Date;
+}
+
+interface AuditEventTable {
+  at: Date;
+  /** AUTH, TRAIL, or `administration` for a change that was made in Postgres itself. */
+  stream: string;
+  sequence: BigintText;
+  attempt_id: string;
+  type: string;
+  user_id: string | null;
+  application_id: string | null;
+  challenge_id: string | null;
+  method: string | null;
+  reason: string | null;
+  actor: string | null;
+  replica: string | null;
+  trace_id: string | null;
+  detail: Json;
+}
+
+interface UserLedgerTable {
+  user_id: string;
+  stream_created: Date;
+  stream_sequence: BigintText;
+  at: Date;
+  state: Json;
+}
+
+interface ProjectionCheckpointTable {
+  stream: string;
+  stream_created: Date;
+  sequence: BigintText;
+  /** Time of the newest event seen. */
+  at: Date;
+  /** Postgres timeline that the stream was last compared with; another one means that a standby was promoted. */
+  timeline: number;
+  updated_at: Generated<Date>;
+}
+
+interface SchemaMigrationTable {
+  number: number;
+  name: string;
+  checksum: string;
+  applied_at: Generated<Date>;
+}
