@@ -1,4 +1,5 @@
 export { call, DEFAULT_DEADLINE_MS, type CallOptions } from './call.ts';
+export { callEach, type EachAnswer } from './call-each.ts';
 export { isIdempotencyKey } from './codec.ts';
 export { connectBus, type Bus, type BusOptions } from './connection.ts';
 export { credentialFromApiKey, type Credential } from './credential.ts';

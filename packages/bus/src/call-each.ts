@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
+import { formatTraceparent, newTrace } from '@countersign/telemetry';
+import type { CallOptions } from './call.ts';
+import { decodeAnswer, encodeHead } from './codec.ts';
+import type { Bus } from './connection.ts';
+
+export type EachAnswer<Output> = { replica: string; output: Output } | { replica: string; error: MfaError };
+
+/** A replica that is alive says "working" long before this. */
+const FIRST_SIGN_WITHIN_MS = 1000;
+/** As in `call`: who said "working" and then nothing for so long is taken for dead. */
+const WORKING_SILENCE_MS = 2500;
+const DEFAULT_EACH_DEADLINE_MS = 10_000;
+
+/**
+ * Asks every replica at once, for operations that each serves in a queue group of its own. Asked of others, it hears one answer
+ * from each queue group. Nothing is tried again: who does not answer is not there, which is what the caller wants to know.
+ * @returns the answers by name of the replica; one that began and then fell silent has the error UNAVAILABLE. Empty: nobody serves it.
+ */
+export function callEach<O extends Operation>(
+  bus: Bus,
+  operation: O,
+  input: InputOf<O>,
+  options: Omit<CallOptions, 'idempotencyKey'>,
+): Promise<EachAnswer<OutputOf<O>>[]> {
+  const deadlineMs = options.deadlineMs ?? DEFAULT_EACH_DEADLINE_MS;
+  const startedAt = performance.now();
+  const traceparent = options.traceparent ?? formatTraceparent(newTrace(randomBytes));
+  const answers = new Map<string, EachAnswer<OutputOf<O>>>();
+  const working = new Set<string>();
+
+  return new Promise((resolve) => {
+    const mailbox = bus.replies.open({ onMessage: hear, onReconnect: () => undefined });
+    let timer = setTimeout(finish, Math.min(FIRST_SIGN_WITHIN_MS, deadlineMs));
+    try {
+      bus.nats.publish(operation.subject, JSON.stringify(input), {
+        reply: mailbox.subject,
+        headers: encodeHead({ ...options, deadline: Date.now() + deadlineMs, remainingMs: deadlineMs, traceparent }),
+      });
+    } catch {
+      finish();
+    }
+
+    function hear(msg: Parameters<Parameters<typeof bus.replies.open>[0]['onMessage']>[0]): void {
+      if (msg.data.length === 0 && msg.headers?.code === 503) return finish();
+      const answer = decodeAnswer(msg.string());
+      if ('working' in answer) working.add(answer.replica);
+      else {
+        working.delete(answer.replica);
+        answers.set(answer.replica, answer as EachAnswer<OutputOf<O>>);
+      }
+      wait();
+    }
+
+    /** The first second belongs to replicas not heard of yet; after it only those are waited for that said they are at work. */
+    function wait(): void {
+      const passedMs = performance.now() - startedAt;
+      const pauseMs = Math.max(FIRST_SIGN_WITHIN_MS - passedMs, working.size > 0 ? WORKING_SILENCE_MS : 0);
+      clearTimeout(timer);
+      timer = setTimeout(finish, Math.max(0, Math.min(pauseMs, deadlineMs - passedMs)));
+    }
+
+    function finish(): void {
+      clearTimeout(timer);
+      mailbox.close();
+      for (const replica of working) {
+        answers.set(replica, { replica, error: new MfaError('UNAVAILABLE', { reason: 'began, then fell silent' }) });
+      }
+      resolve([...answers.values()].toSorted((a, b) => a.replica.localeCompare(b.replica)));
+    }
+  });
+}
