@@ -1,4 +1,4 @@
-import { matchTotpStep, nextDriftSteps, type TotpParameters } from '@countersign/otp';
+import { boundDriftSteps, matchTotpStep, nextDriftSteps, type TotpParameters } from '@countersign/otp';
 import type { Policy } from '@countersign/contracts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { LoginUsers } from '../user/login-users.ts';
@@ -31,7 +31,8 @@ export function matcherFor(
     otherDigits: totps.map(({ digits }) => digits),
     cost: Math.max(1, totps.length),
     matches: (state, challenge, now) => {
-      if (challenge.method === 'totp') return totpMatches(deps, candidates(user, totps, challenge), policy, state, code, now);
+      if (challenge.method === 'totp')
+        return totpMatches(deps, candidates(user, totps, challenge), policy, state, code, now);
       const right = isCodeSent(deps.ring, challengeId, challenge, code);
       const { authenticatorId } = challenge;
       return right && authenticatorId !== undefined ? [{ authenticatorId }] : [];
@@ -65,7 +66,8 @@ function totpMatches(
   return authenticators.flatMap((authenticator) => {
     const { authenticatorId, periodSeconds, createdAt } = authenticator;
     const record = state.factors.find((factor) => factor.authenticatorId === authenticatorId);
-    const driftSteps = record?.driftSteps ?? 0;
+    // A policy that was tightened meanwhile holds at once.
+    const driftSteps = boundDriftSteps(record?.driftSteps ?? 0, policy.maxDriftSteps);
     const step = matchTotpStep(users.totpParameters(authenticator), code, { nowMs: now, windowSteps, driftSteps });
     if (step === undefined) return [];
     const nextDrift = nextDriftSteps(driftSteps, step, now, periodSeconds, policy.maxDriftSteps);

@@ -42,9 +42,9 @@ function contradictions({ texts, totp }: PolicyDocument): InvalidField[] {
   const withoutCode = Object.entries(texts ?? {})
     .filter(([, text]) => text?.sms !== undefined && !text.sms.includes('{{code}}'))
     .map(([language]) => ({ pointer: `/document/texts/${language}/sms`, message: 'must hold {{code}}' }));
-  const blind = totp?.pastSteps === 0 && totp.futureSteps === 0 && (totp.maxDriftSteps ?? 0) === 0;
-  // A window of the current step alone turns away everybody whose clock is a second off.
-  return blind
-    ? [...withoutCode, { pointer: '/document/totp/pastSteps', message: 'must be 1 or more unless futureSteps is' }]
+  // Without a step ahead, one late code would let the drift move the window away from fresh ones.
+  const drifting = totp?.futureSteps === 0 && (totp.maxDriftSteps ?? 1) > 0;
+  return drifting
+    ? [...withoutCode, { pointer: '/document/totp/maxDriftSteps', message: 'must be 0 when futureSteps is 0' }]
     : withoutCode;
 }
