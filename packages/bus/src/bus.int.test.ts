@@ -15,7 +15,7 @@ import {
 import { headers as natsHeaders, type Msg } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { Type } from 'typebox';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { call } from './call.ts';
 import { connectBus, type Bus } from './connection.ts';
 import { echo } from './replica.fixture.ts';
@@ -24,7 +24,6 @@ import { endpoint, serve, type CallRequest, type Endpoint, type ServeOptions } f
 let nats: NatsServer;
 let bus: Bus;
 const folder = mkdtempSync(join(tmpdir(), 'bus-'));
-vi.setConfig({ testTimeout: 20_000 });
 const undo: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {

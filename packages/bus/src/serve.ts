@@ -66,7 +66,7 @@ export function endpoint<O extends Operation>(
   handle: Endpoint<O>['handle'],
   options: { maxInFlight?: number } = {},
 ): Endpoint {
-  return { operation, handle: handle as Endpoint['handle'], ...options };
+  return { operation, handle: handle, ...options };
 }
 
 /** @throws when NATS does not allow this user to serve one of the subjects. */
@@ -123,7 +123,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
     try {
       const input = parse(msg);
       checkInput(each.operation, input);
-      const output = await each.handle(input as never, {
+      const output = await each.handle(input, {
         operation: each.operation,
         attemptId: head.attemptId,
         credential: head.credential,

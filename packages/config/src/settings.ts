@@ -39,7 +39,7 @@ export interface SettingShape {
 }
 
 export function shapeOf(schema: TSchema): SettingShape {
-  return schema as SettingShape;
+  return schema;
 }
 
 export function mayComeFromFile(shape: SettingShape): boolean {

@@ -1,0 +1,64 @@
+import { ERRORS, isErrorCode, MfaError } from '@countersign/contracts';
+import type { Metrics } from '@countersign/telemetry';
+import type { FastifyInstance } from 'fastify';
+import type { AddressSet } from './address.ts';
+import { problemType } from './problem.ts';
+
+/** One thing without which this replica is of no use. */
+export interface HealthCheck {
+  name: string;
+  /** Resolves when all is well; rejects, or does not answer, when it is not. */
+  check(): Promise<void> | void;
+}
+
+interface HealthOptions {
+  checks: readonly HealthCheck[];
+  isDraining(): boolean;
+  metrics: Metrics;
+  /** Who may read the metrics; to everybody else they do not exist. */
+  metricsFrom: AddressSet;
+}
+
+const CHECK_TIMEOUT_MS = 2000;
+const READABLE = { exposeHeadRoute: true };
+
+/** `/health/live`, `/health/ready`, `/metrics` and the pages behind the `type` of a problem. */
+export function serveHealth(app: FastifyInstance, options: HealthOptions): void {
+  app.get('/health/live', READABLE, () => ({ status: 'ok' }));
+
+  app.get('/health/ready', READABLE, async (_, reply) => {
+    const checks = await Promise.all(options.checks.map(run));
+    const isReady = !options.isDraining() && checks.every((check) => check.ok);
+    reply.code(isReady ? 200 : 503);
+    if (!isReady) reply.header('retry-after', '1');
+    return { status: options.isDraining() ? 'draining' : isReady ? 'ok' : 'unavailable', checks };
+  });
+
+  app.get('/metrics', async (request, reply) => {
+    if (!options.metricsFrom.has(request.ip)) throw new MfaError('ROUTE_NOT_FOUND');
+    reply.header('content-type', options.metrics.contentType);
+    return options.metrics.text();
+  });
+
+  app.get<{ Params: { code: string } }>('/problems/:code', (request) => {
+    const { code } = request.params;
+    if (!isErrorCode(code)) throw new MfaError('ROUTE_NOT_FOUND');
+    return { type: problemType(code), code, ...ERRORS[code] };
+  });
+}
+
+async function run(one: HealthCheck): Promise<{ name: string; ok: boolean }> {
+  const { name } = one;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${name} did not answer`)), CHECK_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([one.check(), late]);
+    return { name, ok: true };
+  } catch {
+    return { name, ok: false };
+  } finally {
+    clearTimeout(timer);
+  }
+}

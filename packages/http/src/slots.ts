@@ -1,0 +1,49 @@
+import { MfaError } from '@countersign/contracts';
+
+/**
+ * A bounded number of things at a time (R26), of which one client has at most a share (R29).
+ */
+export interface Slots {
+  readonly taken: number;
+  /**
+   * @returns what to call when the slot is free again; calling it twice is harmless.
+   * @throws MfaError UNAVAILABLE when all are taken, TRY_LATER when this client has its share. Both say when to retry.
+   */
+  take(client?: string): () => void;
+}
+
+export interface SlotsOptions {
+  limit: number;
+  /** Of `limit`, for one client. Above 0, up to 1. */
+  share?: number;
+}
+
+const RETRY_AFTER_SECONDS = 1;
+
+export function createSlots(options: SlotsOptions): Slots {
+  const perClient = Math.max(1, Math.floor(options.limit * (options.share ?? 1)));
+  const byClient = new Map<string, number>();
+  let taken = 0;
+  return {
+    get taken() {
+      return taken;
+    },
+    take: (client) => {
+      if (taken >= options.limit) throw new MfaError('UNAVAILABLE', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+      const held = client === undefined ? 0 : (byClient.get(client) ?? 0);
+      if (held >= perClient) throw new MfaError('TRY_LATER', { retryAfterSeconds: RETRY_AFTER_SECONDS });
+      taken += 1;
+      if (client !== undefined) byClient.set(client, held + 1);
+      let isFree = false;
+      return () => {
+        if (isFree) return;
+        isFree = true;
+        taken -= 1;
+        if (client === undefined) return;
+        const left = (byClient.get(client) ?? 1) - 1;
+        if (left === 0) byClient.delete(client);
+        else byClient.set(client, left);
+      };
+    },
+  };
+}
