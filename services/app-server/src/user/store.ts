@@ -1,4 +1,5 @@
-import type { Kysely } from 'kysely';
+import type { OtpAlgorithm, OtpDigits } from '@countersign/otp';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
 
@@ -21,43 +22,28 @@ export interface LoginAuthenticator {
   state: 'pending' | 'active';
   /** ms since the epoch. */
   createdAt: number;
-  /** TOTP: the secret, sealed for `sealedPlace`. */
-  secretSealed?: string;
-  algorithm: 'SHA1' | 'SHA256' | 'SHA512';
-  digits: number;
+  algorithm: OtpAlgorithm;
+  digits: OtpDigits;
   periodSeconds: number;
-  /** Phone: the number, sealed for `sealedPlace`. */
-  phoneSealed?: string;
+  /** The TOTP secret as bytes, or the phone number in E.164, sealed for `sealedAt` of login-users.ts. */
+  sealed: string;
   /** Phone: the last two digits. */
   phoneEnd?: string;
-}
-
-/** The additional data that binds a sealed secret to its row and column (KEY-02). */
-export function sealedPlace(column: 'secret' | 'phone', authenticatorId: string): string {
-  return `authenticator/${authenticatorId}/${column}`;
 }
 
 /** @param canonicalName from `canonicalUsername`. */
 export function findLogin(router: Router, canonicalName: string): Promise<LoginUser | undefined> {
   return router.read((db) =>
-    loginUser(
-      db,
-      db.selectFrom('user_alias').select('user_alias.user_id').where('user_alias.canonical', '=', canonicalName),
-    ),
+    loginUser(db, sql<string>`(select user_id from user_alias where canonical = ${canonicalName})`),
   );
 }
 
 export function getLogin(router: Router, userId: string): Promise<LoginUser | undefined> {
-  return router.read((db) =>
-    loginUser(db, db.selectFrom('app_user').select('app_user.user_id').where('app_user.user_id', '=', userId)),
-  );
+  return router.read((db) => loginUser(db, sql<string>`${userId}::uuid`));
 }
 
 /** One row a user and authenticator, in one round trip. */
-async function loginUser(
-  db: Kysely<Schema>,
-  whose: ReturnType<typeof userIdQuery>,
-): Promise<LoginUser | undefined> {
+async function loginUser(db: Kysely<Schema>, whose: RawBuilder<string>): Promise<LoginUser | undefined> {
   const rows = await db
     .selectFrom('app_user as u')
     .leftJoin('authenticator as a', (join) =>
@@ -107,17 +93,12 @@ async function loginUser(
           state,
           createdAt: createdAt.getTime(),
           algorithm: row.algorithm ?? 'SHA1',
-          digits: row.digits ?? 6,
+          digits: (row.digits ?? 6) as OtpDigits,
           periodSeconds: row.period_seconds ?? 30,
-          ...(row.secret_sealed !== null && { secretSealed: row.secret_sealed }),
-          ...(row.phone_sealed !== null && { phoneSealed: row.phone_sealed }),
+          sealed: row.secret_sealed ?? row.phone_sealed ?? '',
           ...(row.phone_last_two !== null && { phoneEnd: row.phone_last_two }),
         },
       ];
     }),
   };
-}
-
-function userIdQuery(db: Kysely<Schema>) {
-  return db.selectFrom('user_alias').select('user_alias.user_id');
 }

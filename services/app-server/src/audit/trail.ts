@@ -1,0 +1,81 @@
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { MfaError } from '@countersign/contracts';
+
+/** Something worth a row in the audit that decided nothing: a refusal before any authenticator was touched, a message sent. */
+export interface TrailEvent {
+  /** `<noun>.<what happened>`; the noun is the end of the subject. */
+  type: string;
+  /** ms since the epoch. */
+  at: number;
+  attemptId: string;
+  userId?: string | undefined;
+  applicationId?: string | undefined;
+  challengeId?: string | undefined;
+  method?: string | undefined;
+  reason?: string | undefined;
+  actor?: string | undefined;
+  traceId?: string | undefined;
+  /** No code, key or full phone number. */
+  detail?: unknown;
+}
+
+export interface Trail {
+  /** Resolves when JetStream has stored the event. @throws MfaError UNAVAILABLE when it did not say so in time. */
+  record(event: TrailEvent): Promise<void>;
+}
+
+export const TRAIL_STREAM = 'TRAIL';
+const MAX_AGE_DAYS = 30;
+const NANOSECONDS_PER_DAY = 86_400 * 1e9;
+const TRIES = 3;
+
+/** @param replica named in every event. */
+export function createTrail(jetstream: JetStreamClient, replica: string): Trail {
+  return {
+    record: async (event) => {
+      const [noun] = event.type.split('.');
+      const data = JSON.stringify({ ...event, replica });
+      // The same id each time: an event whose acknowledgement was lost is not stored twice.
+      const msgID = `${event.type}:${event.attemptId}:${event.at}`;
+      for (let tries = 1; ; tries++) {
+        try {
+          await jetstream.publish(`trail.${noun}`, data, { msgID });
+          return;
+        } catch (error) {
+          if (tries < TRIES) continue;
+          throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'trail not stored', cause: error });
+        }
+      }
+    },
+  };
+}
+
+/** Creates the stream where it is missing. Full means refused: a record is never thrown away for a newer one (HA-40). */
+export async function ensureTrailStream(manager: JetStreamManager, replicas: number): Promise<void> {
+  try {
+    await manager.streams.info(TRAIL_STREAM);
+    return;
+  } catch {
+    // Missing, or not to be had; adding it tells which.
+  }
+  try {
+    await manager.streams.add({
+      name: TRAIL_STREAM,
+      subjects: ['trail.*'],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      num_replicas: replicas,
+      max_age: MAX_AGE_DAYS * NANOSECONDS_PER_DAY,
+      max_msg_size: 16 * 1024,
+      deny_delete: true,
+      deny_purge: true,
+    });
+  } catch (error) {
+    // Two replicas that start at once both try; the second finds it there.
+    await manager.streams.info(TRAIL_STREAM).catch(() => {
+      throw error;
+    });
+  }
+}
