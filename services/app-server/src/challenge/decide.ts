@@ -4,7 +4,7 @@ import type { EventContext, RejectionReason, UserEvent } from './events.ts';
 import { attemptsOf, laneOf } from './evolve.ts';
 import type { RecoveryFloor } from './floor.ts';
 import { floorStepOf } from './floor.ts';
-import type { OpenChallenge, Purpose, UserState } from './state.ts';
+import { isRemoved, type OpenChallenge, type Purpose, type UserState } from './state.ts';
 
 /**
  * The rules that decide a login. Pure: no clock, no randomness, no I/O. An event is what shall be appended; a refusal changes
@@ -22,7 +22,7 @@ export interface StartCommand {
   codeMac?: string;
   lifeMs: number;
   attempts: Policy['attempts'];
-  /** How many authenticators one code will be held against; 1 for a decoy. */
+  /** How many authenticators a TOTP code will be held against; 1 for a decoy. */
   cost: number;
   device?: string;
   context?: EventContext;
@@ -30,12 +30,14 @@ export interface StartCommand {
   attemptId: string;
   /** The application asked for the truth and may have it. */
   reveal: boolean;
+  /** As Postgres has it: holds also where the ledger was not told. */
+  disabled?: boolean;
 }
 
 export function decideStart(state: UserState, command: StartCommand, now: number): Decision {
   const { key, applicationId, purpose, method, attemptId } = command;
   if (isOpen(state, key)) return refuse('CHALLENGE_CLOSED', { reason: 'key in use' });
-  const barred = state.disabled === true || state.blocked !== undefined;
+  const barred = command.disabled === true || state.disabled === true || state.blocked !== undefined;
   if (barred && command.reveal) return refuse('USER_DISABLED');
 
   if (purpose === 'login' && !barred && state.bypass !== undefined && now < state.bypass.expiresAt) {
@@ -44,9 +46,11 @@ export function decideStart(state: UserState, command: StartCommand, now: number
   }
 
   const lane = laneOf(state, command.device);
-  const wait = waitMs(attemptsOf(state, method, lane), command.attempts, lane, command.cost, now);
+  const wait = waitMs(attemptsOf(state, method, lane), command.attempts, lane, costOf(method, command.cost), now);
   if (wait > 0) return tryLater(wait);
 
+  // A standby that lags may still name a phone that was taken away: nothing is sent there.
+  const dead = barred || (command.authenticatorId !== undefined && isRemoved(state, command.authenticatorId));
   return {
     append: {
       type: 'challenge.started',
@@ -57,13 +61,13 @@ export function decideStart(state: UserState, command: StartCommand, now: number
         method,
         ...(command.authenticatorId !== undefined && { authenticatorId: command.authenticatorId }),
         digits: command.digits,
-        ...(command.codeMac !== undefined && !barred && { codeMac: command.codeMac }),
+        ...(command.codeMac !== undefined && !dead && { codeMac: command.codeMac }),
         sends: method === 'sms' ? 1 : 0,
         sentAt: now,
         createdAt: now,
         expiresAt: now + Math.min(command.lifeMs, MAX_CODE_LIFE_SECONDS * 1000),
         ...(command.device !== undefined && { device: command.device }),
-        ...(barred && { void: true }),
+        ...(dead && { void: true }),
       },
       ...(command.decoy === true && { decoy: true }),
       ...(command.context !== undefined && { context: command.context }),
@@ -75,7 +79,15 @@ export function decideStart(state: UserState, command: StartCommand, now: number
 export interface Match {
   authenticatorId: string;
   /** TOTP only. */
-  totp?: { step: number; driftSteps: number; periodSeconds: number; createdAt: number; futureSteps: number };
+  totp?: {
+    step: number;
+    /** The estimate after this code. */
+    driftSteps: number;
+    periodSeconds: number;
+    createdAt: number;
+    futureSteps: number;
+    maxDriftSteps: number;
+  };
 }
 
 export interface VerifyCommand {
@@ -88,7 +100,7 @@ export interface VerifyCommand {
   /** How many digits the user's authenticators show, besides the number the challenge was started with. */
   otherDigits: number[];
   attempts: Policy['attempts'];
-  /** How many authenticators the code is held against. */
+  /** How many authenticators a TOTP code is held against. */
   cost: number;
   floor: RecoveryFloor;
   /** As Postgres has it: holds also where the ledger was not told. */
@@ -113,7 +125,8 @@ export function decideVerify(state: UserState, command: VerifyCommand, now: numb
 
   const lane = laneOf(state, challenge.device);
   const attempts = attemptsOf(state, method, lane);
-  const wait = waitMs(attempts, command.attempts, lane, command.cost, now);
+  const cost = costOf(method, command.cost);
+  const wait = waitMs(attempts, command.attempts, lane, cost, now);
   if (wait > 0) return tryLater(wait);
 
   const matches = command.matches(challenge);
@@ -142,7 +155,8 @@ export function decideVerify(state: UserState, command: VerifyCommand, now: numb
       method,
       reason: barred ?? staleReason(state, matches),
       lane,
-      attempts: spend(attempts, command.attempts, lane, command.cost, now),
+      attempts: spend(attempts, command.attempts, lane, cost, now),
+      ...(fresh?.totp !== undefined && { spent: { authenticatorId: fresh.authenticatorId, step: fresh.totp.step } }),
     },
   };
 }
@@ -214,23 +228,28 @@ function openChallenge(
   return { challenge };
 }
 
+/** A code by SMS is held against one message, however many authenticators there are. */
+function costOf(method: Method, cost: number): number {
+  return method === 'sms' ? 1 : cost;
+}
+
 /** A code is used once: only steps after the last accepted one, and after the recovery floor, count (OATH-23, HA-20). */
-function isFresh(state: UserState, match: Match, floor: RecoveryFloor): boolean {
-  if (state.removed.includes(match.authenticatorId)) return false;
-  if (match.totp === undefined) return true;
-  const record = state.factors.find((factor) => factor.authenticatorId === match.authenticatorId);
-  if (record !== undefined && match.totp.step <= record.lastStep) return false;
-  return match.totp.step > floorStepOf(floor, match.totp, record);
+function isFresh(state: UserState, { authenticatorId, totp }: Match, floor: RecoveryFloor): boolean {
+  if (isRemoved(state, authenticatorId)) return false;
+  if (totp === undefined) return true;
+  return !isReplayed(state, authenticatorId, totp.step) && totp.step > floorStepOf(floor, totp);
+}
+
+function isReplayed(state: UserState, authenticatorId: string, step: number): boolean {
+  const record = state.factors[authenticatorId];
+  return record !== undefined && step <= record.lastStep;
 }
 
 function staleReason(state: UserState, matches: Match[]): RejectionReason {
-  const steps = matches.flatMap(({ authenticatorId, totp }) =>
-    totp === undefined ? [] : [{ authenticatorId, ...totp }],
-  );
-  if (steps.length === 0) return 'wrong';
-  const replayed = steps.some(({ authenticatorId, step }) =>
-    state.factors.some((factor) => factor.authenticatorId === authenticatorId && step <= factor.lastStep),
-  );
+  if (matches.length === 0) return 'wrong';
+  const live = matches.filter(({ authenticatorId }) => !isRemoved(state, authenticatorId));
+  if (live.length === 0) return 'removed';
+  const replayed = live.some(({ authenticatorId, totp }) => isReplayed(state, authenticatorId, totp?.step ?? Infinity));
   return replayed ? 'replayed' : 'floor';
 }
 

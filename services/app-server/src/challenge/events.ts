@@ -3,7 +3,7 @@ import type { AttemptLane, LaneName } from './attempts.ts';
 import type { OpenChallenge, Purpose } from './state.ts';
 
 /** Why a code was refused. For the audit; the caller hears CODE_REJECTED whatever it was. */
-export type RejectionReason = 'wrong' | 'replayed' | 'floor' | 'blocked' | 'disabled' | 'void' | 'decoy';
+export type RejectionReason = 'wrong' | 'replayed' | 'floor' | 'removed' | 'blocked' | 'disabled' | 'void' | 'decoy';
 
 /** What the caller knows of a login, kept for the audit. */
 export interface EventContext {
@@ -41,6 +41,8 @@ export type UserEvent =
       reason: RejectionReason;
       lane: LaneName;
       attempts: AttemptLane;
+      /** The code was right and something else stood against it: it is used up all the same (OATH-25). */
+      spent?: { authenticatorId: string; step: number };
     }
   | { type: 'code.resent'; key: string; applicationId: string; codeMac?: string; expiresAt: number }
   | { type: 'challenge.cancelled'; key: string; applicationId: string; attemptId: string }

@@ -1,12 +1,14 @@
+import type { Method } from '@countersign/contracts';
 import type { DatedEvent, UserEvent } from './events.ts';
-import { recover, UNSPENT } from './attempts.ts';
+import { recover, UNSPENT, type LaneName } from './attempts.ts';
 import {
   MAX_CLOSED,
   MAX_FACTORS,
   MAX_KNOWN_DEVICES,
   MAX_OPEN,
-  MAX_REASON_IN_STATE,
   MAX_REMOVED,
+  MAX_TEXT_BYTES_IN_STATE,
+  shortId,
   type ClosedChallenge,
   type OpenChallenge,
   type UserState,
@@ -28,24 +30,18 @@ const TRANSITIONS: Transitions = {
     return { ...state, open: [...open, challenge], closed };
   },
 
-  'challenge.approved': (state, event) => {
-    const next = close(state, event.key, 'approved', event.attemptId);
-    const lanes = state.attempts[event.method];
-    const name = laneOf(state, event.device);
-    return {
-      ...next,
-      attempts:
-        lanes?.[name] === undefined
-          ? state.attempts
-          : { ...state.attempts, [event.method]: { ...lanes, [name]: recover(lanes[name]) } },
-      factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event.step, event),
-      knownDevices: event.purpose === 'login' ? rememberDevice(state.knownDevices, event.device) : state.knownDevices,
-    };
-  },
+  'challenge.approved': (state, event) => ({
+    ...close(state, event.key, 'approved', event.attemptId),
+    // A right code for one thing takes back nothing that was tried at another (R9): an enrolment proves a new authenticator.
+    attempts: event.purpose === 'login' ? recovered(state, event.method, event.device) : state.attempts,
+    factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
+    knownDevices: event.purpose === 'login' ? rememberDevice(state.knownDevices, event.device) : state.knownDevices,
+  }),
 
-  'code.rejected': (state, { method, lane, attempts }) => ({
+  'code.rejected': (state, { method, lane, attempts, spent }) => ({
     ...state,
     attempts: { ...state.attempts, [method]: { ...state.attempts[method], [lane]: attempts } },
+    factors: spent === undefined ? state.factors : rememberStep(state, spent.authenticatorId, spent),
   }),
 
   'code.resent': (state, { key, codeMac, expiresAt, at }) => ({
@@ -62,25 +58,10 @@ const TRANSITIONS: Transitions = {
 
   'bypass.granted': (state, { expiresAt, by }) => ({ ...state, bypass: { expiresAt, by: shorten(by) } }),
 
-  'bypass.used': (state, event) => {
+  'bypass.used': (state, { key, applicationId, attemptId, expiresAt }) => {
     const { bypass: _used, ...rest } = state;
-    return {
-      ...rest,
-      closed: lastOf(
-        [
-          ...state.closed,
-          {
-            key: event.key,
-            applicationId: event.applicationId,
-            method: 'bypass',
-            state: 'approved',
-            expiresAt: event.expiresAt,
-            attemptId: event.attemptId,
-          },
-        ],
-        MAX_CLOSED,
-      ),
-    };
+    const closed = { key, applicationId, method: 'bypass', state: 'approved', expiresAt, attemptId } as const;
+    return { ...rest, closed: rememberClosed(state.closed, closed) };
   },
 
   'user.blocked': (state, { reason, by, at }) => {
@@ -108,73 +89,95 @@ const TRANSITIONS: Transitions = {
     open: state.open.map((challenge) =>
       challenge.authenticatorId === authenticatorId ? voided(challenge) : challenge,
     ),
-    factors: state.factors.filter((factor) => factor.authenticatorId !== authenticatorId),
-    removed: [authenticatorId, ...state.removed.filter((id) => id !== authenticatorId)].slice(0, MAX_REMOVED),
+    factors: Object.fromEntries(Object.entries(state.factors).filter(([id]) => id !== authenticatorId)),
+    removed: newestFirst(state.removed, shortId(authenticatorId), MAX_REMOVED),
   }),
 };
 
 /** Which budget a challenge draws on. */
-export function laneOf(state: UserState, device: string | undefined): 'anywhere' | 'knownDevice' {
+export function laneOf(state: UserState, device: string | undefined): LaneName {
   return device !== undefined && state.knownDevices.includes(device) ? 'knownDevice' : 'anywhere';
 }
 
 /** The unspent budget stands for one that was never written. */
-export function attemptsOf(state: UserState, method: OpenChallenge['method'], lane: 'anywhere' | 'knownDevice') {
+export function attemptsOf(state: UserState, method: OpenChallenge['method'], lane: LaneName) {
   return state.attempts[method]?.[lane] ?? UNSPENT;
 }
 
 /**
  * A full list gives up the challenge that is worth least: one that is dead anyway, else the oldest from an unknown device, so
- * that somebody who knows only a name cannot push out what the owner opened from a known one (R10).
+ * that somebody who knows only a name cannot push out what the owner opened from a known one (R10) or an enrolment.
  */
-function makeRoom(state: UserState, now: number): { open: OpenChallenge[]; closed: ClosedChallenge[] } {
+function makeRoom(state: UserState, now: number): Pick<UserState, 'open' | 'closed'> {
   if (state.open.length < MAX_OPEN) return state;
   const worth = (challenge: OpenChallenge) => {
     if (challenge.void === true || challenge.expiresAt <= now) return 0;
-    return laneOf(state, challenge.device) === 'anywhere' ? 1 : 2;
+    return challenge.purpose === 'login' && laneOf(state, challenge.device) === 'anywhere' ? 1 : 2;
   };
   const least = Math.min(...state.open.map(worth));
   const victim = state.open.find((challenge) => worth(challenge) === least);
-  if (victim === undefined) return state;
-  return {
-    open: state.open.filter((challenge) => challenge !== victim),
-    closed: lastOf([...state.closed, ended(victim, victim.expiresAt <= now ? 'expired' : 'cancelled', '')], MAX_CLOSED),
-  };
+  return victim === undefined ? state : ended(state, victim, victim.expiresAt <= now ? 'expired' : 'cancelled', '');
 }
 
 function close(state: UserState, key: string, as: 'approved' | 'cancelled', attemptId: string): UserState {
   const challenge = state.open.find((candidate) => candidate.key === key);
-  if (challenge === undefined) return state;
+  return challenge === undefined ? state : { ...state, ...ended(state, challenge, as, attemptId) };
+}
+
+function ended(
+  { open, closed }: UserState,
+  challenge: OpenChallenge,
+  as: ClosedChallenge['state'],
+  attemptId: string,
+): Pick<UserState, 'open' | 'closed'> {
+  const { key, applicationId, purpose, method, expiresAt } = challenge;
   return {
-    ...state,
-    open: state.open.filter((candidate) => candidate !== challenge),
-    closed: lastOf([...state.closed, ended(challenge, as, attemptId)], MAX_CLOSED),
+    open: open.filter((candidate) => candidate !== challenge),
+    // The end of an enrolment must never be taken for that of a login, so it is not found among them.
+    closed:
+      purpose === 'login'
+        ? rememberClosed(closed, { key, applicationId, method, state: as, expiresAt, attemptId })
+        : closed,
   };
 }
 
-function ended(challenge: OpenChallenge, as: ClosedChallenge['state'], attemptId: string): ClosedChallenge {
-  const { key, applicationId, method, expiresAt } = challenge;
-  return { key, applicationId, method, state: as, expiresAt, attemptId };
+/**
+ * An approval is forgotten last: any other end can be brought about by somebody who knows only a name, and once forgotten, a
+ * start that is delivered twice would open the same challenge again (INV-5).
+ */
+function rememberClosed(closed: ClosedChallenge[], latest: ClosedChallenge): ClosedChallenge[] {
+  if (closed.length < MAX_CLOSED) return [...closed, latest];
+  const victim = closed.find((candidate) => candidate.state !== 'approved') ?? closed[0];
+  return [...closed.filter((candidate) => candidate !== victim), latest];
 }
 
-/** One record an authenticator, and the step never goes back (INV-2). */
+function recovered(state: UserState, method: Method, device: string | undefined): UserState['attempts'] {
+  const { attempts } = state;
+  const lane = laneOf(state, device);
+  const spent = attempts[method]?.[lane];
+  return spent === undefined ? attempts : { ...attempts, [method]: { ...attempts[method], [lane]: recover(spent) } };
+}
+
+/** One record an authenticator, and the step never goes back (INV-2). The drift follows successes only (OATH-22). */
 function rememberStep(
-  state: UserState,
+  { factors }: UserState,
   authenticatorId: string,
-  step: number,
-  { driftSteps = 0 }: { driftSteps?: number },
+  { step = 0, driftSteps }: { step?: number; driftSteps?: number },
 ): UserState['factors'] {
-  const others = state.factors.filter((factor) => factor.authenticatorId !== authenticatorId);
-  const before = state.factors.find((factor) => factor.authenticatorId === authenticatorId);
-  return lastOf(
-    [...others, { authenticatorId, lastStep: Math.max(step, before?.lastStep ?? step), driftSteps }],
-    MAX_FACTORS,
-  );
+  const { [authenticatorId]: before, ...others } = factors;
+  const record = {
+    lastStep: Math.max(step, before?.lastStep ?? 0),
+    driftSteps: driftSteps ?? before?.driftSteps ?? 0,
+  };
+  return Object.fromEntries([...Object.entries(others), [authenticatorId, record] as const].slice(-MAX_FACTORS));
 }
 
 function rememberDevice(known: string[], device: string | undefined): string[] {
-  if (device === undefined) return known;
-  return [device, ...known.filter((other) => other !== device)].slice(0, MAX_KNOWN_DEVICES);
+  return device === undefined ? known : newestFirst(known, device, MAX_KNOWN_DEVICES);
+}
+
+function newestFirst(list: string[], newest: string, count: number): string[] {
+  return [newest, ...list.filter((other) => other !== newest)].slice(0, count);
 }
 
 function voided(challenge: OpenChallenge): OpenChallenge {
@@ -182,10 +185,14 @@ function voided(challenge: OpenChallenge): OpenChallenge {
   return { ...rest, void: true };
 }
 
-function lastOf<T>(list: T[], count: number): T[] {
-  return list.slice(-count);
-}
-
+/** As much of a text as fits; the bound counts what it takes as JSON, where a control character is six bytes. */
 function shorten(text: string): string {
-  return Array.from(text).slice(0, MAX_REASON_IN_STATE).join('');
+  let kept = '';
+  let bytes = 0;
+  for (const character of text) {
+    bytes += Buffer.byteLength(JSON.stringify(character)) - 2;
+    if (bytes > MAX_TEXT_BYTES_IN_STATE) break;
+    kept += character;
+  }
+  return kept;
 }

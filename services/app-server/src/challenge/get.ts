@@ -33,7 +33,8 @@ export async function get(
   const { applicationId } = request.application;
   const address = addressOfChallenge(challengeId);
   if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
-  const look = async () => viewOf(await deps.ledger.peek(address.userId), challengeId, address.key, applicationId, deps.now());
+  const look = async () =>
+    viewOf(await deps.ledger.peek(address.userId), challengeId, address.key, applicationId, deps.now());
 
   const until = Math.min(deps.now() + waitSeconds * 1000, request.deadline - ANSWER_MS);
   using woken = deps.wake.subscribe(challengeId);

@@ -65,16 +65,17 @@ function totpMatches(
   }
   return authenticators.flatMap((authenticator) => {
     const { authenticatorId, periodSeconds, createdAt } = authenticator;
-    const record = state.factors.find((factor) => factor.authenticatorId === authenticatorId);
+    const record = state.factors[authenticatorId];
     // A policy that was tightened meanwhile holds at once.
     const driftSteps = boundDriftSteps(record?.driftSteps ?? 0, policy.maxDriftSteps);
     const step = matchTotpStep(users.totpParameters(authenticator), code, { nowMs: now, windowSteps, driftSteps });
     if (step === undefined) return [];
-    const nextDrift = nextDriftSteps(driftSteps, step, now, periodSeconds, policy.maxDriftSteps);
+    const { futureSteps, maxDriftSteps } = policy;
+    const nextDrift = nextDriftSteps(driftSteps, step, now, periodSeconds, maxDriftSteps);
     return [
       {
         authenticatorId,
-        totp: { step, driftSteps: nextDrift, periodSeconds, createdAt, futureSteps: policy.futureSteps },
+        totp: { step, driftSteps: nextDrift, periodSeconds, createdAt, futureSteps, maxDriftSteps },
       },
     ];
   });

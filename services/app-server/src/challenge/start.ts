@@ -130,6 +130,7 @@ async function open(
           ...(authenticators.length === 0 && { decoy: true }),
           attemptId,
           reveal,
+          disabled: user?.status === 'disabled',
         },
         now,
       ),
@@ -140,7 +141,15 @@ async function open(
     const { at, expiresAt } = event;
     const result = await deps.signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
     const prompt = promptFor('bypass', user.language, { digits: 0, phoneEnd: '' });
-    return { challengeId, state: 'approved', method: 'bypass', prompt, expiresAt: iso(expiresAt), alternatives: [], result };
+    return {
+      challengeId,
+      state: 'approved',
+      method: 'bypass',
+      prompt,
+      expiresAt: iso(expiresAt),
+      alternatives: [],
+      result,
+    };
   }
   if (event.type !== 'challenge.started') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   const { challenge } = event;

@@ -11,13 +11,13 @@ export interface UserState {
   open: OpenChallenge[];
   /** The last few that ended, oldest first, so that a late question gets a true answer. */
   closed: ClosedChallenge[];
-  /** One-time use of TOTP codes: the newest step accepted from each authenticator. */
-  factors: FactorRecord[];
+  /** One-time use of TOTP codes: what was accepted last from each authenticator, by its id; the one used last comes last. */
+  factors: { [authenticatorId: string]: FactorRecord };
   /** Wrong codes, per factor. */
   attempts: { [M in Method]?: AttemptLanes };
   /** Fingerprints of where the user logged in from, newest first. */
   knownDevices: string[];
-  /** Authenticators taken away, newest first: a lagging standby may still list them. */
+  /** Authenticators taken away, newest first, shortened (isRemoved): a lagging standby may still list them. */
   removed: string[];
   blocked?: { reason: string; by: string; at: number };
   disabled?: true;
@@ -58,42 +58,46 @@ export interface ClosedChallenge {
 }
 
 export interface FactorRecord {
-  authenticatorId: string;
   lastStep: number;
   driftSteps: number;
-  /** Came from the projection, which may lag: the recovery floor holds for it. */
-  restored?: true;
 }
 
 /** Bounds that keep the record under 4 KiB; a test fills all of them at once. */
-export const MAX_OPEN = 6;
-export const MAX_CLOSED = 5;
+export const MAX_OPEN = 4;
+export const MAX_CLOSED = 4;
 export const MAX_KNOWN_DEVICES = 6;
-export const MAX_REMOVED = 6;
+/** As many as a user may have, so that all of them can be taken away while a standby lags. */
+export const MAX_REMOVED = 10;
 export const MAX_FACTORS = 10;
-/** Longest reason and author kept in the record; the event keeps them whole. In characters. */
-export const MAX_REASON_IN_STATE = 80;
+/** Longest reason and author kept in the record, in bytes of JSON; the event keeps them whole. */
+export const MAX_TEXT_BYTES_IN_STATE = 64;
 
 export const INITIAL_STATE: UserState = {
   version: 1,
   open: [],
   closed: [],
-  factors: [],
+  factors: {},
   attempts: {},
   knownDevices: [],
   removed: [],
 };
 
 /**
- * Where a user starts whose subject holds no message: from what was projected into Postgres. Challenges are gone, and so is
- * a bypass, since nobody can tell whether it was used.
+ * What of a state still counts when the ledger may have forgotten what came after it: one that was projected into Postgres, of
+ * a user whose subject holds no message, or one from before a loss (HA-20). Challenges are over, and so is a bypass, since
+ * nobody can tell whether they were used. Steps that were forgotten are below the recovery floor.
  */
-export function restoredState(projected: UserState): UserState {
-  const { bypass: _, ...kept } = projected;
-  return {
-    ...kept,
-    open: [],
-    closed: [],
-    factors: projected.factors.map((factor) => ({ ...factor, restored: true })),
-  };
+export function restoredState(before: UserState): UserState {
+  const { bypass: _, ...kept } = before;
+  return { ...kept, open: [], closed: [] };
+}
+
+/** Whether an authenticator was taken away. */
+export function isRemoved(state: UserState, authenticatorId: string): boolean {
+  return state.removed.includes(shortId(authenticatorId));
+}
+
+/** The first 48 bits of a UUID: enough to tell one user's authenticators apart. */
+export function shortId(uuid: string): string {
+  return uuid.slice(0, 13);
 }

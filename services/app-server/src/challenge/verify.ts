@@ -106,6 +106,8 @@ async function approvedBefore(
   if (!(refusal instanceof MfaError) || refusal.code !== 'CHALLENGE_CLOSED') throw refusal;
   const state = await deps.ledger.peek(userId);
   const closed = state.closed.find((candidate) => candidate.key === key && candidate.attemptId === attemptId);
-  if (closed?.state !== 'approved' || closed.method === 'bypass') throw refusal;
+  // An approval is not told after the challenge's time (INV-6).
+  const inTime = closed !== undefined && deps.now() < closed.expiresAt;
+  if (!inTime || closed.state !== 'approved' || closed.method === 'bypass') throw refusal;
   return { method: closed.method, at: deps.now() };
 }

@@ -17,12 +17,14 @@ export interface Continuity {
   /** @throws MfaError UNAVAILABLE while it is not yet known whether the ledger lost anything. */
   assertProven(): void;
   floor(): RecoveryFloor;
+  /** Takes note of what another replica, or a record of the ledger, says of the floor and of what was acknowledged. */
+  hear(floor: RecoveryFloor, highest: number): void;
 }
 
 export class LedgerContinuity implements Continuity {
   #highest = 0;
   #proven = false;
-  #floor: RecoveryFloor = { coldStartAt: 0, lossAt: 0 };
+  #floor: RecoveryFloor = { at: 0 };
   readonly #now: () => number;
   readonly #onLoss: (floor: RecoveryFloor) => void;
 
@@ -65,7 +67,8 @@ export class LedgerContinuity implements Continuity {
   /**
    * Compares the stream with what is known of it.
    * @param lastSequence the stream's newest sequence now.
-   * @param mark the highest sequence anybody else (another replica, the projection) has seen; undefined: nobody could be asked.
+   * @param mark the highest sequence anybody else (another replica, the projection) has seen; undefined: somebody who may know
+   * of more could not be asked.
    */
   check(lastSequence: number, mark: number | undefined): void {
     const known = Math.max(this.#highest, mark ?? 0);
@@ -74,17 +77,17 @@ export class LedgerContinuity implements Continuity {
     this.#proven = true;
   }
 
-  /** Something was lost, at the latest now. */
+  /** Something was lost, at the latest now. Two losses are never told as one, even if the clock went back between them. */
   lost(): void {
-    this.raise({ coldStartAt: 0, lossAt: this.#now() });
+    this.raise({ at: Math.max(this.#now(), this.#floor.at + 1) });
     this.#highest = 0;
     this.#onLoss(this.#floor);
   }
 
   /** What another replica says. A mark from before a loss that it has not noticed yet is no mark. */
   hear(floor: RecoveryFloor, highest: number): void {
-    const newLoss = floor.lossAt > this.#floor.lossAt;
-    const current = floor.lossAt >= this.#floor.lossAt;
+    const newLoss = floor.at > this.#floor.at;
+    const current = floor.at >= this.#floor.at;
     this.raise(floor);
     if (newLoss) this.#highest = 0;
     if (current) this.#highest = Math.max(this.#highest, highest);
@@ -92,9 +95,6 @@ export class LedgerContinuity implements Continuity {
 
   /** The floor only rises. */
   raise(other: RecoveryFloor): void {
-    this.#floor = {
-      coldStartAt: Math.max(this.#floor.coldStartAt, other.coldStartAt),
-      lossAt: Math.max(this.#floor.lossAt, other.lossAt),
-    };
+    if (other.at > this.#floor.at) this.#floor = { at: other.at };
   }
 }

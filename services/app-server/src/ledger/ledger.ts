@@ -29,12 +29,16 @@ export interface ActOptions {
   /** Saves asking Postgres when the caller has already read the projected state. */
   projected?: UserState | undefined;
   traceId?: string | undefined;
+  /** Nothing is appended after it, since nobody waits for the answer any more. In ms since the epoch. */
+  deadline?: number;
 }
 
 /** Tries at one append before UNAVAILABLE; between them a wait that doubles, with jitter (HA-15). */
 const MAX_TRIES = 8;
 const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 400;
+/** How long after it was asked for a decision may still be appended, so that none comes long after its time (INV-6). */
+const LONGEST_ACT_MS = 10_000;
 
 /**
  * The one way in which anything is decided: read, decide, append on condition that nothing happened meanwhile, and only then
@@ -49,14 +53,13 @@ export class Ledger {
 
   /** The state as any replica knows it: good enough to look at, never to decide on. */
   async peek(userId: string): Promise<UserState> {
-    const last = await this.#readOr(() => this.#deps.log.last(userId));
-    return last === undefined ? this.#start(userId, {}) : last.record.state;
+    return this.#standing(userId, await this.#readOr(() => this.#deps.log.last(userId)), {});
   }
 
   /**
-   * Decides and records. The same attempt twice is given the first event again.
-   * @throws MfaError the refusal of `decide`, or UNAVAILABLE when no append was acknowledged in time; then nothing was said to
-   * anybody, whatever became of the append.
+   * Decides and records. The same attempt twice is given the first event again, unless something else happened between.
+   * @throws MfaError the refusal of `decide`, or UNAVAILABLE when no append was acknowledged in time, or nobody knows whether the
+   * ledger lost something meanwhile; then nothing was said to anybody, whatever became of the append.
    */
   async act(
     userId: string,
@@ -64,13 +67,17 @@ export class Ledger {
     decide: (state: UserState, now: number) => Decision,
     options: ActOptions = {},
   ): Promise<Recorded> {
-    const { log, now } = this.#deps;
-    this.#deps.continuity.assertProven();
+    const { log, now, continuity } = this.#deps;
+    const deadline = Math.min(options.deadline ?? Infinity, now() + LONGEST_ACT_MS);
+    continuity.assertProven();
     let last = await this.#readOr(() => log.last(userId));
     let fromLeader = false;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (last?.record.attemptId === attemptId) return recorded(last);
-      const state = last?.record.state ?? (await this.#start(userId, options));
+      const state = await this.#standing(userId, last, options);
+      if (last !== undefined && last.record.attemptId === attemptId && this.#isCurrent(last.record)) {
+        return this.#told(last);
+      }
+      const floorAt = continuity.floor().at;
       const decision = decide(state, now());
       if ('refuse' in decision) {
         // The read may have been old. A stale "no" is asked again, of the leader, before it is believed (HA-11).
@@ -81,9 +88,9 @@ export class Ledger {
         fromLeader = true;
         continue;
       }
-      const record = this.#record(attemptId, decision.append, state, options);
-      const sequence = await this.#append(userId, record, last?.sequence ?? 0);
-      if (sequence !== undefined) return { event: record.event, state: record.state, sequence };
+      const record = this.#record(attemptId, decision.append, state, floorAt, options);
+      const stored = await this.#append(userId, record, last?.sequence ?? 0, deadline);
+      if (stored !== undefined) return this.#told(stored);
       await this.#wait(tries);
       last = await this.#readOr(() => log.lastFromLeader(userId));
       fromLeader = true;
@@ -91,40 +98,74 @@ export class Ledger {
     throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'append contended' });
   }
 
-  #record(attemptId: string, event: UserEvent, before: UserState, options: ActOptions): LedgerRecord {
-    const dated: DatedEvent = { ...event, at: this.#deps.now() };
+  /** The state to decide on. What is older than a loss may have forgotten something (see restoredState). */
+  async #standing(userId: string, last: Stored | undefined, options: ActOptions): Promise<UserState> {
+    if (last === undefined) return this.#start(userId, options);
+    // Whoever wrote it may know of a loss that nobody has told us of.
+    this.#deps.continuity.hear({ at: last.record.floorAt }, last.sequence);
+    return this.#isCurrent(last.record) ? last.record.state : restoredState(last.record.state);
+  }
+
+  #isCurrent(record: LedgerRecord): boolean {
+    return record.floorAt >= this.#deps.continuity.floor().at;
+  }
+
+  /** What may be said now that it is recorded: nothing, if meanwhile there is a doubt whether it was decided on all that happened. */
+  #told({ record, sequence }: Stored): Recorded {
+    this.#deps.continuity.assertProven();
+    if (!this.#isCurrent(record)) {
+      throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'decided before a loss' });
+    }
+    return { event: record.event, state: record.state, sequence };
+  }
+
+  #record(
+    attemptId: string,
+    event: UserEvent,
+    before: UserState,
+    floorAt: number,
+    { traceId }: ActOptions,
+  ): LedgerRecord {
+    const { now, replica } = this.#deps;
+    const dated: DatedEvent = { ...event, at: now() };
     return {
       attemptId,
       event: dated,
       state: evolve(before, dated),
-      replica: this.#deps.replica,
-      ...(options.traceId !== undefined && { traceId: options.traceId }),
+      floorAt,
+      replica,
+      ...(traceId !== undefined && { traceId }),
     };
   }
 
   /**
    * One place in the user's history, one message. An acknowledgement that was lost is cleared up by looking who took the place:
    * our attempt, and it happened; another, and it did not; nobody, and the same bytes are sent again for the same place.
-   * @returns the sequence, or undefined when another attempt took the place.
+   * @returns what is stored, which another replica may have appended for the same attempt; undefined when another attempt took
+   * the place.
    */
-  async #append(userId: string, record: LedgerRecord, expectedSequence: number): Promise<number | undefined> {
-    const { log, continuity } = this.#deps;
-    let doubtful = false;
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const mark = continuity.highest();
+  async #append(
+    userId: string,
+    record: LedgerRecord,
+    expectedSequence: number,
+    deadline: number,
+  ): Promise<Stored | undefined> {
+    const { log, continuity, now } = this.#deps;
+    // Of the first try: the message may date from then.
+    const mark = continuity.highest();
+    for (let tries = 0; tries < MAX_TRIES && now() < deadline; tries++) {
       const result = await log.append(userId, record, expectedSequence);
       if (result.outcome === 'stored') {
         continuity.acknowledged(result.sequence, mark);
-        return result.sequence;
+        return { record, sequence: result.sequence };
       }
-      if (result.outcome === 'taken' && !doubtful) return undefined;
-      doubtful = true;
-      if (tries > 0 || result.outcome === 'unknown') await this.#wait(tries);
+      if (result.outcome === 'taken' && tries === 0) return undefined;
+      await this.#wait(tries);
       const taker = await log.successor(userId, expectedSequence).catch(() => 'unanswered' as const);
       if (taker === 'unanswered' || taker === undefined) continue;
       if (taker.record.attemptId !== record.attemptId) return undefined;
       continuity.acknowledged(taker.sequence, mark);
-      return taker.sequence;
+      return taker;
     }
     throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'append unacknowledged' });
   }
@@ -150,8 +191,4 @@ export class Ledger {
     const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
     return this.#deps.sleep(bound * (0.5 + this.#deps.random() / 2));
   }
-}
-
-function recorded(stored: Stored): Recorded {
-  return { event: stored.record.event, state: stored.record.state, sequence: stored.sequence };
 }

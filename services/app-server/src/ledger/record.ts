@@ -7,6 +7,8 @@ export interface LedgerRecord {
   attemptId: string;
   event: DatedEvent;
   state: UserState;
+  /** The recovery floor that was known when it was decided: what is older than the floor of today may have forgotten something. */
+  floorAt: number;
   /** Which replica appended it. */
   replica: string;
   /** W3C trace id, so that the audit leads to the trace. */

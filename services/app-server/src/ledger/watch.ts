@@ -42,8 +42,7 @@ export interface Watch {
 export async function watchContinuity(deps: WatchDependencies): Promise<Watch> {
   const { nats, continuity } = deps;
   const subscriptions = [answerPeers(deps), hearPeers(deps)];
-  const alone = await prove(deps, true);
-  if (alone) continuity.raise({ coldStartAt: deps.now(), lossAt: 0 });
+  await prove(deps, true);
 
   let stopped = false;
   void reproveAfterReconnects(deps, () => stopped);
@@ -75,7 +74,7 @@ async function prove(deps: WatchDependencies, atStart: boolean): Promise<boolean
   const projected = await deps.highestProjected().catch(() => undefined);
   const marks = [...peers.map(({ highest }) => highest), ...(projected === undefined ? [] : [projected])];
   const info = await manager.streams.info(streamOf(''));
-  if (atStart) continuity.raise({ coldStartAt: Date.parse(String(info.created)), lossAt: 0 });
+  if (atStart) continuity.raise({ at: Date.parse(String(info.created)) });
   continuity.check(info.state.last_seq, marks.length === 0 ? undefined : Math.max(...marks));
   return peers.length === 0;
 }
