@@ -30,12 +30,7 @@ export async function migrate(
   const client = await connectToPrimary(urls);
   const applied: string[] = [];
   try {
-    await client.query(`create table if not exists schema_migration (
-      number integer constraint schema_migration_pkey primary key,
-      name text not null,
-      checksum text not null,
-      applied_at timestamptz not null default now()
-    )`);
+    await inTransaction(client, () => ensureRecord(client));
     for (const migration of migrations) {
       if (await inTransaction(client, () => apply(client, migration))) applied.push(fullName(migration));
     }
@@ -75,8 +70,23 @@ async function connectToPrimary(urls: readonly string[]): Promise<pg.Client> {
   throw new AggregateError(problems, 'No Postgres node is primary, so the schema cannot be brought up to date.');
 }
 
-async function apply(client: pg.Client, migration: Migration): Promise<boolean> {
+async function ensureRecord(client: pg.Client): Promise<void> {
+  await lock(client);
+  await client.query(`create table if not exists schema_migration (
+    number integer constraint schema_migration_pkey primary key,
+    name text not null,
+    checksum text not null,
+    applied_at timestamptz not null default now()
+  )`);
+}
+
+/** Until the end of the transaction. */
+async function lock(client: pg.Client): Promise<void> {
   await client.query('select pg_advisory_xact_lock($1)', [LOCK_KEY]);
+}
+
+async function apply(client: pg.Client, migration: Migration): Promise<boolean> {
+  await lock(client);
   const { rows } = await client.query<{ checksum: string }>('select checksum from schema_migration where number = $1', [
     migration.number,
   ]);

@@ -150,7 +150,8 @@ export function createRouter(options: RouterOptions): Router {
   function foundPrimary(member: Member, timeline: number): void {
     member.timeline = timeline;
     if (timeline < newestTimeline) {
-      if (member.role !== 'stale') onEvent({ type: 'primary.stale', node: member.node.name, timeline });
+      if (member.role !== 'stale' || !member.reachable)
+        onEvent({ type: 'primary.stale', node: member.node.name, timeline });
       member.role = 'stale';
       member.reachable = true;
       return;
@@ -206,6 +207,18 @@ export function createRouter(options: RouterOptions): Router {
     return usable.toSorted((a, b) => rank(a) - rank(b));
   }
 
+  /** Waits for probes that are under way; they end by their own limit. Without one there is nothing to wait for. */
+  async function foundMeanwhile(): Promise<boolean> {
+    const answers = members.flatMap(({ probing }) => probing ?? []);
+    const found = answers.map((probing) =>
+      probing.then(() => {
+        if (readable().length === 0) throw new Error('still nobody');
+      }),
+    );
+    await Promise.any(found).catch(() => undefined);
+    return readable().length > 0;
+  }
+
   /** Notes what a failure says of the node. Whether another node may be tried. */
   function learn(member: Member, error: unknown): 'elsewhere' | 'never' {
     const failure = failureOf(error);
@@ -230,14 +243,7 @@ export function createRouter(options: RouterOptions): Router {
     for (;;) {
       const member = readable().find((candidate) => !tried.has(candidate));
       if (member === undefined) {
-        // Probes under way end soon, by their own limit. Without one there is nothing to wait for.
-        const probing = members.flatMap(({ probing, ...other }) =>
-          probing === undefined || other.reachable ? [] : [probing],
-        );
-        if (tried.size > 0 || probing.length === 0) break;
-        await Promise.race(probing);
-        if (readable().length === 0) await Promise.all(probing);
-        if (readable().length === 0) break;
+        if (tried.size > 0 || !(await foundMeanwhile())) break;
         continue;
       }
       tried.add(member);

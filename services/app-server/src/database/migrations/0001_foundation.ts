@@ -133,28 +133,28 @@ export const foundation: Migration = {
     `create trigger audit_event_append_only before update or delete on audit_event
       for each row execute function audit_event_refuse_change()`,
 
-    // Runs as its owner, so that the service may have its months made without the right to make or drop tables.
-    `create function audit_event_make_month(month date) returns void language plpgsql security definer
-      set search_path = pg_catalog, pg_temp as $$
-    declare
-      first date := date_trunc('month', month)::date;
-      home text := (select n.nspname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where p.proname = 'audit_event_make_month' limit 1);
-      partition text := 'audit_event_' || to_char(first, 'YYYY_MM');
-    begin
-      if to_regclass(format('%I.%I', home, partition)) is not null then
-        return;
-      end if;
-      perform pg_advisory_xact_lock(hashtext('countersign.audit_event_make_month'));
-      if to_regclass(format('%I.%I', home, partition)) is not null then
-        return;
-      end if;
-      execute format('create table %I.%I partition of %I.audit_event for values from (%L) to (%L)',
-        home, partition, home, first::timestamp at time zone 'UTC',
-        (first + interval '1 month')::timestamp at time zone 'UTC');
-      execute format('create trigger %I before truncate on %I.%I execute function %I.audit_event_refuse_change()',
-        partition || '_no_truncate', home, partition, home);
-    end $$`,
+    // Runs as its owner, so that the service may have its months made without the right to make or drop tables. The path is
+    // fixed to this schema, so that no caller can put other tables in the place of these.
+    `do $do$ begin execute format($function$
+      create function audit_event_make_month(month date) returns void language plpgsql security definer
+        set search_path = %I, pg_temp as $body$
+      declare
+        first timestamp := date_trunc('month', month);
+        partition text := 'audit_event_' || to_char(first, 'YYYY_MM');
+      begin
+        if to_regclass(partition) is not null then
+          return;
+        end if;
+        perform pg_advisory_xact_lock(hashtextextended('countersign.audit_event_make_month', 0));
+        if to_regclass(partition) is not null then
+          return;
+        end if;
+        execute format('create table %%I partition of audit_event for values from (%%L) to (%%L)',
+          partition, first at time zone 'UTC', (first + interval '1 month') at time zone 'UTC');
+        execute format('create trigger %%I before truncate on %%I execute function audit_event_refuse_change()',
+          partition || '_no_truncate', partition);
+      end $body$
+      $function$, current_schema()); end $do$`,
     `revoke execute on function audit_event_make_month(date) from public`,
 
     `create table user_ledger (

@@ -1,0 +1,215 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createDatabase, startPostgresPair, waitUntil, type PostgresPair } from '@countersign/testkit';
+import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { migrate } from './migrate.ts';
+import { createRouter, type Router, type RouterEvent } from './router.ts';
+
+let dir: string;
+let pair: PostgresPair;
+let router: Router;
+let events: RouterEvent[];
+let urls: string[];
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'router-'));
+  pair = await startPostgresPair({ dir, password: 'secret', fsync: false });
+  const url = new URL(await createDatabase(pair.primary, 'router'));
+  urls = pair.nodes.map((node) => {
+    const mine = new URL(node.url);
+    mine.pathname = url.pathname;
+    return mine.href;
+  });
+  await migrate(urls);
+  await pair.caughtUp();
+});
+
+afterAll(async () => {
+  await pair.kill();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+beforeEach(async () => {
+  events = [];
+  // The standby's address comes first: the order means nothing.
+  router = createRouter({ urls: urls.toReversed(), now: Date.now, onEvent: (event) => events.push(event) });
+  await waitUntil(() => router.nodes().every(({ reachable }) => reachable), { what: 'both nodes to be found' });
+});
+
+afterEach(async () => {
+  await router.close();
+});
+
+const whereAmI = (db: Parameters<Parameters<Router['read']>[0]>[0]) =>
+  sql<{ port: number; standby: boolean }>`select current_setting('port')::int as port, pg_is_in_recovery() as standby`
+    .execute(db)
+    .then(({ rows }) => rows[0]!);
+
+let counter = 0;
+const addUser = () =>
+  router.write(async (db) => {
+    const row = { user_id: crypto.randomUUID(), username: `u${counter++}`, status: 'enabled' as const };
+    const at = new Date();
+    await db
+      .insertInto('app_user')
+      .values({ ...row, created_at: at, updated_at: at })
+      .execute();
+    return row.user_id;
+  });
+
+const readUser = (userId: string) =>
+  router.read((db) => db.selectFrom('app_user').select('user_id').where('user_id', '=', userId).execute());
+
+async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; outcome: T | Error }> {
+  const from = performance.now();
+  const outcome = await work().catch((error: unknown) => error as Error);
+  return { ms: performance.now() - from, outcome };
+}
+
+describe('with both nodes up', () => {
+  test('reads go to the standby, writes and reads that must see them to the primary', async () => {
+    expect(await router.read(whereAmI)).toEqual({ port: pair.standby.port, standby: true });
+    expect(await router.write(whereAmI)).toEqual({ port: pair.primary.port, standby: false });
+    expect(await router.read(whereAmI, { from: 'primary' })).toEqual({ port: pair.primary.port, standby: false });
+  });
+
+  test('what a write acknowledged is seen by the next read on the standby', async () => {
+    for (let round = 0; round < 50; round++) {
+      expect(await readUser(await addUser())).toHaveLength(1);
+    }
+  });
+
+  test('an error of the statement is the caller’s and takes no node out', async () => {
+    const wrong = router.read((db) => sql`select 1/0`.execute(db));
+    await expect(wrong).rejects.toMatchObject({ code: '22012' });
+    expect(router.nodes().every(({ reachable }) => reachable)).toBe(true);
+  });
+
+  test('R26: more requests than connections and queue are shed early, and the rest are served', async () => {
+    const slow = Array.from({ length: 400 }, () => router.read((db) => sql`select pg_sleep(0.02)`.execute(db)));
+    const outcomes = await Promise.allSettled(slow);
+    const refused = outcomes.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeLessThan(400);
+    for (const outcome of refused) expect(outcome).toMatchObject({ reason: { code: 'UNAVAILABLE' } });
+    expect(await router.read(whereAmI)).toMatchObject({ standby: true });
+  });
+
+  test('backends that are terminated cost nobody an answer', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => router.read(whereAmI)));
+    await router.write((db) =>
+      sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'countersign' and pid <> pg_backend_pid()`.execute(
+        db,
+      ),
+    );
+    for (let round = 0; round < 20; round++) await router.read(whereAmI);
+    await addUser();
+  });
+});
+
+describe('with a node lost', () => {
+  test('standby killed: reads go to the primary, nothing fails', async () => {
+    await pair.standby.kill();
+    const outcomes = await Promise.all(Array.from({ length: 30 }, () => timed(() => router.read(whereAmI))));
+    for (const { outcome, ms } of outcomes) {
+      expect(outcome).toMatchObject({ standby: false });
+      expect(ms).toBeLessThan(700);
+    }
+    await addUser();
+    await pair.standby.start();
+    await waitUntil(async () => (await router.read(whereAmI)).standby, { what: 'the standby to be read again' });
+  });
+
+  test('standby hung: one request waits a few hundred ms, the next ones none', async () => {
+    await router.read(whereAmI);
+    pair.standby.pause();
+    try {
+      const first = await timed(() => router.read(whereAmI));
+      expect(first.outcome).toMatchObject({ standby: false });
+      expect(first.ms).toBeLessThan(600);
+      for (let round = 0; round < 100; round++) {
+        const { ms, outcome } = await timed(() => router.read(whereAmI));
+        expect(outcome).toMatchObject({ standby: false });
+        expect(ms).toBeLessThan(100);
+        await sleep(20);
+      }
+    } finally {
+      pair.standby.resume();
+    }
+    await waitUntil(async () => (await router.read(whereAmI)).standby, { what: 'the standby to be read again' });
+  });
+
+  test('primary hung: reads go on, writes are refused in time with PRIMARY_UNAVAILABLE and work again afterwards', async () => {
+    await addUser();
+    pair.primary.pause();
+    try {
+      const [write, ...reads] = await Promise.all([
+        timed(addUser),
+        ...Array.from({ length: 20 }, () => timed(() => router.read(whereAmI))),
+      ]);
+      expect(write.outcome).toMatchObject({ code: 'PRIMARY_UNAVAILABLE', retryAfterSeconds: 5 });
+      expect(write.ms).toBeLessThan(4000);
+      for (const { outcome, ms } of reads) {
+        expect(outcome).toMatchObject({ standby: true });
+        expect(ms).toBeLessThan(300);
+      }
+      const again = await timed(addUser);
+      expect(again.outcome).toMatchObject({ code: 'PRIMARY_UNAVAILABLE' });
+      expect(again.ms).toBeLessThan(1200);
+    } finally {
+      pair.primary.resume();
+    }
+    await waitUntil(() => addUser().then(Boolean, () => false), { what: 'writes to work again', timeoutMs: 5000 });
+  });
+
+  test('both hung (R26): answers stay quick refusals, and after a stall under load it heals by itself in seconds', async () => {
+    for (const node of pair.nodes) node.pause();
+    const outcomes: { ms: number; outcome: unknown }[] = [];
+    try {
+      const until = performance.now() + 5000;
+      const pending: Promise<unknown>[] = [];
+      while (performance.now() < until) {
+        pending.push(timed(() => router.read(whereAmI)).then((outcome) => outcomes.push(outcome)));
+        await sleep(5);
+      }
+      await Promise.all(pending);
+    } finally {
+      for (const node of pair.nodes) node.resume();
+    }
+    for (const { outcome, ms } of outcomes) {
+      expect(outcome).toMatchObject({ code: 'UNAVAILABLE' });
+      expect(ms).toBeLessThan(1300);
+    }
+    const healed = performance.now();
+    await waitUntil(() => addUser().then(Boolean, () => false), { what: 'writes to work again', timeoutMs: 5000 });
+    expect(await router.read(whereAmI)).toMatchObject({ standby: true });
+    expect(performance.now() - healed).toBeLessThan(3000);
+  });
+
+  test('primary killed and standby promoted: found without a restart; the old primary, back by mistake, is not written to', async () => {
+    const old = pair.primary;
+    await old.kill();
+    const refused = await timed(addUser);
+    expect(refused.outcome).toMatchObject({ code: 'PRIMARY_UNAVAILABLE' });
+    expect(refused.ms).toBeLessThan(1500);
+    expect(await router.read(whereAmI)).toMatchObject({ standby: true });
+
+    await pair.promoteStandby();
+    const promoted = performance.now();
+    await waitUntil(() => addUser().then(Boolean, () => false), { what: 'writes to work again' });
+    expect(performance.now() - promoted).toBeLessThan(1500);
+    expect(await readUser(await addUser())).toHaveLength(1);
+
+    await old.start();
+    await waitUntil(() => events.some(({ type }) => type === 'primary.stale'), { what: 'the old primary to be seen' });
+    for (let round = 0; round < 10; round++) {
+      expect(await router.write(whereAmI)).toMatchObject({ port: pair.primary.port });
+      expect(await router.read(whereAmI)).toMatchObject({ port: pair.primary.port });
+    }
+    await pair.primary.kill();
+    expect((await timed(addUser)).outcome).toMatchObject({ code: 'PRIMARY_UNAVAILABLE' });
+    expect((await timed(() => router.read(whereAmI))).outcome).toMatchObject({ code: 'UNAVAILABLE' });
+  });
+});
