@@ -11,6 +11,7 @@ export interface Schema {
   policy: PolicyTable;
   signing_key: SigningKeyTable;
   key_canary: KeyCanaryTable;
+  key_root: KeyRootTable;
   audit_event: AuditEventTable;
   user_ledger: UserLedgerTable;
   projection_checkpoint: ProjectionCheckpointTable;
@@ -108,6 +109,12 @@ interface SigningKeyTable {
 
 interface KeyCanaryTable {
   key_id: string;
+  sealed: string;
+  created_at: Date;
+}
+
+interface KeyRootTable {
+  purpose: string;
   sealed: string;
   created_at: Date;
 }

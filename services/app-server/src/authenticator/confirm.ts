@@ -1,0 +1,92 @@
+import { MfaError, type authenticatorConfirm, type InputOf, type OutputOf } from '@countersign/contracts';
+import { parseCode } from '@countersign/otp';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import { recordAdministration } from '../audit/administration.ts';
+import { decideVerify } from '../challenge/decide.ts';
+import { matcherFor } from '../challenge/match.ts';
+import type { Router } from '../database/router.ts';
+import type { KeyRing } from '../keys/ring.ts';
+import type { Continuity } from '../ledger/continuity.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Policies } from '../policy/policies.ts';
+import type { LoginUsers } from '../user/login-users.ts';
+import { getLogin } from '../user/store.ts';
+import { enrolmentChallenge } from './enrolment.ts';
+import { activate } from './store.ts';
+
+export interface ConfirmDependencies {
+  router: Router;
+  ledger: Ledger;
+  continuity: Continuity;
+  users: LoginUsers;
+  policies: Policies;
+  ring: KeyRing;
+  now: () => number;
+}
+
+/**
+ * The first code from a new authenticator. It is spent by this, as any other (OATH-61), and draws on the same budget.
+ * @throws MfaError REQUEST_INVALID, USER_NOT_FOUND, AUTHENTICATOR_NOT_FOUND, CHALLENGE_CLOSED, CODE_REJECTED, TRY_LATER,
+ * PRIMARY_UNAVAILABLE, UNAVAILABLE.
+ */
+export async function confirm(
+  deps: ConfirmDependencies,
+  { userId, authenticatorId, code: typed }: InputOf<typeof authenticatorConfirm>,
+  request: AuthorisedRequest,
+): Promise<OutputOf<typeof authenticatorConfirm>> {
+  const { application, attemptId, traceId } = request;
+  const code = parseCode(typed);
+  if (code === undefined) {
+    throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: '/code', message: 'must be 6 to 10 digits' }] });
+  }
+  const user = await getLogin(deps.router, userId, { from: 'primary' });
+  if (user === undefined) throw new MfaError('USER_NOT_FOUND');
+  if (!user.authenticators.some((candidate) => candidate.authenticatorId === authenticatorId)) {
+    throw new MfaError('AUTHENTICATOR_NOT_FOUND');
+  }
+  const policy = deps.policies.effective(application.applicationId);
+  const { challengeId, key } = enrolmentChallenge(deps.ring, userId, authenticatorId);
+  const matcher = matcherFor(deps, user, policy.totp, challengeId, code);
+  const { event } = await deps.ledger.act(
+    userId,
+    attemptId,
+    (state, now) =>
+      decideVerify(
+        state,
+        {
+          key,
+          applicationId: application.applicationId,
+          purpose: 'enrol',
+          attemptId,
+          code,
+          otherDigits: [],
+          attempts: policy.attempts,
+          cost: 1,
+          floor: deps.continuity.floor(),
+          matches: (challenge) => matcher.matches(state, challenge, now),
+        },
+        now,
+      ),
+    { traceId },
+  );
+  if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });
+  if (event.type !== 'challenge.approved' || event.authenticatorId !== authenticatorId) {
+    throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
+  }
+
+  const now = deps.now();
+  await deps.router.write((db) =>
+    db.transaction().execute(async (transaction) => {
+      await activate(transaction, userId, authenticatorId, new Date(now));
+      await recordAdministration(transaction, {
+        type: 'authenticator.confirm',
+        at: now,
+        attemptId,
+        actor: application.name,
+        userId,
+        detail: { authenticatorId },
+      });
+    }),
+  );
+  return { authenticatorId, state: 'active' };
+}
