@@ -59,7 +59,7 @@ export const authenticatorConfirm = operation('authenticator.confirm', {
   scope: 'authenticator.write',
   changes: true,
   input: Type.Object(
-    { userId: Uuid, authenticatorId: Uuid, code: Type.String({ minLength: 1, maxLength: 64 }) },
+    { userId: Uuid, authenticatorId: Uuid, code: Type.String({ minLength: 1, maxLength: 64, examples: ['492039'] }) },
     { additionalProperties: false },
   ),
   output: Type.Object({ authenticatorId: Uuid, state: Type.Literal('active') }),

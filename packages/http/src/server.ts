@@ -232,7 +232,7 @@ function createServer(tls: TlsOptions | undefined, limits: HttpLimits, handler: 
   };
   if (tls === undefined) return createPlainServer(http, handler);
   const { clientCertificates } = tls;
-  return createTlsServer(
+  const server = createTlsServer(
     {
       ...http,
       cert: tls.certificate,
@@ -244,6 +244,9 @@ function createServer(tls: TlsOptions | undefined, limits: HttpLimits, handler: 
     },
     handler,
   );
+  // TLS 1.2 would let a caller come back as somebody else in the middle of a connection.
+  server.on('secureConnection', (socket) => socket.disableRenegotiation());
+  return server;
 }
 
 /** GET and HEAD give a body no meaning (RFC 9110 section 9.3.1), so one is a mistake or an attempt to smuggle. */

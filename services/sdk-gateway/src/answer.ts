@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { call, DEFAULT_DEADLINE_MS, isIdempotencyKey, type Bus, type CallOptions } from '@countersign/bus';
+import { MfaError, type Operation } from '@countersign/contracts';
+import type { HttpServer, Slots } from '@countersign/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { shareOf } from './authenticate.ts';
+import { compileInput } from './route-input.ts';
+import type { Route } from './routes.ts';
+
+export interface AnswerDependencies {
+  bus: Bus;
+  replica: string;
+  working: Slots;
+  waiting: Slots;
+  draining: HttpServer['draining'];
+}
+
+/** Beyond the wait that was asked for: the way there and back, and a second try. */
+const WAIT_MARGIN_MS = 5000;
+
+/** Makes the handler of a route: read the input, find a slot, ask app-server, answer. */
+export function answerWith(deps: AnswerDependencies, route: Route) {
+  const readInput = compileInput(route);
+  const { operation } = route;
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const { credential } = request;
+    // The hook has refused whoever has none. If it is ever taken out, nobody gets further than this.
+    if (credential === undefined) throw new MfaError('UNAUTHENTICATED');
+    const idempotencyKey = operation.changes ? idempotencyKeyOf(request) : undefined;
+    const input = readInput({
+      url: request.raw.url ?? '',
+      params: request.params as Record<string, string>,
+      body: request.body,
+    });
+    const waitMs = waitOf(input);
+    const release = waitMs > 0 ? deps.waiting.take(shareOf(credential)) : deps.working.take();
+    try {
+      const options: CallOptions = {
+        attemptId: randomUUID(),
+        credential,
+        traceparent: request.traceparent,
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+        deadlineMs: waitMs > 0 ? waitMs + WAIT_MARGIN_MS : DEFAULT_DEADLINE_MS,
+      };
+      const asked = call(deps.bus, operation, input, options);
+      const { output, replica } = waitMs > 0 ? await cutShort(deps, operation, input, options, asked) : await asked;
+      reply.code(route.status).header('countersign-replica', `${deps.replica}, ${replica}`);
+      return output;
+    } finally {
+      release();
+    }
+  };
+}
+
+/** @throws MfaError REQUEST_INVALID. A header given twice arrives joined by a comma and a space, and is refused. */
+function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && isIdempotencyKey(key)) return key;
+  const message = 'must be 1 to 128 visible ASCII characters';
+  throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: 'Idempotency-Key', message }] });
+}
+
+function waitOf(input: Record<string, unknown>): number {
+  const { waitSeconds } = input;
+  return typeof waitSeconds === 'number' ? waitSeconds * 1000 : 0;
+}
+
+type Asked = ReturnType<typeof call<Operation>>;
+
+/** A replica that is told to stop answers those who wait with how things stand; they ask another one. */
+async function cutShort(
+  { bus, draining }: AnswerDependencies,
+  operation: Operation,
+  input: Record<string, unknown>,
+  options: CallOptions,
+  asked: Asked,
+): Asked {
+  let onAbort = (): void => undefined;
+  const stopped = new Promise<'stopped'>((resolve) => {
+    onAbort = () => resolve('stopped');
+    if (draining.aborted) onAbort();
+    else draining.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    const first = await Promise.race([asked, stopped]);
+    if (first !== 'stopped') return first;
+    asked.catch(() => undefined);
+    const now = { ...options, attemptId: randomUUID(), deadlineMs: WAIT_MARGIN_MS };
+    return await call(bus, operation, { ...input, waitSeconds: 0 }, now);
+  } finally {
+    draining.removeEventListener('abort', onAbort);
+  }
+}

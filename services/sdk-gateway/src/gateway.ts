@@ -1,0 +1,101 @@
+import type { Bus, Credential } from '@countersign/bus';
+import { createHttpServer, createSlots, type HttpLimits, type HttpServer, type TlsOptions } from '@countersign/http';
+import type { Logger, Metrics } from '@countersign/telemetry';
+import { answerWith } from './answer.ts';
+import { authenticate } from './authenticate.ts';
+import { receiveCarrierStatus } from './carrier-status.ts';
+import { createJwks } from './jwks.ts';
+import { REQUESTS_WAITING, REQUESTS_WORKING } from './metrics.ts';
+import { describeApi } from './openapi/document.ts';
+import { ROUTES } from './routes.ts';
+
+export interface GatewayOptions {
+  replica: string;
+  publicUrl: string;
+  bus: Bus;
+  logger: Logger;
+  metrics: Metrics;
+  now: () => number;
+  certificate: string;
+  key: string;
+  /** PEM. With it, client certificates must chain to one of these. */
+  clientAuthorities?: string;
+  maxInFlight: number;
+  maxWaiting: number;
+  trustedProxies?: readonly string[];
+  metricsFrom?: readonly string[];
+  limits?: Partial<HttpLimits>;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before the body is read; undefined only on routes that everybody may use. */
+    credential: Credential | undefined;
+  }
+}
+
+/** Of the requests that may wait, for one caller (R29). */
+const WAITING_SHARE = 0.25;
+const PUBLIC_FOR_MINUTES = 'public, max-age=300';
+
+/** HTTPS in front, operations on the bus behind, and nothing kept in between. */
+export function createGateway(options: GatewayOptions): HttpServer {
+  const { bus, replica, logger, metrics } = options;
+  const tls: TlsOptions = {
+    certificate: options.certificate,
+    key: options.key,
+    clientCertificates: options.clientAuthorities === undefined ? {} : { authorities: options.clientAuthorities },
+  };
+  const server = createHttpServer({
+    logger,
+    metrics,
+    tls,
+    checks: [{ name: 'bus', check: () => assertConnected(bus) }],
+    ...(options.limits !== undefined && { limits: options.limits }),
+    ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
+    ...(options.metricsFrom !== undefined && { metricsFrom: options.metricsFrom }),
+  });
+  const { app, draining } = server;
+  const working = createSlots({ limit: options.maxInFlight });
+  const waiting = createSlots({ limit: options.maxWaiting, share: WAITING_SHARE });
+  metrics.gauge(REQUESTS_WORKING, () => working.taken);
+  metrics.gauge(REQUESTS_WAITING, () => waiting.taken);
+  app.decorateRequest('credential', undefined);
+
+  const mustChain = options.clientAuthorities !== undefined;
+  for (const route of ROUTES) {
+    app.route({
+      method: route.method,
+      url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      // Before the body is read, so that a stranger costs us a header.
+      onRequest: (request, reply, done) => {
+        reply.header('countersign-replica', replica);
+        request.credential = authenticate(request, { mustChain, now: options.now });
+        done();
+      },
+      handler: answerWith({ bus, replica, working, waiting, draining }, route),
+    });
+  }
+  receiveCarrierStatus(app, { bus, working });
+
+  const jwks = createJwks(bus, options.now);
+  app.get('/.well-known/jwks.json', async (_request, reply) => {
+    const keys = await jwks();
+    return reply.header('cache-control', PUBLIC_FOR_MINUTES).type('application/jwk-set+json').send(asBytes(keys));
+  });
+
+  const description = asBytes(describeApi({ publicUrl: options.publicUrl }));
+  app.get('/v1/openapi.json', (_request, reply) =>
+    reply.header('cache-control', PUBLIC_FOR_MINUTES).type('application/json').send(description),
+  );
+  return server;
+}
+
+/** Fastify adds a charset to texts, which JSON types do not have. */
+function asBytes(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function assertConnected(bus: Bus): void {
+  if (!bus.connected) throw new Error('not connected to NATS');
+}
