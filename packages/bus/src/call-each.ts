@@ -5,7 +5,12 @@ import type { CallOptions } from './call.ts';
 import { decodeAnswer, encodeHead } from './codec.ts';
 import type { Bus } from './connection.ts';
 
-export type EachAnswer<Output> = { replica: string; output: Output } | { replica: string; error: MfaError };
+interface Heard {
+  replica: string;
+  /** When the answer came, ms since the epoch by the clock of this machine. */
+  heardAt: number;
+}
+export type EachAnswer<Output> = (Heard & { output: Output }) | (Heard & { error: MfaError });
 
 /** A replica that is alive says "working" long before this. */
 const FIRST_SIGN_WITHIN_MS = 1000;
@@ -48,7 +53,7 @@ export function callEach<O extends Operation>(
       if ('working' in answer) working.add(answer.replica);
       else {
         working.delete(answer.replica);
-        answers.set(answer.replica, answer as EachAnswer<OutputOf<O>>);
+        answers.set(answer.replica, { ...answer, heardAt: Date.now() } as EachAnswer<OutputOf<O>>);
       }
       wait();
     }
@@ -65,7 +70,8 @@ export function callEach<O extends Operation>(
       clearTimeout(timer);
       mailbox.close();
       for (const replica of working) {
-        answers.set(replica, { replica, error: new MfaError('UNAVAILABLE', { reason: 'began, then fell silent' }) });
+        const error = new MfaError('UNAVAILABLE', { reason: 'began, then fell silent' });
+        answers.set(replica, { replica, heardAt: Date.now(), error });
       }
       resolve([...answers.values()].toSorted((a, b) => a.replica.localeCompare(b.replica)));
     }
