@@ -1,0 +1,71 @@
+import { applicationsCreate } from './applications/create.ts';
+import { applicationsDelete } from './applications/delete.ts';
+import { applicationsList } from './applications/list.ts';
+import { applicationsRotate } from './applications/rotate.ts';
+import { auditTail } from './audit/tail.ts';
+import { authenticatorsAddPhone } from './authenticators/add-phone.ts';
+import { authenticatorsAddTotp } from './authenticators/add-totp.ts';
+import { authenticatorsConfirm } from './authenticators/confirm.ts';
+import { authenticatorsList } from './authenticators/list.ts';
+import { authenticatorsRemove } from './authenticators/remove.ts';
+import type { CommandDefinition } from './command.ts';
+import { doctor } from './doctor/doctor.ts';
+import { helpCommand } from './help-command.ts';
+import { keysList } from './keys/list.ts';
+import { keysRewrapCommand } from './keys/rewrap.ts';
+import { keysRotateCommand } from './keys/rotate.ts';
+import { policyApply } from './policy/apply.ts';
+import { policyEdit } from './policy/edit.ts';
+import { policyExplainCommand } from './policy/explain.ts';
+import { policyHistory } from './policy/history.ts';
+import { policySetCommand } from './policy/set.ts';
+import { policyShow } from './policy/show.ts';
+import { policyUnset } from './policy/unset.ts';
+import { usersBlock } from './users/block.ts';
+import { usersBypass } from './users/bypass.ts';
+import { usersCreate } from './users/create.ts';
+import { usersDelete } from './users/delete.ts';
+import { usersDisable } from './users/disable.ts';
+import { usersEnable } from './users/enable.ts';
+import { usersFind } from './users/find.ts';
+import { usersShow } from './users/show.ts';
+import { usersUnblock } from './users/unblock.ts';
+import { usersUpdate } from './users/update.ts';
+import { version } from './version.ts';
+
+/** Every command, in the order of the help. `docs/command-line.md` has the same, and a test keeps the two in step. */
+export const COMMANDS: readonly CommandDefinition[] = [
+  usersCreate,
+  usersShow,
+  usersFind,
+  usersUpdate,
+  usersEnable,
+  usersDisable,
+  usersBlock,
+  usersUnblock,
+  usersBypass,
+  usersDelete,
+  authenticatorsList,
+  authenticatorsAddTotp,
+  authenticatorsAddPhone,
+  authenticatorsConfirm,
+  authenticatorsRemove,
+  applicationsCreate,
+  applicationsList,
+  applicationsRotate,
+  applicationsDelete,
+  policyShow,
+  policyExplainCommand,
+  policySetCommand,
+  policyUnset,
+  policyEdit,
+  policyApply,
+  policyHistory,
+  keysList,
+  keysRotateCommand,
+  keysRewrapCommand,
+  auditTail,
+  doctor,
+  helpCommand(() => COMMANDS),
+  version,
+];

@@ -1,0 +1,62 @@
+import type { ErrorCode } from '@countersign/contracts';
+
+/** What a script may branch on. `docs/command-line.md` has the same rows, and a test keeps them in step. */
+export const EXIT = {
+  ok: { code: 0, meaning: 'Done.' },
+  checkFailed: { code: 1, meaning: '`doctor` found something that has to be mended.' },
+  usage: { code: 2, meaning: 'The command, an argument or an option is wrong. Nothing was asked of the server.' },
+  settings: { code: 3, meaning: 'A setting is missing or wrong.' },
+  credential: { code: 4, meaning: 'The API key is missing, unknown, revoked, or has too few scopes.' },
+  notFound: { code: 5, meaning: 'There is no such user, authenticator or application.' },
+  conflict: { code: 6, meaning: 'What is there already does not allow it.' },
+  notConfirmed: { code: 7, meaning: 'You did not confirm, or nobody could be asked: use `--yes`.' },
+  rejected: { code: 8, meaning: 'The value or the code was not accepted.' },
+  tryAgain: { code: 9, meaning: 'It may work later: no connection, no primary, or too many tries.' },
+  internal: { code: 70, meaning: 'A fault of ours.' },
+  interrupted: { code: 130, meaning: 'Ended with Ctrl-C.' },
+} as const satisfies Record<string, { code: number; meaning: string }>;
+
+export type ExitName = keyof typeof EXIT;
+
+/** The exit code and what to do, for every code that an operation may answer. */
+export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice: string }>> = {
+  REQUEST_INVALID: { exit: 'rejected', advice: 'Mend the value that is named and repeat the command.' },
+  UNAUTHENTICATED: {
+    exit: 'credential',
+    advice: 'Set COUNTERSIGN_ADMIN_KEY, or the file that COUNTERSIGN_ADMIN_KEY_FILE names, to a key that is valid.',
+  },
+  FORBIDDEN: { exit: 'credential', advice: 'Use a key of an application that has the scope admin.' },
+  CHALLENGE_NOT_FOUND: { exit: 'notFound', advice: 'Start a new challenge.' },
+  USER_NOT_FOUND: { exit: 'notFound', advice: 'Look for the name with: countersign users find <beginning>' },
+  AUTHENTICATOR_NOT_FOUND: {
+    exit: 'notFound',
+    advice: 'See which there are with: countersign authenticators list <user>',
+  },
+  APPLICATION_NOT_FOUND: { exit: 'notFound', advice: 'See which there are with: countersign applications list' },
+  ROUTE_NOT_FOUND: { exit: 'internal', advice: 'Report it.' },
+  CHALLENGE_CLOSED: { exit: 'conflict', advice: 'Start a new challenge.' },
+  USER_EXISTS: { exit: 'conflict', advice: 'See who has it with: countersign users show <name>' },
+  USER_DISABLED: { exit: 'conflict', advice: 'See why with: countersign users show <user>' },
+  METHOD_UNAVAILABLE: { exit: 'conflict', advice: 'Enrol an authenticator, or allow the method in the policy.' },
+  AUTHENTICATOR_LIMIT: {
+    exit: 'conflict',
+    advice: 'Remove one, or raise the bound with: countersign policy set users.maxAuthenticators <number>',
+  },
+  POLICY_CONFLICT: { exit: 'conflict', advice: 'Look at it with: countersign policy show. Then repeat the command.' },
+  IDEMPOTENCY_KEY_REUSED: { exit: 'internal', advice: 'Report it.' },
+  IDEMPOTENCY_KEY_BUSY: { exit: 'tryAgain', advice: 'Repeat the command in a moment.' },
+  CODE_REJECTED: {
+    exit: 'rejected',
+    advice: 'Wait for the next code and type that one. Check the clock of the phone.',
+  },
+  TRY_LATER: { exit: 'tryAgain', advice: 'Wait, then repeat the command.' },
+  INTERNAL: {
+    exit: 'internal',
+    advice: 'Look for the attempt in the logs of app-server. countersign doctor may say what is wrong.',
+  },
+  PRIMARY_UNAVAILABLE: { exit: 'tryAgain', advice: 'Repeat the command. If it lasts: countersign doctor' },
+  UNAVAILABLE: {
+    exit: 'tryAgain',
+    advice: 'Look whether it was done, then repeat the command. If it lasts: countersign doctor',
+  },
+};

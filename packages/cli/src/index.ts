@@ -1,0 +1,2 @@
+export { COMMANDS } from './commands.ts';
+export { run, type RunDependencies } from './run.ts';

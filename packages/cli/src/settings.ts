@@ -1,0 +1,111 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { readEnvironment, secret, settings } from '@countersign/config';
+import { Type } from 'typebox';
+import { CommandError } from './failure.ts';
+
+/** Every setting of the command line. The key is never taken from an argument: those are seen by everybody on the machine. */
+export const ENVIRONMENT = settings({
+  COUNTERSIGN_NATS_URLS: Type.Array(Type.String(), {
+    minItems: 1,
+    description: 'NATS servers, for example nats://nats-1:4222,nats://nats-2:4222.',
+  }),
+  COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user that may call the operations.' })),
+  COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_ADMIN_KEY: secret(Type.String({ description: 'API key of an application with the scope admin.' })),
+});
+
+export interface CliSettings {
+  servers: string[];
+  user?: string;
+  password?: string;
+  adminKey: string;
+  /** Where they come from, for people. */
+  source: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+const DEVELOPMENT_FILE = join('.countersign', 'dev.json');
+
+/**
+ * From the environment; when it has none of them, from the development stack that was started in this folder or above it.
+ * @param userId of the person on this machine, undefined where there is no such thing.
+ * @throws SettingsError, or CommandError when nothing is set and no development stack is found.
+ */
+export function readSettings(environment: Environment, folder: string, userId: number | undefined): CliSettings {
+  const isSet = Object.keys(ENVIRONMENT.properties).some(
+    (name) => (environment[name] ?? '') !== '' || (environment[`${name}_FILE`] ?? '') !== '',
+  );
+  if (isSet) return fromEnvironment(environment);
+  const file = findUpwards(resolve(folder));
+  if (file === undefined) {
+    throw new CommandError(
+      'SETTINGS_MISSING',
+      'settings',
+      'Nothing says where Countersign is: COUNTERSIGN_NATS_URLS and COUNTERSIGN_ADMIN_KEY are not set.',
+      'Set them, or run this where the development stack (npm start) was started.',
+    );
+  }
+  return fromDevelopmentStack(file, userId);
+}
+
+function fromEnvironment(environment: Environment): CliSettings {
+  const read = readEnvironment(ENVIRONMENT, environment);
+  return {
+    servers: read.COUNTERSIGN_NATS_URLS,
+    ...(read.COUNTERSIGN_NATS_USER !== undefined && { user: read.COUNTERSIGN_NATS_USER }),
+    ...(read.COUNTERSIGN_NATS_PASSWORD !== undefined && { password: read.COUNTERSIGN_NATS_PASSWORD }),
+    adminKey: read.COUNTERSIGN_ADMIN_KEY,
+    source: 'the environment',
+  };
+}
+
+function findUpwards(folder: string): string | undefined {
+  const file = join(folder, DEVELOPMENT_FILE);
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return file;
+  const parent = dirname(folder);
+  return parent === folder ? undefined : findUpwards(parent);
+}
+
+function fromDevelopmentStack(file: string, userId: number | undefined): CliSettings {
+  // In a folder that others may write to, somebody could leave such a file and be told what is typed here.
+  if (userId !== undefined && ![0, userId].includes(statSync(file).uid) && userId !== 0) {
+    throw unusable(file, 'belongs to somebody else, so it is not used');
+  }
+  const content = parse(file);
+  const nats = fieldOf(content, 'nats');
+  const url = fieldOf(nats, 'url');
+  const adminKey = fieldOf(content, 'adminKey');
+  if (typeof url !== 'string' || typeof adminKey !== 'string') {
+    throw unusable(file, 'does not hold nats.url and adminKey');
+  }
+  const [user, password] = [fieldOf(nats, 'user'), fieldOf(nats, 'password')];
+  return {
+    servers: [url],
+    ...(typeof user === 'string' && { user }),
+    ...(typeof password === 'string' && { password }),
+    adminKey,
+    source: file,
+  };
+}
+
+function parse(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    throw unusable(file, 'cannot be read as JSON');
+  }
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function unusable(file: string, reason: string): CommandError {
+  return new CommandError(
+    'SETTINGS_INVALID',
+    'settings',
+    `${file} ${reason}.`,
+    'Start the development stack again (npm start), or set COUNTERSIGN_NATS_URLS and COUNTERSIGN_ADMIN_KEY.',
+  );
+}
