@@ -100,7 +100,7 @@ test('APP-30: audit rows can be added and neither changed, deleted nor truncated
       `truncate audit_event`,
       `truncate audit_event_2026_11`,
     ]) {
-      await expect(client.query(statement), statement).rejects.toThrow('append-only');
+      await expect(client.query(statement)).rejects.toThrow('append-only');
     }
   });
 });
@@ -124,7 +124,7 @@ test('the service role gets no right to change the audit, and may have months ma
       'drop table app_user',
       'alter table audit_event disable trigger all',
     ]) {
-      await expect(client.query(statement), statement).rejects.toThrow(/permission denied|must be owner/);
+      await expect(client.query(statement)).rejects.toThrow(/permission denied|must be owner/);
     }
   });
 });

@@ -104,8 +104,8 @@ describe('with both nodes up', () => {
         db,
       ),
     );
-    for (let round = 0; round < 20; round++) await router.read(whereAmI);
-    await addUser();
+    for (let round = 0; round < 20; round++) expect(await router.read(whereAmI)).toBeDefined();
+    expect(await addUser()).toBeDefined();
   });
 });
 

@@ -119,6 +119,13 @@ interface KeyRootTable {
   created_at: Date;
 }
 
+/** What keyed hashes are derived from, sealed; see keys/root.ts. */
+interface KeyRootTable {
+  purpose: string;
+  sealed: string;
+  created_at: Date;
+}
+
 interface AuditEventTable {
   at: Date;
   /** AUTH, TRAIL, or `administration` for a change that was made in Postgres itself. */
