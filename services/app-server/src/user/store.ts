@@ -38,8 +38,13 @@ export function findLogin(router: Router, canonicalName: string): Promise<LoginU
   );
 }
 
-export function getLogin(router: Router, userId: string): Promise<LoginUser | undefined> {
-  return router.read((db) => loginUser(db, sql<string>`${userId}::uuid`));
+/** @param options.from `primary` when what was just written must be seen. */
+export function getLogin(
+  router: Router,
+  userId: string,
+  options: { from?: 'primary' } = {},
+): Promise<LoginUser | undefined> {
+  return router.read((db) => loginUser(db, sql<string>`${userId}::uuid`), options);
 }
 
 /** One row a user and authenticator, in one round trip. */
