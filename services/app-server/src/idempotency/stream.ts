@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { RetentionPolicy, StorageType, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
+
+/** What was answered to requests with an Idempotency-Key: one message per key. */
+export const IDEMPOTENCY = 'IDEMPOTENCY';
+
+/** How long a key is remembered (HA-60). */
+export const IDEMPOTENCY_HOURS = 24;
+
+const NANOSECONDS_PER_HOUR = 3600 * 1e9;
+
+/** Where the answer to one key is kept. The key is the caller's text, so it is hashed, with whose it is and for what. */
+export function idempotencySubject(applicationId: string, operation: string, key: string): string {
+  // None of the three can hold a line feed, so no two keys run together.
+  const hash = createHash('sha256').update(`${applicationId}\n${operation}\n${key}`).digest('base64url');
+  return `idempotency.${hash}`;
+}
+
+/**
+ * Creates the stream, or brings it to this build's settings. Any number of replicas may do it at once.
+ * @param replicas 3 in production, 1 on one machine.
+ */
+export async function ensureIdempotencyStream(manager: JetStreamManager, replicas: number): Promise<void> {
+  const wanted: Partial<StreamConfig> & { name: string } = {
+    name: IDEMPOTENCY,
+    subjects: ['idempotency.*'],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    max_msgs_per_subject: 1,
+    max_age: IDEMPOTENCY_HOURS * NANOSECONDS_PER_HOUR,
+  };
+  try {
+    await manager.streams.add(wanted);
+  } catch (error) {
+    await manager.streams.update(IDEMPOTENCY, wanted).catch((cause: unknown) => {
+      throw new Error(`The stream ${IDEMPOTENCY} can be neither made nor changed.`, { cause: cause ?? error });
+    });
+  }
+}
