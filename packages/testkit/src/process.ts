@@ -199,7 +199,7 @@ function stopChildrenWithThisProcess(): void {
     }
   };
   process.on('exit', stopAll);
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
     const handler = () => {
       // Somebody else listens too: the orderly end is theirs, and `exit` comes after it.
       if (process.listenerCount(name) > 1) return;

@@ -1,0 +1,250 @@
+// Brings a fresh machine to where `npm start` and its sisters can run: pnpm, the packages, the pinned Node, nats-server.
+// Plain JavaScript without dependencies, because it runs on whatever Node the machine has (20 or newer).
+//
+//   node infra/dev/bootstrap.mjs start|demo|test|bench [arguments]
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const CHECKOUT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const STATE = join(CHECKOUT, '.countersign');
+const TOOLS = join(STATE, 'tools');
+const INSTALL_LOG = join(STATE, 'logs', 'install.log');
+const STAMP = join(CHECKOUT, 'node_modules', '.countersign-stamp');
+const NODE = join(CHECKOUT, 'node_modules', '.bin', 'node');
+
+const PROGRAMS = {
+  start: 'infra/dev/start.ts',
+  demo: 'infra/dev/demo.ts',
+  test: 'infra/dev/test.ts',
+  bench: 'tests/bench/main.ts',
+};
+
+/** Something the person has to do; the sentence says what. */
+class Instruction extends Error {}
+
+async function main([command, ...args]) {
+  const program = PROGRAMS[command];
+  if (program === undefined) {
+    throw new Instruction(`Use one of: ${Object.keys(PROGRAMS).join(', ')}. Not ${command ?? 'nothing'}.`);
+  }
+  checkMachine();
+  mkdirSync(dirname(INSTALL_LOG), { recursive: true });
+  const environment = childEnvironment();
+  await installPackages(environment);
+  checkPinnedNode();
+  await installNats();
+  return runProgram(program, args, environment);
+}
+
+function checkMachine() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < 20) throw new Instruction(`This needs Node 20 or newer to begin with; here is ${process.version}.`);
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+    throw new Instruction(
+      `The development stack runs on Linux (x64, arm64). Here is ${process.platform} ${process.arch}.`,
+    );
+  }
+}
+
+/** Without what `npm run` adds about itself, and with a home folder that can be written to. */
+function childEnvironment() {
+  const environment = { ...process.env };
+  for (const name of ['npm_config_prefix', 'npm_config_local_prefix', 'npm_config_global_prefix', 'INIT_CWD']) {
+    delete environment[name];
+  }
+  if (!isWritable(environment.HOME)) {
+    environment.HOME = join(STATE, 'home');
+    mkdirSync(environment.HOME, { recursive: true });
+    delete environment.npm_config_cache;
+    delete environment.npm_config_userconfig;
+  }
+  environment.PATH = [dirname(NODE), environment.PATH ?? '/usr/bin:/bin'].join(delimiter);
+  return environment;
+}
+
+function isWritable(folder) {
+  try {
+    accessSync(folder ?? '', constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function installPackages(environment) {
+  const wanted = fingerprint();
+  if (existsSync(NODE) && readIfThere(STAMP) === wanted) return;
+  const pnpm = await installPnpm(environment);
+  await step('installing packages', pnpm, ['install', '--frozen-lockfile', '--config.confirmModulesPurge=false'], {
+    environment,
+    advice: 'The lockfile and every package.json must fit together; package registries must be reachable.',
+  });
+  writeFileSync(STAMP, wanted);
+}
+
+/** Of everything that decides what ends up in node_modules. */
+function fingerprint() {
+  const files = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'];
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch}`);
+  for (const file of [...files, ...workspaceManifests()])
+    hash.update(`\0${file}\0`).update(readFileSync(join(CHECKOUT, file)));
+  return hash.digest('hex');
+}
+
+function workspaceManifests() {
+  const folders = ['services', 'packages'].flatMap((folder) =>
+    readdirSync(join(CHECKOUT, folder))
+      .toSorted()
+      .map((name) => join(folder, name)),
+  );
+  return [...folders, join('infra', 'dev'), 'tests']
+    .map((folder) => join(folder, 'package.json'))
+    .filter((file) => existsSync(join(CHECKOUT, file)));
+}
+
+async function installPnpm(environment) {
+  const version = manifest()
+    .packageManager.replace(/^pnpm@/, '')
+    .replace(/\+.*/, '');
+  const pnpm = join(TOOLS, 'node_modules', '.bin', 'pnpm');
+  const isThere = () =>
+    spawnSync(pnpm, ['--version'], { encoding: 'utf8', env: environment }).stdout?.trim() === version;
+  if (isThere()) return pnpm;
+  mkdirSync(TOOLS, { recursive: true });
+  const quiet = ['--no-save', '--no-audit', '--no-fund', '--no-progress', '--no-update-notifier'];
+  // pnpm puts its binary in place with an install script.
+  const install = ['install', '--prefix', TOOLS, ...quiet, '--ignore-scripts=false', `pnpm@${version}`];
+  await step(`installing pnpm ${version}`, 'npm', install, {
+    environment,
+    advice: 'npm must be installed, and the package registry reachable.',
+  });
+  if (!isThere()) throw new Instruction(`pnpm ${version} was installed and does not run. See ${INSTALL_LOG}.`);
+  return pnpm;
+}
+
+function checkPinnedNode() {
+  const wanted = manifest().optionalDependencies[`node-linux-${process.arch}`];
+  const found = spawnSync(NODE, ['--version'], { encoding: 'utf8' }).stdout?.trim();
+  if (found === `v${wanted}`) return;
+  throw new Instruction(
+    `Node ${wanted} is to run this, from the npm package node-linux-${process.arch}, and ${NODE} ` +
+      `${found === undefined ? 'does not run' : `is ${found}`}. Delete node_modules and try again. ` +
+      'If it stays away, optional packages are switched off in your npm or pnpm settings.',
+  );
+}
+
+async function installNats() {
+  if (findProgram('nats-server') !== undefined) return;
+  const aptGet = findProgram('apt-get');
+  const advice =
+    'Install nats-server 2.9 or newer (Debian, Ubuntu: apt-get install nats-server; others: https://nats.io/download).';
+  if (process.getuid() !== 0 || aptGet === undefined) throw new Instruction(`nats-server is missing. ${advice}`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const lock = ['-o', 'DPkg::Lock::Timeout=300'];
+  await step('reading the package lists', aptGet, [...lock, 'update'], { environment, advice }).catch(() => undefined);
+  await step('installing nats-server', aptGet, [...lock, 'install', '-y', '--no-install-recommends', 'nats-server'], {
+    environment,
+    advice,
+  });
+  // Only the program is wanted, not a server of the machine's own.
+  if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', '--now', 'nats-server']);
+  if (findProgram('nats-server') === undefined) throw new Instruction(`nats-server is still missing. ${advice}`);
+}
+
+function findProgram(name) {
+  // A user's PATH leaves out the folder where Debian puts servers.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+/** Runs one command with its output in the log, and one line for people: what, and how long. */
+function step(what, command, args, { environment, advice }) {
+  const startedAt = performance.now();
+  process.stdout.write(`• ${what} … `);
+  return new Promise((resolve, reject) => {
+    const log = createWriteStream(INSTALL_LOG, { flags: 'a' });
+    let output = '';
+    const child = spawn(command, args, { cwd: CHECKOUT, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data) => {
+        log.write(data);
+        output = (output + data).slice(-4000);
+      });
+    }
+    const fail = (reason) => {
+      process.stdout.write('failed\n');
+      reject(new Instruction(`${what} failed (${reason}). ${advice}\n\n${output.trim()}\n\nMore in ${INSTALL_LOG}`));
+    };
+    child.once('error', (error) => fail(error.message));
+    child.once('close', (code, signal) => {
+      log.end();
+      if (code !== 0) return fail(signal ?? `exit code ${code}`);
+      process.stdout.write(`${((performance.now() - startedAt) / 1000).toFixed(1)} s\n`);
+      return resolve();
+    });
+  });
+}
+
+/** Takes the place of this process as far as Node 20 can: same terminal, same signals, same exit code. */
+function runProgram(program, args, environment) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(NODE, ['--conditions=source', join(CHECKOUT, program), ...args], {
+      cwd: CHECKOUT,
+      env: environment,
+      stdio: 'inherit',
+    });
+    for (const name of ['SIGINT', 'SIGTERM', ...(ignoresHangup() ? [] : ['SIGHUP'])]) {
+      process.on(name, () => child.kill(name));
+    }
+    stopWithNpm(child);
+    child.once('error', reject);
+    child.once('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
+  });
+}
+
+/** `kill -9` of npm must not leave the stack behind: nobody would know that it runs. */
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM');
+  }, 1000).unref();
+}
+
+/** Under nohup a closed terminal is to be survived; listening for SIGHUP would undo that. */
+function ignoresHangup() {
+  const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readIfThere('/proc/self/status') ?? '')?.[1] ?? '0';
+  return (Number.parseInt(mask.slice(-1), 16) & 1) === 1;
+}
+
+function manifest() {
+  return JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8'));
+}
+
+function readIfThere(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof Instruction)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}
