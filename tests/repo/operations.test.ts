@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as contracts from '@countersign/contracts';
+import type { Operation } from '@countersign/contracts';
+import { expect, test } from 'vitest';
+import { read, ROOT, trackedFiles } from './tracked-files.ts';
+
+const operations = Object.entries(contracts).filter(
+  (entry): entry is [string, Operation] =>
+    typeof entry[1] === 'object' && entry[1] !== null && 'subject' in entry[1] && 'scope' in entry[1],
+);
+
+test('contracts hold operations, each exported under its own name', () => {
+  expect(operations.length, 'no operation was found: mend this test').toBeGreaterThan(15);
+  const misnamed = operations
+    .filter(
+      ([exported, { name }]) => exported !== name.replaceAll(/\.(\w)/g, (_, letter: string) => letter.toUpperCase()),
+    )
+    .map(([exported, { name }]) => `${exported} is ${name}`);
+  expect(misnamed, 'one word everywhere: rename the export or the operation').toEqual([]);
+  for (const [, { name, subject }] of operations) expect(subject).toBe(`mfa.v1.${name}`);
+});
+
+test('app-server serves every operation of the contracts', () => {
+  const source = read('services/app-server/src/endpoints.ts');
+  const missing = operations.filter(([exported]) => !new RegExp(`\\bcontracts\\.${exported}\\b`).test(source));
+  expect(
+    missing.map(([exported]) => exported),
+    'add a line to services/app-server/src/endpoints.ts, or take the operation out of packages/contracts',
+  ).toEqual([]);
+});
+
+test('a use case is the file that its operation is called', () => {
+  const missing = operations
+    .map(([, { name }]) => name)
+    // Answered by one line of endpoints.ts (a public key set), or by the part of the service it belongs to.
+    .filter((name) => !['keys.jwks', 'message.status'].includes(name))
+    .map((name) => `services/app-server/src/${name.replace('.', '/')}.ts`)
+    .filter((path) => !existsSync(join(ROOT, path)));
+  expect(missing, 'one use case, one file, named by its verb').toEqual([]);
+});
+
+test('only packages/contracts spells the subject of an operation', () => {
+  const sources = trackedFiles(/\.(ts|mts|mjs|cjs|js|tsx)$/);
+  expect(sources.length, 'no source was found: mend this test').toBeGreaterThan(50);
+  const spelled = sources
+    .filter((path) => !path.startsWith('packages/contracts/') && !/^tests\/(repo|bench)\//.test(path))
+    // Tests of the transport, and the bare path of the bench, make up operations that no contract has.
+    .filter((path) => /['"`]mfa\.v1\./.test(read(path)) && !/\.test\.ts$/.test(path));
+  expect(spelled, 'import the operation from @countersign/contracts and use its `subject`').toEqual([]);
+});
+
+test('sdk-gateway may publish exactly the nouns that its routes need, and no stream', async () => {
+  const { ROUTES } = await import('../../services/sdk-gateway/src/routes.ts');
+  const allowed = [...read('infra/nats/sdk-gateway.conf').matchAll(/^\s*"([^"]+)"/gm)].map(
+    ([, subject = '']) => subject,
+  );
+  const publishable = allowed.filter((subject) => subject.startsWith('mfa.'));
+  expect(publishable.length, 'no permission was read: mend this test').toBeGreaterThan(2);
+  const needed = [...ROUTES.map(({ operation }) => operation), contracts.keysJwks, contracts.messageStatus];
+  const covers = (pattern: string, subject: string) =>
+    pattern === subject || (pattern.endsWith('.*') && subject.startsWith(pattern.slice(0, -1)));
+  expect(
+    needed.map(({ subject }) => subject).filter((subject) => !publishable.some((pattern) => covers(pattern, subject))),
+    'add the subject to infra/nats/sdk-gateway.conf',
+  ).toEqual([]);
+  expect(
+    publishable.filter((pattern) => !needed.some(({ subject }) => covers(pattern, subject))),
+    'take out of infra/nats/sdk-gateway.conf what no route needs',
+  ).toEqual([]);
+  expect(
+    allowed.filter((subject) => /^\$JS|^(auth|trail|dispatch|limits|idempotency)\.|^>$/.test(subject)),
+    'an edge holds nothing: it may not reach a stream',
+  ).toEqual([]);
+});
