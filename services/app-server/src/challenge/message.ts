@@ -55,6 +55,7 @@ export async function handOver(
     originHost: policy.code.originHost,
     texts: policy.texts,
     carriers: policy.messages.carriers,
+    limits: policy.messages,
     expiresAt: challenge.expiresAt,
     userId,
     challengeId,

@@ -1,0 +1,132 @@
+import type { KeyRing } from '../keys/ring.ts';
+import type { BudgetRefusal, SendBudgets } from './budget.ts';
+import type { OutgoingMessage } from './carriers/carrier.ts';
+import type { CarrierPool, PoolOutcome } from './carriers/pool.ts';
+import { MAX_SENDS, type SendClaims } from './claims.ts';
+import type { Job } from './job.ts';
+import { renderSms } from './render.ts';
+import { countSegments } from './segments.ts';
+
+export interface DeliverDependencies {
+  pool: CarrierPool;
+  claims: SendClaims;
+  budgets: SendBudgets;
+  ring: Pick<KeyRing, 'mac'>;
+  now: () => number;
+  /** Whether the code is still waited for; asked before a message that was delivered before is taken up again. */
+  stillWanted: (job: Job) => Promise<boolean>;
+}
+
+export interface DeliveryContext {
+  /** Somebody had this message in hand before, and may have sent it. */
+  redelivered: boolean;
+  /** Of this try alone. */
+  claimId: string;
+  /** Waits with the message in hand. False: this process is stopping, somebody else should take it. */
+  pause(ms: number): Promise<boolean>;
+}
+
+/** How a delivery ended. `again` gives the message back to the queue; after all others it is gone from there. */
+export type Ending =
+  | { end: 'sent'; carrier: string; providerId?: string; reference: string; resend: boolean; segments: number }
+  | { end: 'unanswered'; carrier: string; reason: string; reference: string; resend: boolean }
+  | { end: 'failed'; reason: string; carrier?: string }
+  | { end: 'dropped'; reason: 'expired' | 'not_wanted' | 'sent_twice' | BudgetRefusal }
+  | { end: 'decoy' }
+  | { end: 'again'; afterMs: number; reason: string; unanswered?: { carrier: string; reference: string } };
+
+/** After each round in which every carrier definitely refused. Together shorter than a person's patience. */
+const ROUND_PAUSES_MS = [1000, 2000, 4000, 8000];
+/** After a silence: time for a text that is on its way to arrive before its copy follows (HA-61). */
+export const RESEND_AFTER_MS = 20_000;
+/** A code that comes with less left than this is of no use to anybody. */
+const SHORTEST_USE_MS = 5000;
+
+/**
+ * Takes one message from the queue to a carrier, or finds out why not.
+ *
+ * Each send is claimed before it is begun, so there are never more than two, whatever dies or stalls in between. A definite no
+ * of every carrier gives the claim back. A silence keeps it: nobody else is asked in this delivery, and the message goes back
+ * to the queue for its one automatic resend, which asks the other carriers first.
+ * @throws MfaError UNAVAILABLE when claims or budgets cannot be reached; nothing was sent then.
+ */
+export async function deliver(deps: DeliverDependencies, job: Job, context: DeliveryContext): Promise<Ending> {
+  const { pool, claims, budgets, now } = deps;
+  const { messageId } = job;
+  if (isOver(job, now())) return { end: 'dropped', reason: 'expired' };
+  if (context.redelivered && !(await deps.stillWanted(job))) return { end: 'dropped', reason: 'not_wanted' };
+
+  const { taken, unanswered } = await claims.look(messageId);
+  if (taken >= MAX_SENDS) return { end: 'dropped', reason: 'sent_twice' };
+  const resend = taken > 0;
+  if (resend && job.phone !== undefined) {
+    const reserved = await budgets.reserve(job.phone, job.limits, now());
+    if (!reserved.ok) return { end: 'dropped', reason: reserved.reason };
+  }
+
+  const reference = referenceOf(deps.ring, messageId);
+  for (let round = 0; ; round++) {
+    if (isOver(job, now())) return { end: 'dropped', reason: 'expired' };
+    if (!(await claims.take(messageId, context.claimId))) return { end: 'dropped', reason: 'sent_twice' };
+    const { phone } = job;
+    if (phone === undefined) return { end: 'decoy' };
+
+    let segments = 0;
+    const outcome = await pool.send(job.carriers, unanswered, () => {
+      const message = compose(job, phone, reference, now());
+      if (message !== undefined) segments = countSegments(message.text).segments;
+      return message;
+    });
+    if (outcome.outcome === 'accepted') return { end: 'sent', ...answerOf(outcome), reference, resend, segments };
+    if (outcome.outcome === 'unknown') return await afterSilence(claims, messageId, outcome, reference, taken + 1);
+
+    await claims.giveBack(messageId, context.claimId);
+    const pauseMs = ROUND_PAUSES_MS[round];
+    if (!outcome.retriable || pauseMs === undefined) return { end: 'failed', ...refusalOf(outcome) };
+    if (!(await context.pause(pauseMs))) return { end: 'again', afterMs: 0, reason: 'stopping' };
+  }
+}
+
+async function afterSilence(
+  claims: SendClaims,
+  messageId: string,
+  outcome: Extract<PoolOutcome, { outcome: 'unknown' }>,
+  reference: string,
+  sends: number,
+): Promise<Ending> {
+  const { reason, carrier = '' } = outcome;
+  if (sends >= MAX_SENDS) return { end: 'unanswered', carrier, reason, reference, resend: true };
+  await claims.markUnanswered(messageId, carrier);
+  return { end: 'again', afterMs: RESEND_AFTER_MS, reason, unanswered: { carrier, reference } };
+}
+
+/** Undefined once the code is of no more use: then no carrier is asked, whatever the round. */
+function compose(job: Job, phone: string, reference: string, now: number): OutgoingMessage | undefined {
+  if (isOver(job, now)) return undefined;
+  const leftMs = job.expiresAt - now;
+  const { text, code, application, originHost } = job;
+  return {
+    to: phone,
+    text: renderSms({ text, code, application, originHost, leftMs }),
+    reference,
+    lifeSeconds: Math.ceil(leftMs / 1000),
+    idempotencyKey: reference,
+  };
+}
+
+/** What carriers call a message by: the same for its resend, and nothing that our interfaces take. */
+function referenceOf(ring: Pick<KeyRing, 'mac'>, messageId: string): string {
+  return ring.mac('message-reference', messageId).toString('base64url').slice(0, 22);
+}
+
+function isOver(job: Job, now: number): boolean {
+  return job.expiresAt - now < SHORTEST_USE_MS;
+}
+
+function answerOf({ carrier = '', providerId }: Extract<PoolOutcome, { outcome: 'accepted' }>) {
+  return { carrier, ...(providerId !== undefined && { providerId }) };
+}
+
+function refusalOf({ carrier, reason }: Extract<PoolOutcome, { outcome: 'refused' }>) {
+  return { reason, ...(carrier !== undefined && { carrier }) };
+}
