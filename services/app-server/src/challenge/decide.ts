@@ -219,7 +219,7 @@ function openChallenge(
   const challenge = state.open.find((candidate) => candidate.key === key);
   if (challenge === undefined) {
     const closed = state.closed.find((candidate) => candidate.key === key);
-    const ours = closed !== undefined && closed.applicationId === applicationId;
+    const ours = closed?.applicationId === applicationId && (closed.purpose ?? 'login') === purpose;
     return refuse(ours ? 'CHALLENGE_CLOSED' : 'CHALLENGE_NOT_FOUND');
   }
   // Another application's challenge, and an enrolment where a login is meant, do not exist for this caller (R14).

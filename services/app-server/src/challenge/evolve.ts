@@ -131,14 +131,8 @@ function ended(
   attemptId: string,
 ): Pick<UserState, 'open' | 'closed'> {
   const { key, applicationId, purpose, method, expiresAt } = challenge;
-  return {
-    open: open.filter((candidate) => candidate !== challenge),
-    // The end of an enrolment must never be taken for that of a login, so it is not found among them.
-    closed:
-      purpose === 'login'
-        ? rememberClosed(closed, { key, applicationId, method, state: as, expiresAt, attemptId })
-        : closed,
-  };
+  const end = { key, applicationId, method, state: as, expiresAt, attemptId, ...(purpose === 'enrol' && { purpose }) };
+  return { open: open.filter((candidate) => candidate !== challenge), closed: rememberClosed(closed, end) };
 }
 
 /**

@@ -56,8 +56,7 @@ export function viewOf(
 ): ChallengeView {
   const open = state.open.find((candidate) => candidate.key === key);
   const found = open ?? state.closed.find((candidate) => candidate.key === key);
-  const isEnrolment = open !== undefined && open.purpose !== 'login';
-  if (found === undefined || found.applicationId !== applicationId || isEnrolment) {
+  if (found === undefined || found.applicationId !== applicationId || found.purpose === 'enrol') {
     throw new MfaError('CHALLENGE_NOT_FOUND');
   }
   const pending = found.expiresAt <= now ? 'expired' : 'pending';

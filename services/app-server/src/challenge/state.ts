@@ -55,6 +55,8 @@ export interface ClosedChallenge {
   expiresAt: number;
   /** Whose append closed it: the same attempt, repeated, gets the same answer. */
   attemptId: string;
+  /** Left out for a login, which is what this list is asked for. */
+  purpose?: 'enrol';
 }
 
 export interface FactorRecord {
