@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { TSchema } from 'typebox';
-import { Value } from 'typebox/value';
+import { Compile } from 'typebox/compile';
 import {
   expectation,
   mayComeFromFile,
@@ -64,7 +64,7 @@ function readSetting(name: string, schema: TSchema, environment: Environment): O
   if ('problem' in text) return text;
   if (text.value === undefined) return { value: shape.default };
   const value = parse(text.value, shape);
-  if (value !== undefined && Value.Check(schema, value)) return { value };
+  if (value !== undefined && Compile(schema).Check(value)) return { value };
   const shown = shape.secret === true ? '' : `, and not ${JSON.stringify(text.value.slice(0, 80))}`;
   const reason = failedRule(schema, value);
   return { problem: `${name} must be ${expectation(shape)}${reason}${shown}. ${shape.description ?? ''}`.trim() };
@@ -104,7 +104,7 @@ function parse(text: string, shape: SettingShape): unknown {
 function failedRule(schema: TSchema, value: unknown): string {
   const { type } = shapeOf(schema);
   if (value === undefined || (type !== 'string' && type !== 'array')) return '';
-  const message = Value.Errors(schema, value)[0]?.message;
+  const message = Compile(schema).Errors(value)[0]?.message;
   return message === undefined ? '' : ` that ${message}`;
 }
 

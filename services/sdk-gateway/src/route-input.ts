@@ -6,7 +6,7 @@ import type { Route } from './routes.ts';
 
 /** JSON Schema of an object, looked at as data. */
 export interface ObjectSchema {
-  type: 'object';
+  type?: 'object';
   properties: Record<string, TSchema & { type?: string; description?: string }>;
   required?: string[];
 }
@@ -25,8 +25,11 @@ export interface RouteInput {
   path: readonly Parameter[];
   query: readonly Parameter[];
   /** Undefined for GET. For the others it may be a schema without any property: then the body may be left out. */
-  body: TSchema | undefined;
+  body: BodySchema | undefined;
 }
+
+/** An object, or a choice of objects. */
+export type BodySchema = TSchema & Partial<ObjectSchema> & { anyOf?: ObjectSchema[] };
 
 const PATH_NAME = /\{(\w+)\}/g;
 
@@ -48,7 +51,7 @@ export function inputOf(route: Route): RouteInput {
     if (left.length > 0) throw new Error(`${route.method} ${route.path} leaves no place for ${left.join(', ')}`);
   }
   const [only] = rest;
-  const body = (rest.length === 1 ? only : { anyOf: rest }) as unknown as TSchema;
+  const body = (rest.length === 1 ? only : { anyOf: rest }) as unknown as BodySchema;
   return { path, query, body: route.method === 'GET' ? undefined : body };
 }
 

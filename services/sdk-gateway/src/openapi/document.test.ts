@@ -19,7 +19,7 @@ const operations = Object.values(document.paths).flatMap((methods) => Object.val
 
 test('it is OpenAPI 3.1, as a validator of others sees it', async () => {
   expect(document.openapi).toBe('3.1.0');
-  expect(await new Validator().validate(document)).toEqual({ valid: true });
+  expect(await new Validator().validate({ ...document })).toEqual({ valid: true });
 });
 
 test('the validator is not asleep', async () => {
@@ -44,7 +44,7 @@ test.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as cons
   '%s: examples are valid, and every error is described with an example',
   (_, route) => {
     const { body } = inputOf(route);
-    const branches = (body as { anyOf?: object[] } | undefined)?.anyOf ?? (body === undefined ? [] : [body]);
+    const branches = body?.anyOf ?? (body === undefined ? [] : [body]);
     for (const branch of branches) expect(compileValidator(branch)(exampleOf(branch))).toBeUndefined();
     expect(compileValidator(route.operation.output)(exampleAnswer(route.operation))).toBeUndefined();
 
@@ -59,7 +59,8 @@ test.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as cons
 test('every error of the contracts that a gateway can pass on is described somewhere', () => {
   const all = JSON.stringify(document.paths);
   const elsewhere = ['APPLICATION_NOT_FOUND', 'POLICY_CONFLICT', 'ROUTE_NOT_FOUND'];
-  for (const code of Object.keys(ERRORS)) if (!elsewhere.includes(code)) expect(all).toContain(`"${code}"`);
+  const missing = Object.keys(ERRORS).filter((code) => !all.includes(`"${code}"`));
+  expect(missing.toSorted()).toEqual(elsewhere);
 });
 
 test('R28: the address is the configured one', () => {
