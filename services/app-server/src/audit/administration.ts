@@ -54,15 +54,20 @@ export function changeOnce(
   return db.transaction().execute(async (transaction) => {
     // Two runs of one attempt wait for each other here; the lock goes with the transaction.
     await sql`select pg_advisory_xact_lock(hashtextextended(${`attempt ${attemptId}`}, 0))`.execute(transaction);
-    const before = await transaction
-      .selectFrom('audit_event')
-      .select('type')
-      .where('attempt_id', '=', attemptId)
-      .where('stream', '=', STREAM)
-      .limit(1)
-      .executeTakeFirst();
-    if (before !== undefined) return false;
+    if (await changeWasMade(transaction, attemptId)) return false;
     await change(transaction);
     return true;
   });
+}
+
+/** Whether an attempt, of whichever replica, has made its change. Ask the primary. */
+export async function changeWasMade(db: Kysely<Schema>, attemptId: string): Promise<boolean> {
+  const before = await db
+    .selectFrom('audit_event')
+    .select('type')
+    .where('attempt_id', '=', attemptId)
+    .where('stream', '=', STREAM)
+    .limit(1)
+    .executeTakeFirst();
+  return before !== undefined;
 }

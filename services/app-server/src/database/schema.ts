@@ -113,12 +113,6 @@ interface KeyCanaryTable {
   created_at: Date;
 }
 
-interface KeyRootTable {
-  purpose: string;
-  sealed: string;
-  created_at: Date;
-}
-
 /** What keyed hashes are derived from, sealed; see keys/root.ts. */
 interface KeyRootTable {
   purpose: string;

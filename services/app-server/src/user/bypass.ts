@@ -1,28 +1,30 @@
-import { MfaError, type InputOf, type OutputOf, type userBypass } from '@countersign/contracts';
+import { MAX_BYPASS_SECONDS, MfaError, type InputOf, type OutputOf, type userBypass } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { assertUser, type BlockDependencies } from './block.ts';
+import type { Router } from '../database/router.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { assertUser } from './exists.ts';
 
 const DEFAULT_SECONDS = 300;
 
 /**
- * Lets a user log in once without a code, within the given time (AAL-50). It is used up by the next start, and named as the
- * method in the result and in the audit.
- * @throws MfaError USER_NOT_FOUND, USER_DISABLED, UNAVAILABLE.
+ * Lets a user in once without a second factor, within a short time (PCI DSS 8.5.1, INV-22). The reason and who gave it stand in
+ * the audit of the grant, and the use is an event of its own.
+ * @throws MfaError USER_NOT_FOUND, USER_DISABLED for somebody who is disabled or blocked, UNAVAILABLE.
  */
 export async function bypass(
-  { router, ledger, now }: BlockDependencies,
+  { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
   { userId, reason, seconds = DEFAULT_SECONDS }: InputOf<typeof userBypass>,
-  { application, attemptId, traceId }: AuthorisedRequest,
+  { attemptId, application, traceId }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userBypass>> {
   await assertUser(router, userId);
-  const by = application.name;
   const { event } = await ledger.act(
     userId,
     attemptId,
-    (state) =>
-      state.disabled === true || state.blocked !== undefined
-        ? { refuse: new MfaError('USER_DISABLED') }
-        : { append: { type: 'bypass.granted', expiresAt: now() + seconds * 1000, reason, by } },
+    (state, now) => {
+      if (state.disabled === true || state.blocked !== undefined) return { refuse: new MfaError('USER_DISABLED') };
+      const expiresAt = now + Math.min(seconds, MAX_BYPASS_SECONDS) * 1000;
+      return { append: { type: 'bypass.granted', expiresAt, reason, by: application.name } };
+    },
     { traceId },
   );
   if (event.type !== 'bypass.granted') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });

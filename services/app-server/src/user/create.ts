@@ -1,56 +1,49 @@
 import { createHash } from 'node:crypto';
-import { MfaError, uuidFrom, type InputOf, type userCreate, type UserView } from '@countersign/contracts';
+import { uuidFrom, type InputOf, type OutputOf, type userCreate } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { recordAdministration } from '../audit/administration.ts';
-import type { Router } from '../database/router.ts';
-import { nameOf, setNames } from './names.ts';
-import { readUsers } from './view.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
+import { namesOf, nameTaken, takeNames } from './names.ts';
+import { viewUser, type ViewDependencies } from './view.ts';
 
 /**
- * Makes a user, who has no authenticators yet.
- * @throws MfaError USER_EXISTS, REQUEST_INVALID, PRIMARY_UNAVAILABLE.
+ * Makes a user.
+ * @throws MfaError REQUEST_INVALID for a name that cannot be one, USER_EXISTS when somebody has it, PRIMARY_UNAVAILABLE.
  */
 export async function create(
-  { router, now }: { router: Router; now: () => number },
-  { username, aliases = [], displayName, language }: InputOf<typeof userCreate>,
+  deps: ViewDependencies & { now: () => number },
+  input: InputOf<typeof userCreate>,
   request: AuthorisedRequest,
-): Promise<UserView> {
+): Promise<OutputOf<typeof userCreate>> {
+  const names = namesOf(input.username, input.aliases ?? []);
+  // Derived, not drawn: the same attempt, repeated, finds the user that it made (INV-21).
   const userId = uuidFrom(createHash('sha256').update(`user/${request.attemptId}`).digest());
-  const name = nameOf(username, '/username');
-  const others = aliases.map((alias, index) => nameOf(alias, `/aliases/${index}`));
-  const at = now();
-  const [view] = await router.write((db) =>
-    db.transaction().execute(async (transaction) => {
-      const inserted = await transaction
-        .insertInto('app_user')
-        .values({
-          user_id: userId,
-          username,
-          display_name: displayName ?? null,
-          language: language ?? null,
-          status: 'enabled',
-          created_at: new Date(at),
-          updated_at: new Date(at),
-        })
-        .onConflict((conflict) => conflict.column('user_id').doNothing())
-        .executeTakeFirst();
-      // This very attempt, repeated, finds its own row (INV-21).
-      if (inserted.numInsertedOrUpdatedRows === 1n) {
-        await setNames(transaction, userId, name, others);
-        const { attemptId, application } = request;
-        const detail = { username, aliases, displayName, language };
+  const now = deps.now();
+  await deps.router
+    .write((db) =>
+      changeOnce(db, request.attemptId, async (transaction) => {
+        await transaction
+          .insertInto('app_user')
+          .values({
+            user_id: userId,
+            username: input.username,
+            display_name: input.displayName ?? null,
+            language: input.language ?? null,
+            status: 'enabled',
+            created_at: new Date(now),
+            updated_at: new Date(now),
+          })
+          .execute();
+        await takeNames(transaction, userId, names);
         await recordAdministration(transaction, {
           type: 'user.create',
-          at,
-          attemptId,
-          actor: application.name,
+          at: now,
+          attemptId: request.attemptId,
+          actor: request.application.name,
           userId,
-          detail,
+          detail: { username: input.username, aliases: input.aliases ?? [] },
         });
-      }
-      return readUsers(transaction, [userId]);
-    }),
-  );
-  if (view === undefined) throw new MfaError('INTERNAL', { reason: 'user vanished while it was made' });
-  return view;
+      }),
+    )
+    .catch(nameTaken);
+  return viewUser(deps, userId, { from: 'primary' });
 }

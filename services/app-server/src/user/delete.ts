@@ -1,32 +1,36 @@
-import { MfaError, type InputOf, type OutputOf, type userDelete } from '@countersign/contracts';
+import { type InputOf, type OutputOf, type userDelete } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { recordAdministration } from '../audit/administration.ts';
-import type { UpdateDependencies } from './update.ts';
+import { changeOnce, changeWasMade, recordAdministration } from '../audit/administration.ts';
+import type { Router } from '../database/router.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { assertUser } from './exists.ts';
 
 /**
- * Deletes a user and what they enrolled. In the ledger the user is disabled first and stays so: a replica that still reads the
- * row lets nobody in, and ids are never given again (R17).
+ * Deletes a user with names and authenticators; the audit stays. The ledger hears of it first and keeps the user disabled for
+ * good, so that no open challenge and no replica that lags lets anybody in (R17).
  * @throws MfaError USER_NOT_FOUND, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
 export async function remove(
-  { router, ledger, now }: UpdateDependencies,
+  deps: { router: Router; ledger: Pick<Ledger, 'act'>; now: () => number },
   { userId }: InputOf<typeof userDelete>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof userDelete>> {
+  const { router, ledger } = deps;
   const { attemptId, traceId } = request;
   const by = request.application.name;
-  const user = await router.read(
-    (db) => db.selectFrom('app_user').select('username').where('user_id', '=', userId).executeTakeFirst(),
-    { from: 'primary' },
-  );
-  if (user === undefined) throw new MfaError('USER_NOT_FOUND');
+  if (await router.read((db) => changeWasMade(db, attemptId), { from: 'primary' })) return { userId };
+  await assertUser(router, userId);
   await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId });
+  const now = deps.now();
   await router.write((db) =>
-    db.transaction().execute(async (transaction) => {
-      const deleted = await transaction.deleteFrom('app_user').where('user_id', '=', userId).executeTakeFirst();
-      if (deleted.numDeletedRows !== 1n) return;
-      const detail = { username: user.username };
-      await recordAdministration(transaction, { type: 'user.delete', at: now(), attemptId, actor: by, userId, detail });
+    changeOnce(db, attemptId, async (transaction) => {
+      const user = await transaction
+        .deleteFrom('app_user')
+        .where('user_id', '=', userId)
+        .returning('username')
+        .executeTakeFirst();
+      const detail = { username: user?.username };
+      await recordAdministration(transaction, { type: 'user.delete', at: now, attemptId, actor: by, userId, detail });
     }),
   );
   return { userId };

@@ -1,41 +1,51 @@
-import { MfaError } from '@countersign/contracts';
+import { MfaError, type InvalidField } from '@countersign/contracts';
 import type { Kysely } from 'kysely';
+import { violatedConstraint } from '../database/failure.ts';
 import type { Schema } from '../database/schema.ts';
 import { canonicalUsername } from './canonical.ts';
 
+/** One spelling that leads to a user. */
 export interface Name {
   canonical: string;
   spelling: string;
-}
-
-/** @throws MfaError REQUEST_INVALID when the name touches nobody. */
-export function nameOf(spelling: string, pointer: string): Name {
-  const name = canonicalUsername(spelling);
-  if ('refused' in name) throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer, message: name.refused }] });
-  return { canonical: name.canonical, spelling };
+  isUsername: boolean;
 }
 
 /**
- * Gives a user exactly these names. Two users can never share one: the primary key of the table sees to it (R3).
- * @throws MfaError USER_EXISTS; the transaction must be given up then.
+ * The names of a user, each once: an alias that is only another spelling of one before it is left out.
+ * @throws MfaError REQUEST_INVALID saying which cannot be a name, and why.
  */
-export async function setNames(
-  db: Kysely<Schema>,
-  userId: string,
-  username: Name,
-  aliases: readonly Name[],
-): Promise<void> {
-  const others = new Map(aliases.map((alias) => [alias.canonical, alias]));
-  others.delete(username.canonical);
-  const rows = [
-    { ...username, is_username: true },
-    ...[...others.values()].map((alias) => ({ ...alias, is_username: false })),
-  ];
-  await db.deleteFrom('user_alias').where('user_id', '=', userId).execute();
-  const inserted = await db
+export function namesOf(username: string, aliases: readonly string[]): Name[] {
+  const invalid: InvalidField[] = [];
+  const names = new Map<string, Name>();
+  const add = (spelling: string, pointer: string, isUsername: boolean) => {
+    const name = canonicalUsername(spelling);
+    if ('refused' in name) invalid.push({ pointer, message: name.refused });
+    else if (!names.has(name.canonical)) names.set(name.canonical, { canonical: name.canonical, spelling, isUsername });
+  };
+  add(username, '/username', true);
+  for (const [index, alias] of aliases.entries()) add(alias, `/aliases/${index}`, false);
+  if (invalid.length > 0) throw new MfaError('REQUEST_INVALID', { invalid });
+  return [...names.values()];
+}
+
+/** Takes names for a user. That each belongs to one user is settled by the primary key alone, whoever else is at it. */
+export async function takeNames(db: Kysely<Schema>, userId: string, names: readonly Name[]): Promise<void> {
+  await db
     .insertInto('user_alias')
-    .values(rows.map((row) => ({ ...row, user_id: userId })))
-    .onConflict((conflict) => conflict.column('canonical').doNothing())
-    .executeTakeFirst();
-  if (inserted.numInsertedOrUpdatedRows !== BigInt(rows.length)) throw new MfaError('USER_EXISTS');
+    .values(
+      names.map(({ canonical, spelling, isUsername }) => ({
+        canonical,
+        user_id: userId,
+        spelling,
+        is_username: isUsername,
+      })),
+    )
+    .execute();
+}
+
+/** @throws MfaError USER_EXISTS in place of the database's complaint; anything else as it is. */
+export function nameTaken(error: unknown): never {
+  if (violatedConstraint(error) === 'user_alias_pkey') throw new MfaError('USER_EXISTS', { cause: error });
+  throw error;
 }

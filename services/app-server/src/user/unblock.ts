@@ -1,12 +1,14 @@
 import type { InputOf, OutputOf, userUnblock } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { assertUser, type BlockDependencies } from './block.ts';
+import type { Router } from '../database/router.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { assertUser } from './exists.ts';
 
-/** Lifts a block. Challenges from before stay void. @throws MfaError USER_NOT_FOUND, UNAVAILABLE. */
+/** Lifts a block; what was open under it stays void. @throws MfaError USER_NOT_FOUND, UNAVAILABLE. */
 export async function unblock(
-  { router, ledger }: BlockDependencies,
+  { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
   { userId, reason }: InputOf<typeof userUnblock>,
-  { application, attemptId, traceId }: AuthorisedRequest,
+  { attemptId, application, traceId }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userUnblock>> {
   await assertUser(router, userId);
   const by = application.name;

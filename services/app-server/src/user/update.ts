@@ -1,82 +1,98 @@
-import { MfaError, type InputOf, type userUpdate, type UserView } from '@countersign/contracts';
+import { MfaError, type InputOf, type OutputOf, type userUpdate } from '@countersign/contracts';
 import type { Kysely } from 'kysely';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { recordAdministration } from '../audit/administration.ts';
-import type { Router } from '../database/router.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Schema } from '../database/schema.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { nameOf, setNames } from './names.ts';
-import { readUsers, withBlock } from './view.ts';
+import { assertUser } from './exists.ts';
+import { namesOf, nameTaken, takeNames } from './names.ts';
+import { viewUser, type ViewDependencies } from './view.ts';
 
-export interface UpdateDependencies {
-  router: Router;
-  ledger: Ledger;
+export interface UpdateDependencies extends ViewDependencies {
+  ledger: Pick<Ledger, 'act' | 'peek'>;
   now: () => number;
 }
 
 type Input = InputOf<typeof userUpdate>;
 
 /**
- * Changes what is given and leaves the rest. Disabling is told to the ledger first and enabling last, so that at every moment
- * whatever any replica reads is at least as strict as what was asked for (HA-31).
- * @throws MfaError USER_NOT_FOUND, USER_EXISTS, REQUEST_INVALID, PRIMARY_UNAVAILABLE, UNAVAILABLE.
+ * Changes what is given and leaves the rest. Disabling goes to the ledger first, so that it holds from the moment of the answer
+ * on whichever replica (HA-31), and also when Postgres cannot take it; enabling goes there last.
+ * @throws MfaError USER_NOT_FOUND, REQUEST_INVALID, USER_EXISTS, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
-export async function update(deps: UpdateDependencies, input: Input, request: AuthorisedRequest): Promise<UserView> {
+export async function update(
+  deps: UpdateDependencies,
+  input: Input,
+  request: AuthorisedRequest,
+): Promise<OutputOf<typeof userUpdate>> {
+  const { router, ledger } = deps;
   const { userId, status } = input;
+  const { attemptId, traceId } = request;
   const by = request.application.name;
-  const [before] = await deps.router.read((db) => readUsers(db, [userId]), { from: 'primary' });
-  if (before === undefined) throw new MfaError('USER_NOT_FOUND');
+  await assertUser(router, userId);
+  // Looked at before anything is changed: a name that cannot be one disables nobody by half.
+  namesOf(input.username ?? 'unchanged', input.aliases ?? []);
 
-  const options = { traceId: request.traceId };
   if (status === 'disabled') {
-    await deps.ledger.act(userId, request.attemptId, () => ({ append: { type: 'user.disabled', by } }), options);
+    await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId });
   }
-  const [after] = await deps.router.write((db) =>
-    db.transaction().execute(async (transaction) => {
-      await write(transaction, input, before, deps.now());
-      const { userId: _, ...detail } = input;
-      const { attemptId } = request;
-      await recordAdministration(transaction, {
-        type: 'user.update',
-        at: deps.now(),
-        attemptId,
-        actor: by,
-        userId,
-        detail,
-      });
-      return readUsers(transaction, [userId]);
-    }),
-  );
-  if (after === undefined) throw new MfaError('USER_NOT_FOUND');
-  if (status === 'enabled') {
-    await deps.ledger.act(userId, request.attemptId, () => ({ append: { type: 'user.enabled', by } }), options);
+  const now = deps.now();
+  await router
+    .write((db) =>
+      changeOnce(db, attemptId, async (transaction) => {
+        await change(transaction, input, new Date(now));
+        const { userId: _, ...detail } = input;
+        await recordAdministration(transaction, { type: 'user.update', at: now, attemptId, actor: by, userId, detail });
+      }),
+    )
+    .catch(nameTaken);
+  if (status === 'enabled' && (await isEnabled(deps, userId))) {
+    await ledger.act(userId, attemptId, () => ({ append: { type: 'user.enabled', by } }), { traceId });
   }
-  return withBlock(deps.ledger, after);
+  return viewUser(deps, userId, { from: 'primary' });
 }
 
-async function write(
-  db: Kysely<Schema>,
-  { userId, username, aliases, displayName, language, status }: Input,
-  before: { username: string; aliases: string[] },
-  now: number,
-): Promise<void> {
-  const updated = await db
+async function change(db: Kysely<Schema>, input: Input, now: Date): Promise<void> {
+  const { userId } = input;
+  const user = await db
+    .selectFrom('app_user')
+    .select('username')
+    .where('user_id', '=', userId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (user === undefined) throw new MfaError('USER_NOT_FOUND');
+  await db
     .updateTable('app_user')
     .set({
-      updated_at: new Date(now),
-      ...(username !== undefined && { username }),
-      ...(displayName !== undefined && { display_name: displayName }),
-      ...(language !== undefined && { language }),
-      ...(status !== undefined && { status }),
+      updated_at: now,
+      ...(input.username !== undefined && { username: input.username }),
+      ...(input.displayName !== undefined && { display_name: input.displayName }),
+      ...(input.language !== undefined && { language: input.language }),
+      ...(input.status !== undefined && { status: input.status }),
     })
     .where('user_id', '=', userId)
-    .executeTakeFirst();
-  if (updated.numUpdatedRows !== 1n) throw new MfaError('USER_NOT_FOUND');
-  if (username === undefined && aliases === undefined) return;
-  await setNames(
-    db,
-    userId,
-    nameOf(username ?? before.username, '/username'),
-    (aliases ?? before.aliases).map((alias, index) => nameOf(alias, `/aliases/${index}`)),
+    .execute();
+  if (input.username === undefined && input.aliases === undefined) return;
+  const aliases = input.aliases ?? (await currentAliases(db, userId));
+  await db.deleteFrom('user_alias').where('user_id', '=', userId).execute();
+  await takeNames(db, userId, namesOf(input.username ?? user.username, aliases));
+}
+
+async function currentAliases(db: Kysely<Schema>, userId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('user_alias')
+    .select('spelling')
+    .where('user_id', '=', userId)
+    .where('is_username', '=', false)
+    .execute();
+  return rows.map(({ spelling }) => spelling);
+}
+
+/** A repeated attempt must not undo what somebody else did after it. */
+async function isEnabled({ router }: UpdateDependencies, userId: string): Promise<boolean> {
+  const row = await router.read(
+    (db) => db.selectFrom('app_user').select('status').where('user_id', '=', userId).executeTakeFirst(),
+    { from: 'primary' },
   );
+  return row?.status === 'enabled';
 }

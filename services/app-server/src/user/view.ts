@@ -1,63 +1,103 @@
-import { sql, type Kysely } from 'kysely';
-import type { AuthenticatorView, UserView } from '@countersign/contracts';
-import type { UserState } from '../challenge/state.ts';
+import { MfaError, type AuthenticatorView, type UserView } from '@countersign/contracts';
+import type { Kysely, Selectable } from 'kysely';
+import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
+import { SealBroken, type KeyRing } from '../keys/ring.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { sealedAt } from './login-users.ts';
+import { maskPhone } from './mask-phone.ts';
 
-/** A user as administrators and the helpdesk see it. */
-type Row = Omit<UserView, 'blocked'>;
-
-const MASK = '••• •••';
-
-/**
- * Users by id, in the order given, without what only the ledger knows.
- * @param userIds those that are gone are left out.
- */
-export async function readUsers(db: Kysely<Schema>, userIds: readonly string[]): Promise<Row[]> {
-  if (userIds.length === 0) return [];
-  const among = sql<boolean>`user_id = any(${[...userIds]}::uuid[])`;
-  const users = await db.selectFrom('app_user').selectAll().where(among).execute();
-  const aliases = await db.selectFrom('user_alias').selectAll().where(among).orderBy('canonical').execute();
-  const authenticators = await db
-    .selectFrom('authenticator')
-    .select(['user_id', 'authenticator_id', 'type', 'label', 'state', 'phone_last_two', 'created_at', 'last_used_at'])
-    .where(among)
-    .where((eb) => eb.or([eb('state', '=', 'active'), eb('expires_at', '>', sql<Date>`now()`)]))
-    .orderBy('created_at')
-    .execute();
-  return userIds.flatMap((userId) => {
-    const user = users.find((candidate) => candidate.user_id === userId);
-    if (user === undefined) return [];
-    return [
-      {
-        userId,
-        username: user.username,
-        aliases: aliases.filter((row) => row.user_id === userId && !row.is_username).map(({ spelling }) => spelling),
-        ...(user.display_name !== null && { displayName: user.display_name }),
-        ...(user.language !== null && { language: user.language }),
-        status: user.status,
-        authenticators: authenticators
-          .filter((row) => row.user_id === userId)
-          .map((row): AuthenticatorView => ({
-            authenticatorId: row.authenticator_id,
-            type: row.type,
-            label: row.label,
-            state: row.state,
-            ...(row.phone_last_two !== null && { phone: `${MASK} ${row.phone_last_two}` }),
-            createdAt: row.created_at.toISOString(),
-            ...(row.last_used_at !== null && { lastUsedAt: row.last_used_at.toISOString() }),
-          })),
-        createdAt: user.created_at.toISOString(),
-        updatedAt: user.updated_at.toISOString(),
-      },
-    ];
-  });
+export interface ViewDependencies {
+  router: Router;
+  ledger: Pick<Ledger, 'peek'>;
+  ring: KeyRing;
 }
 
-/** Adds whether the user is blocked, which the ledger knows. */
-export async function withBlock(ledger: Ledger, row: Row): Promise<UserView> {
-  const { blocked }: UserState = await ledger.peek(row.userId);
-  return blocked === undefined
-    ? row
-    : { ...row, blocked: { reason: blocked.reason, by: blocked.by, at: new Date(blocked.at).toISOString() } };
+/**
+ * Users as administrators and applications see them: what Postgres holds, and from the ledger what takes effect at once.
+ * @param userIds in the order of the answer; those that do not exist are left out.
+ */
+export async function viewUsers(
+  { router, ledger, ring }: ViewDependencies,
+  userIds: readonly string[],
+  options: { from?: 'primary' } = {},
+): Promise<UserView[]> {
+  if (userIds.length === 0) return [];
+  const rows = await router.read((db) => readRows(db, userIds), { lane: 'report', ...options });
+  const found = userIds.flatMap((userId) => rows.users.filter((user) => user.user_id === userId));
+  return Promise.all(
+    found.map(async (user): Promise<UserView> => {
+      const { blocked, disabled, removed } = await ledger.peek(user.user_id);
+      const authenticators = rows.authenticators.filter(
+        (one) => one.user_id === user.user_id && !removed.includes(one.authenticator_id),
+      );
+      return {
+        userId: user.user_id,
+        username: user.username,
+        aliases: rows.aliases.filter((alias) => alias.user_id === user.user_id).map(({ spelling }) => spelling),
+        ...(user.display_name !== null && { displayName: user.display_name }),
+        ...(user.language !== null && { language: user.language }),
+        // Either is enough to keep the user out.
+        status: disabled === true ? 'disabled' : user.status,
+        ...(blocked !== undefined && { blocked: { ...blocked, at: new Date(blocked.at).toISOString() } }),
+        authenticators: authenticators.map((row) => viewAuthenticator(ring, row)),
+        createdAt: user.created_at.toISOString(),
+        updatedAt: user.updated_at.toISOString(),
+      };
+    }),
+  );
+}
+
+/** @throws MfaError USER_NOT_FOUND. */
+export async function viewUser(
+  deps: ViewDependencies,
+  userId: string,
+  options: { from?: 'primary' } = {},
+): Promise<UserView> {
+  const [view] = await viewUsers(deps, [userId], options);
+  if (view === undefined) throw new MfaError('USER_NOT_FOUND');
+  return view;
+}
+
+async function readRows(db: Kysely<Schema>, userIds: readonly string[]) {
+  const [users, aliases, authenticators] = await Promise.all([
+    db.selectFrom('app_user').selectAll().where('user_id', 'in', userIds).execute(),
+    db
+      .selectFrom('user_alias')
+      .select(['user_id', 'spelling'])
+      .where('user_id', 'in', userIds)
+      .where('is_username', '=', false)
+      .orderBy('canonical')
+      .execute(),
+    db
+      .selectFrom('authenticator')
+      .selectAll()
+      .where('user_id', 'in', userIds)
+      .where((eb) => eb.or([eb('state', '=', 'active'), eb('expires_at', '>', eb.fn<Date>('now'))]))
+      .orderBy('created_at')
+      .execute(),
+  ]);
+  return { users, aliases, authenticators };
+}
+
+function viewAuthenticator(ring: KeyRing, row: Selectable<Schema['authenticator']>): AuthenticatorView {
+  return {
+    authenticatorId: row.authenticator_id,
+    type: row.type,
+    label: row.label,
+    state: row.state,
+    ...(row.phone_sealed !== null && { phone: masked(ring, row.authenticator_id, row.phone_sealed) }),
+    createdAt: row.created_at.toISOString(),
+    ...(row.last_used_at !== null && { lastUsedAt: row.last_used_at.toISOString() }),
+  };
+}
+
+/** Looking at a user must work also when one of the rows was tampered with. */
+function masked(ring: KeyRing, authenticatorId: string, sealed: string): string {
+  try {
+    return maskPhone(ring.open(sealed, sealedAt({ authenticatorId, type: 'phone' })).toString('utf8'));
+  } catch (error) {
+    if (error instanceof SealBroken) return 'unreadable';
+    throw error;
+  }
 }
