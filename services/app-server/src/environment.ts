@@ -6,7 +6,8 @@ export const ENVIRONMENT = settings({
   COUNTERSIGN_REPLICA: Type.String({
     minLength: 1,
     maxLength: 64,
-    description: 'Name of this replica in logs, audit and answers; unique among the replicas, for example app-server-1.',
+    description:
+      'Name of this replica in logs, audit and answers; unique among the replicas, for example app-server-1.',
   }),
   COUNTERSIGN_HOST: Type.String({ default: '127.0.0.1', description: 'Address to listen on, an inside one.' }),
   COUNTERSIGN_PORT: Type.Integer({
@@ -37,6 +38,14 @@ export const ENVIRONMENT = settings({
       description: 'All Postgres nodes, in any order; the primary is found by asking. They hold a password.',
     }),
   ),
+  COUNTERSIGN_POSTGRES_OWNER_URLS: Type.Optional(
+    secret(
+      Type.Array(Type.String(), {
+        description:
+          'The same nodes for the owner of the schema, who migrates. Without it app-server migrates as itself.',
+      }),
+    ),
+  ),
   COUNTERSIGN_KEY_RING: secret(
     Type.String({
       description: 'Encryption keys, id:base64 of 32 bytes, comma-separated. The first encrypts, all decrypt.',
@@ -47,7 +56,8 @@ export const ENVIRONMENT = settings({
   ),
   COUNTERSIGN_PUBLIC_URL: Type.String({
     pattern: '^https://',
-    description: 'Where callers reach sdk-gateway: issuer of signed results, address in delivery callbacks. Never from Host.',
+    description:
+      'Where callers reach sdk-gateway: issuer of signed results, address in delivery callbacks. Never from Host.',
   }),
 });
 

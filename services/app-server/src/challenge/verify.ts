@@ -108,7 +108,7 @@ async function approvedBefore(
   const closed = state.closed.find((candidate) => candidate.key === key && candidate.attemptId === attemptId);
   // An approval is not told after the challenge's time (INV-6).
   const inTime = closed !== undefined && deps.now() < closed.expiresAt;
-  const isLogin = inTime && closed.purpose === undefined;
-  if (!isLogin || closed.state !== 'approved' || closed.method === 'bypass') throw refusal;
+  if (!inTime || closed.purpose !== undefined || closed.state !== 'approved') throw refusal;
+  if (closed.method === 'bypass') throw refusal;
   return { method: closed.method, at: deps.now() };
 }

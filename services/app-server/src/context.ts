@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connectBus, type Bus } from '@countersign/bus';
+import type { Logger, Metrics } from '@countersign/telemetry';
+import { Applications } from './application/applications.ts';
+import { createTrail, ensureTrailStream, type Trail } from './audit/trail.ts';
+import { natsWake, type Wake } from './challenge/wake.ts';
+import type { UserState } from './challenge/state.ts';
+import { migrate } from './database/migrate.ts';
+import { createRouter, type Router } from './database/router.ts';
+import type { SendBudgets } from './dispatch/budget.ts';
+import { readCarriers } from './dispatch/carriers/config.ts';
+import type { Carrier } from './dispatch/carriers/carrier.ts';
+import type { CarrierPool } from './dispatch/carriers/pool.ts';
+import { startDispatch } from './dispatch/start.ts';
+import type { Dispatcher } from './dispatch/queue.ts';
+import type { Environment } from './environment.ts';
+import { createAnswers, type Answers } from './idempotency/answers.ts';
+import { ensureIdempotencyStream } from './idempotency/stream.ts';
+import { checkCanary } from './keys/canary.ts';
+import { loadKeyRing, type KeyRing } from './keys/ring.ts';
+import { adoptKeyRoot } from './keys/root.ts';
+import { ResultSigner } from './keys/signing.ts';
+import { LedgerContinuity } from './ledger/continuity.ts';
+import { jetStreamLog } from './ledger/jetstream-log.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { ensureLedgerStream } from './ledger/stream.ts';
+import { watchContinuity, type Watch } from './ledger/watch.ts';
+import { Policies } from './policy/policies.ts';
+import { LoginUsers } from './user/login-users.ts';
+import { getLogin } from './user/store.ts';
+
+/** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
+export interface Context {
+  replica: string;
+  logger: Logger;
+  metrics: Metrics;
+  now: () => number;
+  bus: Bus;
+  router: Router;
+  ring: KeyRing;
+  continuity: LedgerContinuity;
+  ledger: Ledger;
+  wake: Wake;
+  users: LoginUsers;
+  applications: Applications;
+  policies: Policies;
+  signer: ResultSigner;
+  trail: Trail;
+  budgets: SendBudgets;
+  dispatcher: Dispatcher;
+  pool: CarrierPool;
+  answers: Answers;
+  /** Finishes what is under way and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** One JetStream request. Shorter than the pause in which a leader is lost, so that a dead one costs a repeat and not a hang. */
+const JETSTREAM_TIMEOUT_MS = 1000;
+/** Creating a stream on three servers takes longer. */
+const JETSTREAM_SETUP_TIMEOUT_MS = 10_000;
+
+/** Wires app-server by hand, in the order in which things depend on each other. */
+export async function createContext(environment: Environment, logger: Logger, metrics: Metrics): Promise<Context> {
+  const now = () => Date.now();
+  const replica = environment.COUNTERSIGN_REPLICA;
+  const problem = (event: string) => (error: unknown) => logger.warn(event, { error });
+
+  const ring = loadKeyRing(environment.COUNTERSIGN_KEY_RING);
+  const urls = environment.COUNTERSIGN_POSTGRES_URLS;
+  await migrate(environment.COUNTERSIGN_POSTGRES_OWNER_URLS ?? urls).catch((error: unknown) => {
+    // A replica that starts while the primary is away serves logins all the same, on the schema that is there.
+    logger.warn('database.unmigrated', { error });
+  });
+  const router = createRouter({
+    urls,
+    applicationName: replica,
+    now,
+    onEvent: (event) => logger.warn('database.node', { detail: `${event.type} ${event.node}` }),
+  });
+  await adoptKeyRoot(router, ring, now);
+  await checkCanary(router, ring, now);
+
+  const { COUNTERSIGN_NATS_USER: user, COUNTERSIGN_NATS_PASSWORD: password } = environment;
+  const bus = await connectBus({
+    servers: environment.COUNTERSIGN_NATS_URLS,
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+    name: replica,
+    logger,
+    metrics,
+  });
+  const client = jetstream(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS });
+  const manager = await jetstreamManager(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS, checkAPI: false });
+  const setup = await jetstreamManager(bus.nats, { timeout: JETSTREAM_SETUP_TIMEOUT_MS, checkAPI: false });
+  const copies = environment.COUNTERSIGN_NATS_REPLICAS;
+  await ensureLedgerStream(setup, copies);
+  await ensureTrailStream(setup, copies);
+  await ensureIdempotencyStream(setup, copies);
+
+  let tell = () => {};
+  const continuity = new LedgerContinuity(now, () => {
+    logger.error('ledger.loss', { detail: 'The ledger lost messages. The recovery floor was raised; see ADR 5.' });
+    tell();
+  });
+  const ledger = new Ledger({
+    log: jetStreamLog(client, manager),
+    continuity,
+    projected: async (userId) => (await getLogin(router, userId))?.ledger?.state as UserState | undefined,
+    replica,
+    now,
+    random: () => Math.random(),
+    sleep: (ms) => sleep(ms),
+  });
+  const watch: Watch = await watchContinuity({
+    nats: bus.nats,
+    manager,
+    continuity,
+    replica,
+    now,
+    highestProjected: async () => 0,
+    onProblem: problem('ledger.unproven'),
+  });
+  tell = () => watch.tell();
+
+  const applications = new Applications(router, now, problem('applications.stale'));
+  const policies = new Policies(router, problem('policies.stale'));
+  const issuer = environment.COUNTERSIGN_PUBLIC_URL;
+  const signer = new ResultSigner({ router, ring, issuer, now, onProblem: problem('keys.stale') });
+  await Promise.all([applications.start(), policies.start(), signer.start()]);
+
+  const trail = createTrail(client, replica);
+  const dispatch = await startDispatch({
+    nats: bus.nats,
+    ring,
+    carriers: carriersOf(environment),
+    trail,
+    metrics,
+    logger,
+    now,
+    randomBytes,
+    replicas: copies,
+    stillWanted: (job) => isStillOpen(ledger, job),
+  });
+
+  return {
+    replica,
+    logger,
+    metrics,
+    now,
+    bus,
+    router,
+    ring,
+    continuity,
+    ledger,
+    wake: natsWake(bus.nats),
+    users: new LoginUsers(router, ring, now),
+    applications,
+    policies,
+    signer,
+    trail,
+    budgets: dispatch.budgets,
+    dispatcher: dispatch.dispatcher,
+    pool: dispatch.pool,
+    answers: createAnswers({ jetstream: client, manager, ring, randomBytes }),
+    close: async () => {
+      for (const reader of [applications, policies, signer]) reader.stop();
+      watch.stop();
+      await dispatch.drain();
+      await bus.drain();
+      await router.close();
+    },
+  };
+}
+
+function carriersOf({ COUNTERSIGN_CARRIERS_FILE: file }: Environment): Carrier[] {
+  return file === undefined ? [] : readCarriers({ text: readFileSync(file, 'utf8'), environment: process.env });
+}
+
+/** Whether the code of a message is still waited for: the challenge is open, and no later code has taken its place. */
+async function isStillOpen(
+  ledger: Ledger,
+  { userId, messageId, challengeId }: { userId: string; messageId: string; challengeId: string },
+) {
+  const { open } = await ledger.peek(userId);
+  return open.some(({ key, sends }) => challengeId.endsWith(key) && messageId === `${challengeId}:${sends}`);
+}

@@ -1,0 +1,24 @@
+import type { HealthCheck } from '@countersign/http';
+import type { Context } from './context.ts';
+import { checkCanary } from './keys/canary.ts';
+
+/** Without these a replica is of no use, and says so: it is not ready, though it lives. */
+export function healthChecks({ bus, continuity, router, ring, now }: Context): HealthCheck[] {
+  return [
+    {
+      name: 'nats',
+      check: () => {
+        if (!bus.connected) throw new Error('not connected');
+      },
+    },
+    { name: 'ledger', check: () => continuity.assertProven() },
+    {
+      name: 'postgres',
+      check: () => {
+        if (!router.nodes().some(({ reachable }) => reachable)) throw new Error('no node answers');
+      },
+    },
+    // R30: a wrong ring would refuse every TOTP user and seal what nobody else can open.
+    { name: 'keys', check: () => checkCanary(router, ring, now) },
+  ];
+}
