@@ -1,0 +1,108 @@
+import type { Check, InputOf, OutputOf, systemCheck } from '@countersign/contracts';
+import type { Logger } from '@countersign/telemetry';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { Router } from '../database/router.ts';
+import { checkCanary } from '../keys/canary.ts';
+import type { KeyRing } from '../keys/ring.ts';
+import type { ResultSigner } from '../keys/signing.ts';
+import type { LedgerContinuity } from '../ledger/continuity.ts';
+import type { Policies } from '../policy/policies.ts';
+import { latestPolicies } from '../policy/store.ts';
+import { checkCarriers, type CarrierView } from './carrier-checks.ts';
+import { checkNatsClock } from './clock-checks.ts';
+import { checkRing, checkSigningKey } from './key-checks.ts';
+import { checkContinuity, checkProjection, type ProjectionView } from './ledger-checks.ts';
+import { readNatsClock } from './nats-clock.ts';
+import { checkPolicies } from './policy-checks.ts';
+import { checkPostgres } from './postgres-checks.ts';
+import { checkStreams, readStreams } from './stream-checks.ts';
+
+export interface CheckDependencies {
+  replica: string;
+  /** ms since the epoch. */
+  now: () => number;
+  logger: Logger;
+  bus: { nats: NatsConnection };
+  router: Router;
+  ring: KeyRing;
+  signer: Pick<ResultSigner, 'signsSince'>;
+  continuity: Pick<LedgerContinuity, 'isProven' | 'floor'>;
+  policies: Pick<Policies, 'layers'>;
+  dispatch: { pool: { states(): readonly CarrierView[] } };
+  projector: { view(): Promise<ProjectionView> };
+}
+
+/** One look at one thing. What it throws becomes a failed check of its name. */
+interface Look {
+  name: string;
+  at: (deps: CheckDependencies) => readonly Check[] | Promise<readonly Check[]>;
+}
+
+/** What one replica looks at, in the order in which it is shown. */
+const LOOKS: readonly Look[] = [
+  { name: 'postgres', at: ({ router }) => checkPostgres(router.nodes()) },
+  { name: 'nats.streams', at: async ({ bus }) => checkStreams(await readStreams(await managerOf(bus.nats))) },
+  {
+    name: 'clock.nats',
+    at: async ({ bus, replica, now }) => [
+      checkNatsClock(await readNatsClock(jetstream(bus.nats, JETSTREAM), await managerOf(bus.nats), replica, now)),
+    ],
+  },
+  { name: 'ledger.continuity', at: ({ continuity, now }) => [checkContinuity(continuity, now())] },
+  { name: 'audit.projection', at: async ({ projector }) => [checkProjection(await projector.view())] },
+  { name: 'keys.ring', at: ({ router, ring, now }) => checkRing(ring, () => checkCanary(router, ring, now)) },
+  { name: 'keys.signing', at: ({ signer, now }) => [checkSigningKey(signer.signsSince(), now())] },
+  { name: 'carriers', at: ({ dispatch }) => checkCarriers(dispatch.pool.states()) },
+  {
+    name: 'policy',
+    at: async ({ router, policies, dispatch }) => {
+      const scopes = (await latestPolicies(router)).map(({ scope }) => scope);
+      return checkPolicies(
+        policies,
+        scopes,
+        dispatch.pool.states().map(({ name }) => name),
+      );
+    },
+  },
+];
+
+const JETSTREAM = { timeout: 1000 };
+/** Everything is asked at once, and the caller wants to hear also from what hangs. */
+const LOOK_WITHIN_MS = 4000;
+
+/** One replica's own view of everything it depends on. Changes nothing, and answers also when all of it is away. */
+export async function check(
+  deps: CheckDependencies,
+  _input: InputOf<typeof systemCheck>,
+): Promise<OutputOf<typeof systemCheck>> {
+  const checks = await Promise.all(LOOKS.map((look) => takeLook(look, deps)));
+  return { replica: deps.replica, at: new Date(deps.now()).toISOString(), checks: checks.flat() };
+}
+
+async function takeLook({ name, at }: Look, deps: CheckDependencies): Promise<readonly Check[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${LOOK_WITHIN_MS} ms`)), LOOK_WITHIN_MS);
+  });
+  try {
+    return await Promise.race([(async () => at(deps))(), tooLong]);
+  } catch (error) {
+    // An error's sentence may hold an address or a row; the log masks those, an answer does not.
+    deps.logger.warn('system.check', { check: name, error });
+    return [
+      {
+        name,
+        level: 'fail',
+        detail: 'could not be looked at',
+        advice: `The reason is in the log of ${deps.replica}, event system.check.`,
+      },
+    ];
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function managerOf(nats: NatsConnection) {
+  return jetstreamManager(nats, { ...JETSTREAM, checkAPI: false });
+}

@@ -1,0 +1,54 @@
+import type { Check } from '@countersign/contracts';
+import type { RecoveryFloor } from '../challenge/floor.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+/** How far the copy of the ledger in Postgres is. */
+export interface ProjectionView {
+  /** Events that are not yet in Postgres. */
+  waiting: number;
+  /** Age of the oldest of them, ms; undefined when there is none, or nobody knows. */
+  lagMs: number | undefined;
+}
+
+/** Whether this replica knows that the ledger lost nothing; and whether it did, lately. */
+export function checkContinuity(continuity: { isProven(): boolean; floor(): RecoveryFloor }, now: number): Check {
+  const name = 'ledger.continuity';
+  if (!continuity.isProven()) {
+    return {
+      name,
+      level: 'fail',
+      detail: 'not proven: this replica decides no login until it is',
+      advice: 'It tries again by itself. If it lasts, look at the connection to NATS in the log.',
+    };
+  }
+  const { at } = continuity.floor();
+  if (at === 0) return { name, level: 'ok', detail: 'nothing was lost' };
+  const since = new Date(at).toISOString();
+  const detail = `codes from before ${since} do not count (recovery floor, ADR 5)`;
+  if (now - at > HOUR_MS) return { name, level: 'ok', detail };
+  return {
+    name,
+    level: 'warn',
+    detail,
+    advice:
+      'Expected after a first start. If not, the ledger was lost or rolled back then: find out why in the NATS logs.',
+  };
+}
+
+/** HA-42: nothing is lost while the projection waits, but it must not wait for as long as the stream keeps events. */
+export function checkProjection({ waiting, lagMs }: ProjectionView): Check {
+  const name = 'audit.projection';
+  const detail =
+    waiting === 0
+      ? 'up to date'
+      : `${waiting} events wait${lagMs === undefined ? '' : `, the oldest for ${Math.round(lagMs / 1000)} s`}`;
+  if (lagMs === undefined || lagMs <= MINUTE_MS) return { name, level: 'ok', detail };
+  return {
+    name,
+    level: lagMs > HOUR_MS ? 'fail' : 'warn',
+    detail,
+    advice: 'They are written when the Postgres primary takes them. Nothing is lost until they are 30 days old.',
+  };
+}

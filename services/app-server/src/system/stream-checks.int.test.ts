@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startNats, type NatsServer } from '@countersign/testkit';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ensureTrailStream } from '../audit/trail.ts';
+import { ensureDispatchStreams } from '../dispatch/streams.ts';
+import { ensureIdempotencyStream } from '../idempotency/stream.ts';
+import { ensureLedgerStream } from '../ledger/stream.ts';
+import { readNatsClock } from './nats-clock.ts';
+import { checkStreams, readStreams } from './stream-checks.ts';
+
+let nats: NatsServer;
+let connection: NatsConnection;
+let manager: JetStreamManager;
+const folder = mkdtempSync(join(tmpdir(), 'stream-checks-'));
+
+beforeAll(async () => {
+  nats = await startNats({ storeDir: folder });
+  connection = await connect({ servers: nats.url });
+  manager = await jetstreamManager(connection);
+  await ensureLedgerStream(manager, 1);
+  await ensureTrailStream(manager, 1);
+  await ensureDispatchStreams(manager, 1);
+  await ensureIdempotencyStream(manager, 1);
+});
+afterAll(async () => {
+  await connection.drain();
+  await nats.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const look = async () => checkStreams(await readStreams(manager));
+
+test('the streams as app-server makes them are as they must be', async () => {
+  const checks = await look();
+  expect(checks.map(({ name, level, detail }) => `${name} ${level} ${level === 'ok' ? '' : detail}`.trim())).toEqual([
+    'nats.stream.AUTH ok',
+    'nats.stream.TRAIL ok',
+    'nats.stream.DISPATCH ok',
+    'nats.stream.LIMITS ok',
+    'nats.stream.IDEMPOTENCY ok',
+  ]);
+});
+
+test('HA-40: a ledger that throws old records away, instead of refusing new ones, is found', async () => {
+  const { config } = await manager.streams.info('AUTH');
+  await manager.streams.update('AUTH', { ...config, discard: 'old' });
+  const [ledger] = await look();
+  expect(ledger).toMatchObject({ name: 'nats.stream.AUTH', level: 'fail' });
+  expect(ledger?.detail).toBe('discard is "old" and not "new"');
+  await manager.streams.update('AUTH', config);
+});
+
+test('HA-42: a stream that is nearly full is told before it refuses', async () => {
+  const { config } = await manager.streams.info('TRAIL');
+  await manager.streams.update('TRAIL', { ...config, max_msgs: 10 });
+  for (let count = 0; count < 9; count += 1) await jetstream(connection).publish('trail.test', '{}');
+  expect((await look())[1]).toMatchObject({ level: 'warn', detail: '90 % full (9 of 10 messages)' });
+  await jetstream(connection).publish('trail.test', '{}');
+  expect((await look())[1]).toMatchObject({ level: 'fail' });
+});
+
+test('a stream that is gone is named, with what it was for', async () => {
+  await manager.streams.delete('DISPATCH');
+  expect((await look())[2]).toMatchObject({
+    name: 'nats.stream.DISPATCH',
+    level: 'fail',
+    detail: 'missing: messages to be sent',
+  });
+});
+
+test('HA-50: the clock of NATS is read through a stream, and a clock of ours that is off shows', async () => {
+  const client = jetstream(connection);
+  expect(Math.abs(await readNatsClock(client, manager, 'app server.1 *', Date.now))).toBeLessThan(500);
+  const ahead = await readNatsClock(client, manager, 'app server.1 *', () => Date.now() + 60_000);
+  expect(Math.abs(ahead + 60_000)).toBeLessThan(500);
+  const { state } = await manager.streams.info('LIMITS');
+  expect(state.messages).toBe(1);
+});
