@@ -10,8 +10,8 @@ import { readApplications, type StoredApplication, type StoredKey } from './stor
 const REFRESH_MS = 2000;
 /** While Postgres is wholly away, what was read last counts for this long. */
 const STALE_AFTER_MS = 15 * 60_000;
-/** A key made a moment ago on another replica is looked for at once, but not for every wrong key. */
-const LOOK_AGAIN_MS = 250;
+/** A key made a moment ago on another replica is looked for at once; however many wrong ones come, this far apart at least. */
+const LOOK_AGAIN_MS = 100;
 
 /** The applications and their credentials, from memory, read again every few seconds. */
 export class Applications {
@@ -20,6 +20,7 @@ export class Applications {
   readonly #onProblem: (error: unknown) => void;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
+  #readingAgain: Promise<void> | undefined;
   #keys = new Map<string, { application: StoredApplication; key: StoredKey }>();
   #certificates = new Map<string, StoredApplication>();
   #all: StoredApplication[] = [];
@@ -48,8 +49,8 @@ export class Applications {
   async authenticate(credential: Credential | undefined): Promise<Application> {
     if (credential === undefined) throw new MfaError('UNAUTHENTICATED');
     let found = this.#find(credential);
-    if (found === undefined && this.#now() - this.#readAt > LOOK_AGAIN_MS) {
-      await this.refresh().catch(this.#onProblem);
+    if (found === undefined && !this.#knows(credential)) {
+      await this.#readAgain().catch(this.#onProblem);
       found = this.#find(credential);
     }
     if (this.#now() - this.#readAt > STALE_AFTER_MS) throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 5 });
@@ -62,6 +63,28 @@ export class Applications {
       this.#reading = undefined;
     });
     return this.#reading;
+  }
+
+  /**
+   * A read that begins after this call, shared by all who wait for it. Joining one that is under way would not do: the key may
+   * have been made after it began, and its owner may use it on any replica from the answer on.
+   */
+  #readAgain(): Promise<void> {
+    this.#readingAgain ??= (async () => {
+      await this.#reading?.catch(() => undefined);
+      const sinceMs = this.#now() - this.#readAt;
+      if (sinceMs < LOOK_AGAIN_MS) await sleep(LOOK_AGAIN_MS - Math.max(0, sinceMs));
+      this.#readingAgain = undefined;
+      await this.refresh();
+    })();
+    return this.#readingAgain;
+  }
+
+  /** Secrets do not change and keys that ended do not come back, so a key that is known and refused is not looked for again. */
+  #knows(credential: Credential): boolean {
+    return credential.type === 'certificate'
+      ? this.#certificates.has(credential.fingerprint)
+      : this.#keys.has(credential.keyId);
   }
 
   #find(credential: Credential): Application | undefined {
