@@ -5,7 +5,7 @@ import type { Operation } from '@countersign/contracts';
 import { expect, test } from 'vitest';
 import { read, ROOT, trackedFiles } from './tracked-files.ts';
 
-const operations = Object.entries(contracts).filter(
+const operations = Object.entries(contracts as Record<string, unknown>).filter(
   (entry): entry is [string, Operation] =>
     typeof entry[1] === 'object' && entry[1] !== null && 'subject' in entry[1] && 'scope' in entry[1],
 );
