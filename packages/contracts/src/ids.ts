@@ -17,7 +17,12 @@ export const ChallengeId = Type.String({
 /** @param entropy 16 random bytes. */
 export function challengeIdFor(userId: string, entropy: Uint8Array): string {
   if (entropy.length !== 16) throw new RangeError('a challenge id takes 16 random bytes');
-  return uuidToBytes(userId).toString('base64url') + Buffer.from(entropy).toString('base64url');
+  return challengeIdAt({ userId, key: Buffer.from(entropy).toString('base64url') });
+}
+
+/** The id of the challenge that is kept there; the reverse of addressOfChallenge. */
+export function challengeIdAt({ userId, key }: ChallengeAddress): string {
+  return uuidToBytes(userId).toString('base64url') + key;
 }
 
 export interface ChallengeAddress {

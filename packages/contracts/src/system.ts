@@ -56,7 +56,7 @@ export const auditFind = operation('audit.find', {
     {
       userId: Type.Optional(Type.String({ maxLength: 64 })),
       type: Type.Optional(Type.String({ maxLength: 64 })),
-      after: Type.Optional(Type.String({ maxLength: 128, description: '`next` of the page before.' })),
+      after: Type.Optional(Type.String({ maxLength: 256, description: '`next` of the page before.' })),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),
     },
     closed,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { MfaError } from '@countersign/contracts';
@@ -20,6 +21,9 @@ export interface TrailEvent {
   detail?: unknown;
 }
 
+/** What a message of the stream holds. */
+export type TrailMessage = TrailEvent & { replica: string };
+
 export interface Trail {
   /** Resolves when JetStream has stored the event. @throws MfaError UNAVAILABLE when it did not say so in time. */
   record(event: TrailEvent): Promise<void>;
@@ -35,9 +39,10 @@ export function createTrail(jetstream: JetStreamClient, replica: string): Trail 
   return {
     record: async (event) => {
       const [noun] = event.type.split('.');
-      const data = JSON.stringify({ ...event, replica });
-      // The same id each time: an event whose acknowledgement was lost is not stored twice.
-      const msgID = `${event.type}:${event.attemptId}:${event.at}`;
+      const data = JSON.stringify({ ...event, replica } satisfies TrailMessage);
+      // The same id each time: an event whose acknowledgement was lost is not stored twice. Of all that is in it, since one attempt
+      // may do several things of a kind in one millisecond.
+      const msgID = createHash('sha256').update(data).digest('base64url');
       for (let tries = 1; ; tries++) {
         try {
           await jetstream.publish(`trail.${noun}`, data, { msgID });

@@ -1,0 +1,71 @@
+import { challengeIdAt } from '@countersign/contracts';
+import type { LedgerRecord } from '../ledger/record.ts';
+import { subjectOf } from '../ledger/stream.ts';
+import type { Projected, StreamMessage } from './projected.ts';
+
+const decoder = new TextDecoder();
+const PREFIX = subjectOf('');
+
+/** What every event may carry, as far as it has a column. Read loosely, because a newer replica may know more events. */
+interface EventFields {
+  type: string;
+  at: number;
+  key?: string;
+  applicationId?: string;
+  method?: string;
+  reason?: string;
+  by?: string;
+  purpose?: string;
+  authenticatorId?: string;
+  challenge?: { key: string; applicationId: string; method: string } & Record<string, unknown>;
+}
+
+/**
+ * A message of the ledger: its event is a row of the audit, its state that of the user, and an approval the use of an authenticator.
+ * @throws when it is not a record of the ledger.
+ */
+export function projectLedger(message: StreamMessage): Projected {
+  if (!message.subject.startsWith(PREFIX)) throw new Error('not a subject of the ledger');
+  const userId = message.subject.slice(PREFIX.length);
+  const record = JSON.parse(decoder.decode(message.data)) as LedgerRecord;
+  const event = record.event as EventFields;
+  if (!isTime(event.at) || typeof event.type !== 'string') throw new Error('not a record of the ledger');
+  const { type, at, key, applicationId, method, reason, by, challenge, ...rest } = event;
+  const { key: startedKey, applicationId: startedBy, method: startedMethod, ...started } = challenge ?? {};
+  const challengeKey = key ?? startedKey;
+  return {
+    row: {
+      at,
+      sequence: message.sequence,
+      attempt_id: record.attemptId,
+      type,
+      user_id: userId,
+      application_id: applicationId ?? startedBy,
+      ...(challengeKey !== undefined && { challenge_id: challengeIdAt({ userId, key: challengeKey }) }),
+      method: method ?? startedMethod ?? (type === 'bypass.used' ? 'bypass' : undefined),
+      reason,
+      actor: by,
+      replica: record.replica,
+      trace_id: record.traceId,
+      detail: withoutMac({ ...started, ...rest }),
+    },
+    state: { user_id: userId, sequence: message.sequence, at, state: lasting(record.state) },
+    ...(type === 'challenge.approved' &&
+      event.purpose === 'login' &&
+      event.authenticatorId !== undefined && { use: { authenticator_id: event.authenticatorId, at } }),
+  };
+}
+
+/** The audit outlives every code by years and is read by many: not even a keyed hash of one belongs into it. */
+function withoutMac({ codeMac: _, attemptId: __, ...detail }: Record<string, unknown>): object {
+  return detail;
+}
+
+/** What restoredState would take of it: challenges and a bypass do not come back from Postgres. */
+function lasting({ bypass: _, ...state }: LedgerRecord['state']): object {
+  return { ...state, open: [], closed: [] };
+}
+
+export function isTime(at: unknown): at is number {
+  return typeof at === 'number' && !Number.isNaN(new Date(at).getTime());
+}
