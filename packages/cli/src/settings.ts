@@ -69,7 +69,7 @@ function findUpwards(folder: string): string | undefined {
 
 function fromDevelopmentStack(file: string, userId: number | undefined): CliSettings {
   // In a folder that others may write to, somebody could leave such a file and be told what is typed here.
-  if (userId !== undefined && ![0, userId].includes(statSync(file).uid) && userId !== 0) {
+  if (userId !== undefined && ![0, userId].includes(statSync(file).uid)) {
     throw unusable(file, 'belongs to somebody else, so it is not used');
   }
   const content = parse(file);
