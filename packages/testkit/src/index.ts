@@ -4,7 +4,7 @@
  */
 export { createAuthority, issueCertificate } from './authority.ts';
 export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from './authority.ts';
-export { createDatabase } from './database.ts';
+export { createDatabase, ensureDatabase, ensureRole } from './database.ts';
 export { findNatsServer, startNats } from './nats.ts';
 export type { NatsOptions, NatsServer, NatsUser } from './nats.ts';
 export { accepts, freePort } from './port.ts';

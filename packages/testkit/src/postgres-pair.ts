@@ -39,6 +39,8 @@ export interface PostgresPair {
   promoteStandby(): Promise<void>;
   /** Copies the primary's data over the standby's and starts streaming again. */
   rejoinStandby(): Promise<void>;
+  /** Starts a node again that has ended, as what it should be now: an old primary after a promotion becomes the standby. */
+  revive(node: PostgresNode): Promise<void>;
   /** Waits until the standby has replayed what the primary has written so far; 10 s at most. */
   caughtUp(): Promise<void>;
   stop(): Promise<void>;
@@ -116,6 +118,16 @@ export async function startPostgresPair(options: PostgresPairOptions): Promise<P
     [primary, standby] = [standby, primary];
   }
 
+  async function revive(node: PostgresNode): Promise<void> {
+    const [revived, other] = node === a.node ? [a, b] : [b, a];
+    const wasPromoted = other.node.running && !isStandby(revived) && !isStandby(other);
+    if (wasPromoted) {
+      [primary, standby] = [other, revived];
+      return rejoin();
+    }
+    return node.start();
+  }
+
   async function caughtUp(): Promise<void> {
     const [row] = await query<{ lsn: string }>(primary, 'select pg_current_wal_lsn()::text as lsn');
     await waitUntil(
@@ -137,6 +149,7 @@ export async function startPostgresPair(options: PostgresPairOptions): Promise<P
     nodes: [a.node, b.node],
     promoteStandby: promote,
     rejoinStandby: rejoin,
+    revive,
     caughtUp,
     stop: async () => {
       // The primary last: it waits until the standby has what it wrote, when the standby is still there to receive it.

@@ -97,6 +97,19 @@ describe.each(kinds)('$kind PostgreSQL', ({ binaries }) => {
     expect(await query(again.standby.url, tables)).toEqual(['promoted']);
   });
 
+  test('a node that died is revived as what it should be by then', async () => {
+    const pair = await pairAt(folder(), binaries);
+    const [first, second] = pair.nodes;
+    await first.kill();
+    await pair.revive(first);
+    expect(await query(first.url, 'select pg_is_in_recovery()')).toEqual([false]);
+    await first.kill();
+    await query(second.url, 'select pg_promote(true)');
+    await pair.revive(first);
+    expect(await query(first.url, 'select pg_is_in_recovery()')).toEqual([true]);
+    expect(pair.primary).toBe(second);
+  });
+
   test('a paused node takes connections and answers nothing, until it is resumed', async () => {
     const node = await startPostgres({ dir: folder(), password, binaries, fsync: false });
     running.push(node);
