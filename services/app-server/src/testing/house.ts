@@ -1,0 +1,144 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scope } from '@countersign/contracts';
+import { startNats, startPostgresPair, waitUntil, type NatsServer, type PostgresPair } from '@countersign/testkit';
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { Applications } from '../application/applications.ts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import { migrate } from '../database/migrate.ts';
+import { createRouter, type Router } from '../database/router.ts';
+import { checkCanary } from '../keys/canary.ts';
+import { loadKeyRing, type KeyRing } from '../keys/ring.ts';
+import { adoptKeyRoot } from '../keys/root.ts';
+import { ResultSigner } from '../keys/signing.ts';
+import { LedgerContinuity } from '../ledger/continuity.ts';
+import { jetStreamLog } from '../ledger/jetstream-log.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { ensureLedgerStream } from '../ledger/stream.ts';
+import { Policies } from '../policy/policies.ts';
+import { LoginUsers } from '../user/login-users.ts';
+import { getLogin } from '../user/store.ts';
+import type { UserState } from '../challenge/state.ts';
+
+/** What one replica holds; two of them share the engines and nothing else. */
+export interface Replica {
+  router: Router;
+  ring: KeyRing;
+  ledger: Ledger;
+  continuity: LedgerContinuity;
+  users: LoginUsers;
+  applications: Applications;
+  policies: Policies;
+  signer: ResultSigner;
+  jetstream: JetStreamClient;
+  manager: JetStreamManager;
+  now: () => number;
+  /** Moves this replica's clock. */
+  advance(ms: number): void;
+}
+
+export interface House {
+  pair: PostgresPair;
+  nats: NatsServer;
+  replica(name: string): Promise<Replica>;
+  stop(): Promise<void>;
+}
+
+export const ISSUER = 'https://mfa.example.com';
+const RING = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
+
+/** Real Postgres, primary and standby, and real NATS for one test file. */
+export async function startHouse(name: string): Promise<House> {
+  const dir = mkdtempSync(join(tmpdir(), `${name}-`));
+  const [pair, nats] = await Promise.all([
+    startPostgresPair({ dir, password: 'secret', fsync: false }),
+    startNats({ storeDir: join(dir, 'nats'), name }),
+  ]);
+  const urls = pair.nodes.map(({ url }) => url);
+  await migrate(urls);
+  await pair.caughtUp();
+  const closing: (() => Promise<unknown>)[] = [];
+
+  async function replica(replicaName: string): Promise<Replica> {
+    let offsetMs = 0;
+    const now = () => Date.now() + offsetMs;
+    const router = createRouter({ urls, now });
+    await waitUntil(() => router.nodes().every(({ reachable }) => reachable), { what: 'both nodes to be found' });
+    const ring = loadKeyRing(RING);
+    await adoptKeyRoot(router, ring, now);
+    await checkCanary(router, ring, now);
+
+    const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+    const client = jetstream(connection, { timeout: 1000 });
+    const manager = await jetstreamManager(connection, { timeout: 1000 });
+    await ensureLedgerStream(manager, 1);
+    const continuity = new LedgerContinuity(now);
+    continuity.check(0, 0);
+    const ledger = new Ledger({
+      log: jetStreamLog(client, manager),
+      continuity,
+      projected: async (userId) => (await getLogin(router, userId))?.ledger?.state as UserState | undefined,
+      replica: replicaName,
+      now,
+      random: () => Math.random(),
+      sleep: (ms) => sleep(ms),
+    });
+    const ignore = () => undefined;
+    const applications = new Applications(router, now, ignore);
+    const policies = new Policies(router, ignore);
+    const signer = new ResultSigner({ router, ring, issuer: ISSUER, now, onProblem: ignore });
+    await Promise.all([applications.start(), policies.start(), signer.start()]);
+    closing.push(async () => {
+      for (const reader of [applications, policies, signer]) reader.stop();
+      await Promise.all([connection.close(), router.close()]);
+    });
+    const users = new LoginUsers(router, ring, now);
+    const advance = (ms: number) => {
+      offsetMs += ms;
+    };
+    return {
+      router,
+      ring,
+      ledger,
+      continuity,
+      users,
+      applications,
+      policies,
+      signer,
+      jetstream: client,
+      manager,
+      now,
+      advance,
+    };
+  }
+
+  return {
+    pair,
+    nats,
+    replica,
+    stop: async () => {
+      await Promise.all(closing.map((close) => close()));
+      await Promise.all([pair.kill(), nats.kill()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A request as the endpoints hand it on, of an application with these scopes. */
+export function requestOf(
+  options: { attemptId?: string; scopes?: Scope[]; applicationId?: string } = {},
+): AuthorisedRequest {
+  const { attemptId = crypto.randomUUID(), scopes = ['admin'], applicationId = crypto.randomUUID() } = options;
+  return {
+    operation: undefined as never,
+    credential: undefined,
+    attemptId,
+    deadline: Number.MAX_SAFE_INTEGER,
+    traceparent: '',
+    traceId: undefined,
+    application: { applicationId, name: 'helpdesk', scopes },
+  };
+}
