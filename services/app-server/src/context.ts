@@ -5,6 +5,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connectBus, type Bus } from '@countersign/bus';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
+import { highestProjected, startProjector, type Projector } from './audit/projector.ts';
 import { createTrail, ensureTrailStream, type Trail } from './audit/trail.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
 import type { UserState } from './challenge/state.ts';
@@ -53,6 +54,7 @@ export interface Context {
   dispatcher: Dispatcher;
   pool: CarrierPool;
   answers: Answers;
+  projector: Projector;
   /** Finishes what is under way and lets go of everything. */
   close(): Promise<void>;
 }
@@ -120,7 +122,7 @@ export async function createContext(environment: Environment, logger: Logger, me
     continuity,
     replica,
     now,
-    highestProjected: async () => 0,
+    highestProjected: () => highestProjected(router),
     onProblem: problem('ledger.unproven'),
   });
   tell = () => watch.tell();
@@ -145,6 +147,16 @@ export async function createContext(environment: Environment, logger: Logger, me
     stillWanted: (job) => isStillOpen(ledger, job),
   });
 
+  const projector = startProjector({
+    jetstream: client,
+    manager,
+    router,
+    now,
+    logger,
+    metrics,
+    onLedgerLoss: () => continuity.lost(),
+  });
+
   return {
     replica,
     logger,
@@ -165,10 +177,11 @@ export async function createContext(environment: Environment, logger: Logger, me
     dispatcher: dispatch.dispatcher,
     pool: dispatch.pool,
     answers: createAnswers({ jetstream: client, manager, ring, randomBytes }),
+    projector,
     close: async () => {
       for (const reader of [applications, policies, signer]) reader.stop();
       watch.stop();
-      await dispatch.drain();
+      await Promise.all([dispatch.drain(), projector.stop()]);
       await bus.drain();
       await router.close();
     },

@@ -7,6 +7,7 @@ import * as createApplication from './application/create.ts';
 import * as deleteApplication from './application/delete.ts';
 import * as findApplication from './application/find.ts';
 import * as rotateApplication from './application/rotate.ts';
+import * as findAudit from './audit/find.ts';
 import * as confirmAuthenticator from './authenticator/confirm.ts';
 import * as enrolAuthenticator from './authenticator/enrol.ts';
 import * as removeAuthenticator from './authenticator/remove.ts';
@@ -23,6 +24,7 @@ import * as rotateKeys from './keys/rotate.ts';
 import * as explainPolicy from './policy/explain.ts';
 import * as getPolicy from './policy/get.ts';
 import * as setPolicy from './policy/set.ts';
+import { check } from './system/check.ts';
 import * as blockUser from './user/block.ts';
 import * as bypassUser from './user/bypass.ts';
 import * as createUser from './user/create.ts';
@@ -69,6 +71,8 @@ export function endpoints(context: Context): Endpoint[] {
 
     serve(contracts.keysRotate, rotateKeys.rotate),
     serve(contracts.keysRewrap, rewrapKeys.rewrap),
+    serve(contracts.auditFind, findAudit.find),
+    serve(contracts.systemCheck, check),
 
     // Open to whoever may publish here: one answer is public, the other is proved by the carrier's own signature.
     endpoint(contracts.keysJwks, () => Promise.resolve(context.signer.jwks())),

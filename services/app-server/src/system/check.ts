@@ -2,6 +2,7 @@ import type { Check, InputOf, OutputOf, systemCheck } from '@countersign/contrac
 import type { Logger } from '@countersign/telemetry';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Projector } from '../audit/projector.ts';
 import type { Router } from '../database/router.ts';
 import { checkCanary } from '../keys/canary.ts';
 import type { KeyRing } from '../keys/ring.ts';
@@ -12,7 +13,7 @@ import { latestPolicies } from '../policy/store.ts';
 import { checkCarriers, type CarrierView } from './carrier-checks.ts';
 import { checkNatsClock } from './clock-checks.ts';
 import { checkRing, checkSigningKey } from './key-checks.ts';
-import { checkContinuity, checkProjection, type ProjectionView } from './ledger-checks.ts';
+import { checkContinuity, checkProjection } from './ledger-checks.ts';
 import { readNatsClock } from './nats-clock.ts';
 import { checkPolicies } from './policy-checks.ts';
 import { checkPostgres } from './postgres-checks.ts';
@@ -29,8 +30,8 @@ export interface CheckDependencies {
   signer: Pick<ResultSigner, 'signsSince'>;
   continuity: Pick<LedgerContinuity, 'isProven' | 'floor'>;
   policies: Pick<Policies, 'layers'>;
-  dispatch: { pool: { states(): readonly CarrierView[] } };
-  projector: { view(): Promise<ProjectionView> };
+  pool: { states(): readonly CarrierView[] };
+  projector: Pick<Projector, 'status'>;
 }
 
 /** One look at one thing. What it throws becomes a failed check of its name. */
@@ -50,18 +51,18 @@ const LOOKS: readonly Look[] = [
     ],
   },
   { name: 'ledger.continuity', at: ({ continuity, now }) => [checkContinuity(continuity, now())] },
-  { name: 'audit.projection', at: async ({ projector }) => [checkProjection(await projector.view())] },
+  { name: 'audit.projection', at: ({ projector }) => projector.status().map(checkProjection) },
   { name: 'keys.ring', at: ({ router, ring, now }) => checkRing(ring, () => checkCanary(router, ring, now)) },
   { name: 'keys.signing', at: ({ signer, now }) => [checkSigningKey(signer.signsSince(), now())] },
-  { name: 'carriers', at: ({ dispatch }) => checkCarriers(dispatch.pool.states()) },
+  { name: 'carriers', at: ({ pool }) => checkCarriers(pool.states()) },
   {
     name: 'policy',
-    at: async ({ router, policies, dispatch }) => {
+    at: async ({ router, policies, pool }) => {
       const scopes = (await latestPolicies(router)).map(({ scope }) => scope);
       return checkPolicies(
         policies,
         scopes,
-        dispatch.pool.states().map(({ name }) => name),
+        pool.states().map(({ name }) => name),
       );
     },
   },

@@ -50,13 +50,14 @@ test.each([
   expect(checkContinuity({ isProven: () => proven, floor: () => ({ at }) }, NOW).level).toBe(level);
 });
 
-test.each([
-  [0, undefined, 'ok'],
+test.each<[number | undefined, number, string]>([
+  [undefined, 0, 'warn'],
+  [0, 0, 'ok'],
   [5, 59_000, 'ok'],
   [5, 61_000, 'warn'],
   [5, 3_700_000, 'fail'],
-])('HA-42: %i events that wait for %s ms', (waiting, lagMs, level) => {
-  expect(checkProjection({ waiting, lagMs }).level).toBe(level);
+])('HA-42: %s events that wait for %i ms', (waiting, lagMs, level) => {
+  expect(checkProjection({ stream: 'AUTH', waiting, lagMs }).level).toBe(level);
 });
 
 test.each<[CarrierView['phase'][], string[]]>([

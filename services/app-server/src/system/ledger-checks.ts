@@ -1,16 +1,9 @@
+import type { ProjectionStatus } from '../audit/follow.ts';
 import type { Check } from '@countersign/contracts';
 import type { RecoveryFloor } from '../challenge/floor.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
-
-/** How far the copy of the ledger in Postgres is. */
-export interface ProjectionView {
-  /** Events that are not yet in Postgres. */
-  waiting: number;
-  /** Age of the oldest of them, ms; undefined when there is none, or nobody knows. */
-  lagMs: number | undefined;
-}
 
 /** Whether this replica knows that the ledger lost nothing; and whether it did, lately. */
 export function checkContinuity(continuity: { isProven(): boolean; floor(): RecoveryFloor }, now: number): Check {
@@ -38,13 +31,12 @@ export function checkContinuity(continuity: { isProven(): boolean; floor(): Reco
 }
 
 /** HA-42: nothing is lost while the projection waits, but it must not wait for as long as the stream keeps events. */
-export function checkProjection({ waiting, lagMs }: ProjectionView): Check {
-  const name = 'audit.projection';
-  const detail =
-    waiting === 0
-      ? 'up to date'
-      : `${waiting} events wait${lagMs === undefined ? '' : `, the oldest for ${Math.round(lagMs / 1000)} s`}`;
-  if (lagMs === undefined || lagMs <= MINUTE_MS) return { name, level: 'ok', detail };
+export function checkProjection({ stream, waiting, lagMs }: ProjectionStatus): Check {
+  const name = `audit.projection.${stream}`;
+  if (waiting === undefined)
+    return { name, level: 'warn', detail: 'not looked at yet', advice: 'Ask again in a moment.' };
+  const detail = waiting === 0 ? 'up to date' : `${waiting} events wait, the oldest for ${Math.round(lagMs / 1000)} s`;
+  if (waiting === 0 || lagMs <= MINUTE_MS) return { name, level: 'ok', detail };
   return {
     name,
     level: lagMs > HOUR_MS ? 'fail' : 'warn',
