@@ -25,12 +25,13 @@ if (process.argv[1] === import.meta.filename) {
     [
       endpoint(echo, async ({ text, workMs }, { attemptId }) => {
         runs += 1;
+        if (text === `never on ${replica}`) await delay(60_000);
         if (workMs !== undefined) await delay(workMs);
         if (text === 'refuse') throw new MfaError('CODE_REJECTED');
         return { text, attemptId, runs };
       }),
     ],
-    { queue: 'app-server', replica, maxInFlight: 100, logger: createLogger({ service: 'test', replica }) },
+    { queue: 'app-server', replica, maxInFlight: 1000, logger: createLogger({ service: 'test', replica }) },
   );
   process.stdout.write('ready\n');
 }
