@@ -1,5 +1,5 @@
 import { MfaError, type applicationDelete, type InputOf, type OutputOf } from '@countersign/contracts';
-import { recordAdministration } from '../audit/administration.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { AuthorisedRequest } from './authorise.ts';
 import type { ApplicationDependencies } from './create.ts';
 import { deleteApplication } from './store.ts';
@@ -11,7 +11,7 @@ export async function remove(
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof applicationDelete>> {
   await deps.router.write((db) =>
-    db.transaction().execute(async (transaction) => {
+    changeOnce(db, request.attemptId, async (transaction) => {
       if (!(await deleteApplication(transaction, applicationId))) throw new MfaError('APPLICATION_NOT_FOUND');
       await recordAdministration(transaction, {
         type: 'application.delete',

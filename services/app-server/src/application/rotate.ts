@@ -1,5 +1,5 @@
 import type { applicationRotate, InputOf, OutputOf } from '@countersign/contracts';
-import { recordAdministration } from '../audit/administration.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { AuthorisedRequest } from './authorise.ts';
 import { keyOfAttempt, type ApplicationDependencies } from './create.ts';
 import { expireOtherKeys, insertKey, lockApplication, setCertificates } from './store.ts';
@@ -7,7 +7,8 @@ import { expireOtherKeys, insertKey, lockApplication, setCertificates } from './
 const DEFAULT_OVERLAP_SECONDS = 7 * 86_400;
 
 /**
- * Adds a key and lets the older ones end after the overlap.
+ * Adds a key and lets the older ones end after the overlap. Once for an attempt: repeated after the next rotation, it must not end
+ * the newer key (INV-21).
  * @throws MfaError APPLICATION_NOT_FOUND, PRIMARY_UNAVAILABLE.
  */
 export async function rotate(
@@ -18,7 +19,7 @@ export async function rotate(
   const key = keyOfAttempt(deps.ring, request.attemptId);
   const now = deps.now();
   await deps.router.write((db) =>
-    db.transaction().execute(async (transaction) => {
+    changeOnce(db, request.attemptId, async (transaction) => {
       await lockApplication(transaction, applicationId);
       await insertKey(transaction, { ...key, applicationId }, new Date(now));
       await expireOtherKeys(transaction, applicationId, key.keyId, new Date(now + overlapSeconds * 1000));

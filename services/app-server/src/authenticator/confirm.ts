@@ -1,7 +1,7 @@
 import { MfaError, type authenticatorConfirm, type InputOf, type OutputOf } from '@countersign/contracts';
 import { parseCode } from '@countersign/otp';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { recordAdministration } from '../audit/administration.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import { decideVerify } from '../challenge/decide.ts';
 import { matcherFor } from '../challenge/match.ts';
 import type { Router } from '../database/router.ts';
@@ -47,36 +47,40 @@ export async function confirm(
   const policy = deps.policies.effective(application.applicationId);
   const { challengeId, key } = enrolmentChallenge(deps.ring, userId, authenticatorId);
   const matcher = matcherFor(deps, user, policy.totp, challengeId, code);
-  const { event } = await deps.ledger.act(
-    userId,
-    attemptId,
-    (state, now) =>
-      decideVerify(
-        state,
-        {
-          key,
-          applicationId: application.applicationId,
-          purpose: 'enrol',
-          attemptId,
-          code,
-          otherDigits: [],
-          attempts: policy.attempts,
-          cost: 1,
-          floor: deps.continuity.floor(),
-          matches: (challenge) => matcher.matches(state, challenge, now),
-        },
-        now,
-      ),
-    { traceId },
-  );
-  if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });
-  if (event.type !== 'challenge.approved' || event.authenticatorId !== authenticatorId) {
-    throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
-  }
+  await deps.ledger
+    .act(
+      userId,
+      attemptId,
+      (state, now) =>
+        decideVerify(
+          state,
+          {
+            key,
+            applicationId: application.applicationId,
+            purpose: 'enrol',
+            attemptId,
+            code,
+            otherDigits: [],
+            attempts: policy.attempts,
+            cost: 1,
+            floor: deps.continuity.floor(),
+            matches: (challenge) => matcher.matches(state, challenge, now),
+          },
+          now,
+        ),
+      { traceId },
+    )
+    .then(({ event }) => {
+      if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });
+      if (event.type !== 'challenge.approved' || event.authenticatorId !== authenticatorId) {
+        throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
+      }
+    })
+    .catch((refusal: unknown) => assertConfirmedBefore(deps, userId, key, attemptId, refusal));
 
   const now = deps.now();
   await deps.router.write((db) =>
-    db.transaction().execute(async (transaction) => {
+    changeOnce(db, attemptId, async (transaction) => {
       await activate(transaction, userId, authenticatorId, new Date(now));
       await recordAdministration(transaction, {
         type: 'authenticator.confirm',
@@ -89,4 +93,20 @@ export async function confirm(
     }),
   );
   return { authenticatorId, state: 'active' };
+}
+
+/** The code of this very attempt was accepted, and only Postgres could not take it then: it counts when the attempt is repeated. */
+async function assertConfirmedBefore(
+  { ledger }: ConfirmDependencies,
+  userId: string,
+  key: string,
+  attemptId: string,
+  refusal: unknown,
+): Promise<void> {
+  if (!(refusal instanceof MfaError) || refusal.code !== 'CHALLENGE_CLOSED') throw refusal;
+  const { closed } = await ledger.peek(userId);
+  const confirmed = closed.some(
+    (challenge) => challenge.key === key && challenge.attemptId === attemptId && challenge.state === 'approved',
+  );
+  if (!confirmed) throw refusal;
 }

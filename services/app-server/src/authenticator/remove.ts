@@ -1,6 +1,6 @@
 import { MfaError, type authenticatorRemove, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { recordAdministration } from '../audit/administration.ts';
+import { changeOnce, changeWasMade, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { getLogin } from '../user/store.ts';
@@ -15,6 +15,9 @@ export async function remove(
   { userId, authenticatorId }: InputOf<typeof authenticatorRemove>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof authenticatorRemove>> {
+  // The same attempt, repeated, finds its work done (INV-21).
+  if (await deps.router.read((db) => changeWasMade(db, request.attemptId), { from: 'primary' }))
+    return { authenticatorId };
   const user = await getLogin(deps.router, userId, { from: 'primary' });
   if (user === undefined) throw new MfaError('USER_NOT_FOUND');
   if (!user.authenticators.some((candidate) => candidate.authenticatorId === authenticatorId)) {
@@ -29,7 +32,7 @@ export async function remove(
   );
   const now = deps.now();
   await deps.router.write((db) =>
-    db.transaction().execute(async (transaction) => {
+    changeOnce(db, request.attemptId, async (transaction) => {
       if (!(await deleteAuthenticator(transaction, userId, authenticatorId))) return;
       await recordAdministration(transaction, {
         type: 'authenticator.remove',

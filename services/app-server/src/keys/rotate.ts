@@ -1,6 +1,6 @@
-import type { InputOf, keysRotate, OutputOf } from '@countersign/contracts';
+import { MfaError, type InputOf, type keysRotate, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { recordAdministration } from '../audit/administration.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from './ring.ts';
 import { addSigningKey, type ResultSigner } from './signing.ts';
@@ -14,20 +14,26 @@ export async function rotate(
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof keysRotate>> {
   const now = deps.now();
-  const signsFrom = now + leadSeconds * 1000;
-  const kid = await deps.router.write((db) =>
-    db.transaction().execute(async (transaction) => {
-      const made = await addSigningKey(transaction, deps.ring, now, signsFrom);
+  const newest = await deps.router.write(async (db) => {
+    await changeOnce(db, request.attemptId, async (transaction) => {
+      const kid = await addSigningKey(transaction, deps.ring, now, now + leadSeconds * 1000);
       await recordAdministration(transaction, {
         type: 'keys.rotate',
         at: now,
         attemptId: request.attemptId,
         actor: request.application.name,
-        detail: { kid: made, leadSeconds },
+        detail: { kid, leadSeconds },
       });
-      return made;
-    }),
-  );
+    });
+    // Read rather than remembered: a repeated attempt is told of the key that the first one made.
+    return db
+      .selectFrom('signing_key')
+      .select(['kid', 'signs_from'])
+      .orderBy('created_at', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+  });
   await deps.signer.refresh('primary');
-  return { kid, signsFrom: new Date(signsFrom).toISOString() };
+  if (newest === undefined) throw new MfaError('INTERNAL', { reason: 'signing key vanished' });
+  return { kid: newest.kid, signsFrom: newest.signs_from.toISOString() };
 }

@@ -1,6 +1,6 @@
 import { MfaError, type InputOf, type OutputOf, type policySet } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { recordAdministration } from '../audit/administration.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import { parsePolicyDocument } from './document.ts';
 import type { Policies } from './policies.ts';
@@ -21,7 +21,7 @@ export async function set(
   const author = request.application.name;
   const now = deps.now();
   await deps.router.write((db) =>
-    db.transaction().execute(async (transaction) => {
+    changeOnce(db, request.attemptId, async (transaction) => {
       const latest = await latestPolicy(transaction, scope);
       if ((latest?.version ?? 0) !== expectedVersion) throw new MfaError('POLICY_CONFLICT');
       if (scope !== 'global') await assertApplication(transaction, scope);
