@@ -96,18 +96,12 @@ test('an unknown command is answered by those there are', () => {
 });
 
 test('R24: no command takes the API key or a password from an argument', () => {
-  expect(COMMANDS.length).toBeGreaterThan(30);
-  for (const { name, options } of COMMANDS) {
-    expect(
-      Object.keys(options).filter((option) => /key|password|secret|token/i.test(option)),
-      name,
-    ).toEqual([]);
-  }
+  const options = COMMANDS.flatMap(({ name, options: own }) => Object.keys(own).map((option) => `${name} --${option}`));
+  expect(options.length).toBeGreaterThan(20);
+  expect(options.filter((option) => /--.*(key|password|secret|token)/i.test(option))).toEqual([]);
 });
 
-test('what cannot be undone for a user asks for a reason', () => {
-  for (const name of ['users block', 'users unblock', 'users bypass']) {
-    const definition = COMMANDS.find((each) => each.name === name);
-    expect(definition?.options['reason'], name).toMatchObject({ required: true });
-  }
+test.each(['users block', 'users unblock', 'users bypass'])('%s asks for a reason', (name) => {
+  const definition = COMMANDS.find((each) => each.name === name);
+  expect(definition?.options['reason']).toMatchObject({ required: true });
 });

@@ -6,12 +6,13 @@ import { failureFrom, UsageError } from './failure.ts';
 
 test('every code of an operation says what to do, and none ends as a success', () => {
   expect(Object.keys(ERROR_OUTCOMES).toSorted()).toEqual(Object.keys(ERRORS).toSorted());
-  for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-    const failure = failureFrom(new MfaError(code));
-    expect(failure.exitCode, code).toBeGreaterThan(0);
-    expect(failure.advice, code).toMatch(/\w/);
-    expect(failure.message).toBe(ERRORS[code].title);
-  }
+});
+
+test.each(Object.keys(ERRORS) as ErrorCode[])('%s', (code) => {
+  const failure = failureFrom(new MfaError(code));
+  expect(failure.exitCode).toBeGreaterThan(0);
+  expect(failure.advice).toMatch(/\w/);
+  expect(failure.message).toBe(ERRORS[code].title);
 });
 
 test('exit codes are distinct', () => {

@@ -65,7 +65,8 @@ test('a document that was written by hand or shown before is read', () => {
     document: {},
     madeFrom: { scope: 'global', version: 3 },
   });
-  for (const text of ['', '[]', 'null', '{"scope":"global","version":3}']) {
-    expect(() => parseDocument(text, 'f'), text).toThrow(CommandError);
-  }
+});
+
+test.each(['', '[]', 'null', '{"scope":"global","version":3}'])('%j is no document', (text) => {
+  expect(() => parseDocument(text, 'f')).toThrow(CommandError);
 });
