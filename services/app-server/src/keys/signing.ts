@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError, type Method, type OutputOf, type keysJwks, type Policy } from '@countersign/contracts';
 import { exportJWK, generateKeyPair, importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { Application } from '../application/authorise.ts';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
@@ -179,7 +179,7 @@ export async function addSigningKey(
 async function addFirstKey(db: Kysely<Schema>, ring: KeyRing, now: number): Promise<void> {
   await db.transaction().execute(async (transaction) => {
     // Replicas that start together make one key, not several.
-    await transaction.selectFrom('schema_migration').select('number').where('number', '=', 1).forUpdate().execute();
+    await sql`lock table signing_key in share row exclusive mode`.execute(transaction);
     const before = await transaction.selectFrom('signing_key').select('kid').executeTakeFirst();
     if (before === undefined) await addSigningKey(transaction, ring, now, now);
   });

@@ -1,0 +1,48 @@
+import { readJson, writePrivateJson } from './private-file.ts';
+
+export interface DevUser {
+  username: string;
+  /** Of the directory, which is not part of the stack yet. */
+  password: string;
+  /** E.164. */
+  phone: string;
+  /** Base32; SHA-1, 6 digits, 30 seconds. */
+  totpSecret: string;
+  userId: string;
+}
+
+/** `.countersign/dev.json`: where the running stack is and how to get in, for scripts and tests. */
+export interface DevFile {
+  sdkGateways: string[];
+  userPortals: string[];
+  mobileServices: string[];
+  adminApis: string[];
+  inbox: string;
+  /** Path of the authority's certificate. */
+  ca: string;
+  /** Of `application`. */
+  apiKey: string;
+  /** Name of the demo application. */
+  application: string;
+  applicationId: string;
+  /** API key with the scope `admin`. */
+  adminKey: string;
+  users: DevUser[];
+  postgres: { primary: string; standby: string };
+  /** As a user who may do anything, for looking at streams. */
+  nats: string;
+  /** Passwords of the NATS users of the services and of the command line. */
+  natsUsers: Record<string, string>;
+  processes: Record<string, number>;
+}
+
+export function writeDevFile(path: string, content: DevFile): void {
+  writePrivateJson(path, content);
+}
+
+/** @throws Error with what to do when no stack was started. */
+export function readDevFile(path: string): DevFile {
+  const content = readJson(path) as DevFile | undefined;
+  if (content === undefined) throw new Error(`There is no ${path}. Start the stack first: npm start`);
+  return content;
+}

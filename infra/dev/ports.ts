@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { accepts } from '@countersign/testkit';
+
+export interface TakenPort {
+  port: number;
+  /** What the stack wants it for. */
+  purpose: string;
+  /** `node (process 4711)`, when the system tells us. */
+  holder: string | undefined;
+}
+
+/** Those of the ports on which somebody listens already. */
+export async function takenPorts(wanted: ReadonlyMap<number, string>): Promise<TakenPort[]> {
+  const checked = await Promise.all(
+    [...wanted].map(async ([port, purpose]) =>
+      (await accepts(port)) ? { port, purpose, holder: holderOf(port) } : [],
+    ),
+  );
+  return checked.flat();
+}
+
+function holderOf(port: number): string | undefined {
+  const inode = inodeOfListener(port);
+  if (inode === undefined) return undefined;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (socketsOf(pid).includes(inode)) return `${nameOf(pid)} (process ${pid})`;
+  }
+  return undefined;
+}
+
+/** @see proc(5), /proc/net/tcp: state 0A is LISTEN, the tenth column the inode of the socket. */
+function inodeOfListener(port: number): string | undefined {
+  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of read(file).split('\n')) {
+      const columns = line.trim().split(/\s+/);
+      if (columns[1]?.endsWith(suffix) === true && columns[3] === '0A') return columns[9];
+    }
+  }
+  return undefined;
+}
+
+function socketsOf(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map(
+      (fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? '',
+    );
+  } catch {
+    return [];
+  }
+}
+
+function nameOf(pid: string): string {
+  return read(`/proc/${pid}/comm`).trim() || 'a program';
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import { call, connectBus, credentialFromApiKey, type Bus } from '@countersign/bus';
+import {
+  applicationCreate,
+  authenticatorConfirm,
+  authenticatorEnrol,
+  authenticatorRemove,
+  MfaError,
+  policyGet,
+  policySet,
+  userCreate,
+  userFind,
+  type InputOf,
+  type Operation,
+  type OutputOf,
+  type UserView,
+} from '@countersign/contracts';
+import { base32Decode, totpCode, totpStep } from '@countersign/otp';
+import type { SecretsFile } from './secrets.ts';
+
+const APPLICATION = 'Demo portal';
+const PEOPLE = [
+  { username: 'alice', displayName: 'Alice Example', language: 'en', phone: '+37120000012' },
+  { username: 'boris', displayName: 'Борис Пример', language: 'ru', phone: '+37120000013' },
+  { username: 'chiara', displayName: 'Chiara Esempio', language: 'en', phone: '+37120000014' },
+];
+const TOTP = { algorithm: 'SHA1', digits: 6, periodSeconds: 30 } as const;
+
+export interface SeedOptions {
+  natsUrl: string;
+  secrets: SecretsFile;
+  adminKey: string;
+  now: () => number;
+}
+
+/**
+ * The demo organisation, made through the same operations that administrators use. A second run changes nothing; one that was
+ * killed is taken up where it stopped, because every attempt has a name that does not change.
+ */
+export async function seed({ natsUrl, secrets, adminKey, now }: SeedOptions): Promise<void> {
+  const { content } = secrets;
+  const bus = await connectBus({
+    servers: [natsUrl],
+    user: 'admin',
+    password: content.natsPasswords.admin,
+    name: 'seed',
+  });
+  try {
+    const ask = administrator(bus, adminKey, content.installation);
+    await relaxBudgets(ask);
+    if (content.application === undefined) {
+      const scopes: InputOf<typeof applicationCreate>['scopes'] = [
+        'challenge',
+        'user.read',
+        'user.write',
+        'authenticator.write',
+      ];
+      const { applicationId, apiKey } = await ask('application', applicationCreate, { name: APPLICATION, scopes });
+      content.application = { applicationId, name: APPLICATION, apiKey };
+      secrets.save();
+    }
+    for (const person of PEOPLE) {
+      if (content.users.some(({ username }) => username === person.username)) continue;
+      const { phone, ...names } = person;
+      const user = await findOrCreate(ask, { ...names, aliases: [`${names.username}@example.com`] });
+      await enrolPhone(ask, user, phone);
+      const totpSecret = await enrolTotp(ask, user, now());
+      const password = randomBytes(9).toString('base64url');
+      content.users.push({ username: user.username, password, phone, totpSecret, userId: user.userId });
+      secrets.save();
+    }
+  } finally {
+    await bus.drain();
+  }
+}
+
+type Ask = <O extends Operation>(step: string, operation: O, input: InputOf<O>) => Promise<OutputOf<O>>;
+
+function administrator(bus: Bus, adminKey: string, installation: string): Ask {
+  const credential = credentialFromApiKey(adminKey);
+  if (credential === undefined) throw new Error('the administrator key is malformed');
+  return async (step, operation, input) => {
+    const attemptId = `seed-${installation}-${step}`;
+    return (await call(bus, operation, input, { attemptId, credential, deadlineMs: 20_000 })).output;
+  };
+}
+
+/** Whoever tries things out sends more texts to one phone than an attacker may. */
+async function relaxBudgets(ask: Ask): Promise<void> {
+  const { version } = await ask('policy-read', policyGet, { scope: 'global' });
+  if (version > 0) return;
+  const messages = { perNumberHour: 1000, perNumberDay: 10_000, resendWaitSeconds: 5 };
+  await ask('policy', policySet, { scope: 'global', expectedVersion: version, document: { messages } });
+}
+
+async function findOrCreate(ask: Ask, person: InputOf<typeof userCreate>): Promise<UserView> {
+  try {
+    return await ask(`user-${person.username}`, userCreate, person);
+  } catch (error) {
+    if (!(error instanceof MfaError) || error.code !== 'USER_EXISTS') throw error;
+    const { users } = await ask(`find-${person.username}`, userFind, { username: person.username });
+    const [user] = users;
+    if (user === undefined) throw error;
+    return user;
+  }
+}
+
+async function enrolPhone(ask: Ask, { userId, username, authenticators }: UserView, phone: string): Promise<void> {
+  if (authenticators.some(({ type, state }) => type === 'phone' && state === 'active')) return;
+  await ask(`phone-${username}`, authenticatorEnrol, { userId, type: 'phone', phone, verified: true });
+}
+
+/** The secret of one that is there already was shown once and is lost: it is replaced. */
+async function enrolTotp(ask: Ask, { userId, username, authenticators }: UserView, now: number): Promise<string> {
+  for (const { type, authenticatorId } of authenticators) {
+    if (type === 'totp') await ask(`remove-${authenticatorId}`, authenticatorRemove, { userId, authenticatorId });
+  }
+  const attempt = `${username}-${now}`;
+  const enrolled = await ask(`totp-${attempt}`, authenticatorEnrol, { userId, type: 'totp', ...TOTP });
+  const secret = base32Decode(enrolled.secret ?? '');
+  if (secret === undefined || enrolled.secret === undefined) throw new Error('no TOTP secret was given');
+  const { authenticatorId } = enrolled;
+  // With the code of the step before, which the window takes, so that the code of now is still good for a login.
+  const code = totpCode({ secret, ...TOTP }, totpStep(now, TOTP.periodSeconds) - 1);
+  await ask(`confirm-${attempt}`, authenticatorConfirm, { userId, authenticatorId, code });
+  return enrolled.secret;
+}

@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startProcess, type RunningProcess } from '@countersign/testkit';
+import type { CertificateFiles } from './certificates.ts';
+import type { DevPostgres } from './engines.ts';
+import { createJsonClient } from './https-json.ts';
+import { CHECKOUT, type Layout } from './layout.ts';
+import type { Secrets } from './secrets.ts';
+
+type OnCrash = (name: string, reason: string) => void;
+type Environment = Record<string, string>;
+
+interface ServiceSettings {
+  name: string;
+  main: string;
+  environment: Environment;
+  isReady: () => Promise<boolean>;
+}
+
+/** Runs one of our programs as it will be run by others: a process with nothing in its environment but its settings. */
+function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCrash): Promise<RunningProcess> {
+  return startProcess({
+    name: settings.name,
+    command: process.execPath,
+    args: ['--conditions=source', '--enable-source-maps', join(CHECKOUT, settings.main)],
+    env: bareEnvironment(settings.environment),
+    cwd: CHECKOUT,
+    logFile: join(layout.logs, `${settings.name}.log`),
+    readyWhen: settings.isReady,
+    readyTimeoutMs: 60_000,
+    onCrash: (reason) => onCrash(settings.name, reason),
+  });
+}
+
+function bareEnvironment(settings: Environment): Environment {
+  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', TZ: 'UTC', ...settings };
+}
+
+export function startInbox(layout: Layout, secrets: Secrets, onCrash: OnCrash): Promise<RunningProcess> {
+  const url = `http://127.0.0.1:${layout.ports.inbox}`;
+  const environment = {
+    COUNTERSIGN_INBOX_PORT: String(layout.ports.inbox),
+    COUNTERSIGN_INBOX_TOKEN: secrets.inboxToken,
+    COUNTERSIGN_INBOX_FILE: join(layout.dir, 'inbox.jsonl'),
+  };
+  const isReady = () => answers(`${url}/health/live`);
+  return startService(layout, { name: 'inbox', main: 'infra/dev/inbox/main.ts', environment, isReady }, onCrash);
+}
+
+export interface AppServerOptions {
+  layout: Layout;
+  secrets: Secrets;
+  postgres: DevPostgres;
+}
+
+export function startAppServer(options: AppServerOptions, port: number, name: string, onCrash: OnCrash) {
+  const environment = appServerEnvironment(options, name, port);
+  const isReady = () => answers(`http://127.0.0.1:${port}/health/ready`);
+  return startService(options.layout, { name, main: 'services/app-server/src/main.ts', environment, isReady }, onCrash);
+}
+
+/** Makes the first administrator's key, which is shown this once. */
+export async function makeAdministrator(options: AppServerOptions, name: string): Promise<string> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--conditions=source', join(CHECKOUT, 'services/app-server/src/bootstrap.ts'), name],
+    { cwd: CHECKOUT, env: bareEnvironment(appServerEnvironment(options, 'bootstrap', 0)), timeout: 60_000 },
+  );
+  return (JSON.parse(stdout) as { apiKey: string }).apiKey;
+}
+
+function appServerEnvironment({ layout, secrets, postgres }: AppServerOptions, replica: string, port: number) {
+  const carriersFile = join(layout.dir, 'carriers.json');
+  const url = `http://127.0.0.1:${layout.ports.inbox}/api/messages`;
+  const inbox = { type: 'inbox', url, token: { env: 'COUNTERSIGN_DEV_INBOX_TOKEN' } };
+  writeFileSync(carriersFile, `${JSON.stringify({ carriers: { inbox } }, undefined, 2)}\n`);
+  return {
+    COUNTERSIGN_REPLICA: replica,
+    COUNTERSIGN_HOST: '127.0.0.1',
+    COUNTERSIGN_PORT: String(port),
+    COUNTERSIGN_NATS_URLS: natsUrl(layout),
+    COUNTERSIGN_NATS_USER: 'app-server',
+    COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords['app-server'],
+    COUNTERSIGN_POSTGRES_URLS: postgres.serviceUrls.join(','),
+    COUNTERSIGN_POSTGRES_OWNER_URLS: postgres.ownerUrls.join(','),
+    COUNTERSIGN_KEY_RING: secrets.keyRing,
+    COUNTERSIGN_CARRIERS_FILE: carriersFile,
+    COUNTERSIGN_PUBLIC_URL: publicUrl(layout),
+    COUNTERSIGN_DEV_INBOX_TOKEN: secrets.inboxToken,
+  };
+}
+
+export interface GatewayOptions {
+  layout: Layout;
+  secrets: Secrets;
+  certificates: CertificateFiles;
+}
+
+export async function startGateway(
+  { layout, secrets, certificates }: GatewayOptions,
+  port: number,
+  name: string,
+  onCrash: OnCrash,
+): Promise<RunningProcess> {
+  const environment = {
+    COUNTERSIGN_REPLICA: name,
+    COUNTERSIGN_HOST: '127.0.0.1',
+    COUNTERSIGN_PORT: String(port),
+    COUNTERSIGN_PUBLIC_URL: publicUrl(layout),
+    COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
+    COUNTERSIGN_TLS_KEY_FILE: certificates.key,
+    COUNTERSIGN_NATS_URLS: natsUrl(layout),
+    COUNTERSIGN_NATS_USER: 'sdk-gateway',
+    COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords['sdk-gateway'],
+  };
+  const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
+  const isReady = async () => (await client.send('GET', `https://localhost:${port}/health/ready`)).status === 200;
+  return startService(layout, { name, main: 'services/sdk-gateway/src/main.ts', environment, isReady }, onCrash);
+}
+
+export function natsUrl({ ports }: Layout): string {
+  return `nats://127.0.0.1:${ports.nats}`;
+}
+
+function publicUrl({ ports }: Layout): string {
+  return `https://localhost:${ports.sdkGateways[0]}`;
+}
+
+async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(2000) });
+  await response.arrayBuffer();
+  return response.status === 200;
+}
