@@ -13,9 +13,19 @@ export interface DeliverDependencies {
   budgets: SendBudgets;
   ring: Pick<KeyRing, 'mac'>;
   now: () => number;
+  pace: DeliveryPace;
   /** Whether the code is still waited for; asked before a message that was delivered before is taken up again. */
   stillWanted: (job: Job) => Promise<boolean>;
 }
+
+export interface DeliveryPace {
+  /** After each round in which every carrier definitely refused. Together shorter than a person's patience. */
+  roundPausesMs: readonly number[];
+  /** After a silence: time for a text that is on its way to arrive before its copy follows (HA-61). */
+  resendAfterMs: number;
+}
+
+export const DELIVERY_PACE: DeliveryPace = { roundPausesMs: [1000, 2000, 4000, 8000], resendAfterMs: 20_000 };
 
 export interface DeliveryContext {
   /** Somebody had this message in hand before, and may have sent it. */
@@ -35,10 +45,6 @@ export type Ending =
   | { end: 'decoy' }
   | { end: 'again'; afterMs: number; reason: string; unanswered?: { carrier: string; reference: string } };
 
-/** After each round in which every carrier definitely refused. Together shorter than a person's patience. */
-const ROUND_PAUSES_MS = [1000, 2000, 4000, 8000];
-/** After a silence: time for a text that is on its way to arrive before its copy follows (HA-61). */
-export const RESEND_AFTER_MS = 20_000;
 /** A code that comes with less left than this is of no use to anybody. */
 const SHORTEST_USE_MS = 5000;
 
@@ -78,17 +84,17 @@ export async function deliver(deps: DeliverDependencies, job: Job, context: Deli
       return message;
     });
     if (outcome.outcome === 'accepted') return { end: 'sent', ...answerOf(outcome), reference, resend, segments };
-    if (outcome.outcome === 'unknown') return await afterSilence(claims, messageId, outcome, reference, taken + 1);
+    if (outcome.outcome === 'unknown') return await afterSilence(deps, messageId, outcome, reference, taken + 1);
 
     await claims.giveBack(messageId, context.claimId);
-    const pauseMs = ROUND_PAUSES_MS[round];
+    const pauseMs = deps.pace.roundPausesMs[round];
     if (!outcome.retriable || pauseMs === undefined) return { end: 'failed', ...refusalOf(outcome) };
     if (!(await context.pause(pauseMs))) return { end: 'again', afterMs: 0, reason: 'stopping' };
   }
 }
 
 async function afterSilence(
-  claims: SendClaims,
+  { claims, pace }: DeliverDependencies,
   messageId: string,
   outcome: Extract<PoolOutcome, { outcome: 'unknown' }>,
   reference: string,
@@ -97,7 +103,7 @@ async function afterSilence(
   const { reason, carrier = '' } = outcome;
   if (sends >= MAX_SENDS) return { end: 'unanswered', carrier, reason, reference, resend: true };
   await claims.markUnanswered(messageId, carrier);
-  return { end: 'again', afterMs: RESEND_AFTER_MS, reason, unanswered: { carrier, reference } };
+  return { end: 'again', afterMs: pace.resendAfterMs, reason, unanswered: { carrier, reference } };
 }
 
 /** Undefined once the code is of no more use: then no carrier is asked, whatever the round. */

@@ -8,6 +8,7 @@ import { createBudgets, type SendBudgets } from './budget.ts';
 import type { Carrier } from './carriers/carrier.ts';
 import { createCarrierPool, type CarrierPool } from './carriers/pool.ts';
 import { createClaims } from './claims.ts';
+import { DELIVERY_PACE, type DeliveryPace } from './deliver.ts';
 import type { Job } from './job.ts';
 import { createLimitStore } from './limit-store.ts';
 import { createDispatcher, type Dispatcher } from './queue.ts';
@@ -29,6 +30,7 @@ export interface DispatchDependencies {
   /** Asked before a message that was delivered before is taken up again. Without it every one is wanted until it expires. */
   stillWanted?: (job: Pick<Job, 'userId' | 'challengeId' | 'messageId'>) => Promise<boolean>;
   settings?: Partial<WorkerSettings>;
+  pace?: DeliveryPace;
 }
 
 export interface Dispatch {
@@ -60,6 +62,7 @@ export async function startDispatch(deps: DispatchDependencies): Promise<Dispatc
     pool,
     claims: createClaims(store, ring),
     stillWanted,
+    pace: deps.pace ?? DELIVERY_PACE,
     settings: { ...WORKER_SETTINGS, ...deps.settings },
   });
   const advisories = watchAbandoned(shared);

@@ -46,6 +46,9 @@ const PULL_MS = 10_000;
 const PULL_HEARTBEAT_MS = 2000;
 const AFTER_ERROR_MS = 500;
 const DRAIN_MS = 15_000;
+/** For so long, a replica that could not read a message leaves the queue to the others, so that one of them gets it. */
+const STEP_BACK_MS = 2000;
+const UNREADABLE_AGAIN_MS = 500;
 
 /**
  * Sends what waits in the queue, together with the workers of all other replicas: a message is in one hand at a time, and goes
@@ -62,6 +65,7 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
   const pulls = new Set<ConsumerMessages>();
   const inHand = new Set<Promise<void>>();
   let waiting = 0;
+  let steppedBack: Promise<void> = Promise.resolve();
   const inHandGauge = metrics.gauge({
     name: 'countersign_messages_in_hand',
     help: 'Messages that this replica is sending, those included that wait between two rounds.',
@@ -70,6 +74,7 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
   /** One pull at a time per slot: a message is only asked for when somebody is free to send it, so none ages in a buffer. */
   async function runSlot(): Promise<void> {
     while (!stopping.signal.aborted) {
+      await steppedBack;
       const message = await pullOne().catch(async (error: unknown) => {
         if (stopping.signal.aborted) return undefined;
         logger.warn('message.pull', { channel, error });
@@ -133,7 +138,7 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
     try {
       ending =
         job === undefined
-          ? { end: 'again', afterMs: 1000 * 2 ** deliveryCount, reason: 'unreadable' }
+          ? { end: 'again', afterMs: UNREADABLE_AGAIN_MS, reason: 'unreadable' }
           : await deliver(deps, job, {
               redelivered: deliveryCount > 1,
               claimId: randomBytes(9).toString('base64url'),
@@ -157,8 +162,15 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
       return openJob(ring, messageId, message.string());
     } catch (error) {
       logger.error('message.open', { channel, messageId, error });
+      stepBack();
       return undefined;
     }
+  }
+
+  /** Pulls that wait at the server are first in line there: they are taken out. */
+  function stepBack(): void {
+    steppedBack = sleep(STEP_BACK_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+    for (const pull of pulls) void pull.close();
   }
 
   /**

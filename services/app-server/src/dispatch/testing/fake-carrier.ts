@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What the carrier does with the next requests. A number answers with that status and takes nothing. */
 export type Behaviour =
@@ -9,6 +10,10 @@ export type Behaviour =
   | 'die'
   /** Takes the message and cuts the connection before it says so. */
   | 'acceptAndDie'
+  /** Takes the message and never says so. */
+  | 'acceptAndHang'
+  /** Answers `accept` after so many milliseconds, in words: `accept after 1500`. */
+  | `accept after ${number}`
   /** Takes the message, says so, and cuts the connection in the middle of the answer's body. */
   | 'acceptAndCut'
   /** 200 with a word that is not the agreed one. */
@@ -58,7 +63,7 @@ export async function startFakeCarrier(credentials: {
     socket.on('close', () => sockets.delete(socket));
   });
 
-  function answer(request: IncomingMessage, response: ServerResponse, body: string): void {
+  async function answer(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
     const { method = '', url = '', headers } = request;
     requests.push({ method, path: url, headers, body });
     const behaviour = plan.length > 1 ? (plan.shift() ?? 'accept') : (plan[0] ?? 'accept');
@@ -72,12 +77,15 @@ export async function startFakeCarrier(credentials: {
     if (behaviour === 'no') return reply(response, 200, { status: 'rejected', code: 'NO_ROUTE' });
     taken.push({ ...text, at: performance.now() });
     count += 1;
+    if (behaviour === 'acceptAndHang') return;
     if (behaviour === 'acceptAndDie') return void request.socket.destroy();
     if (behaviour === 'acceptAndCut') {
       response.writeHead(201, { 'content-type': 'application/json', 'content-length': '1000' });
       response.write('{"sid":', () => request.socket.destroy());
       return;
     }
+    const answerAfterMs = typeof behaviour === 'string' ? Number(behaviour.split(' ')[2] ?? 0) : 0;
+    if (answerAfterMs > 0) await sleep(answerAfterMs);
     reply(response, 201, isTwilio ? { sid: `SM${count}`, status: 'queued' } : { id: `m${count}`, status: 'accepted' });
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startNats, type NatsServer } from '@countersign/testkit';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { DISPATCH, sendersOf } from '../streams.ts';
 
 export interface TestNats {
   server: NatsServer;
@@ -39,4 +40,13 @@ export async function startTestNats(name: string): Promise<TestNats> {
       await rm(storeDir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Whether everything that was handed over has been delivered and acknowledged. The stream itself says less: nats-server 2.9
+ * forgets removals of its last moments when it is killed, and keeps acknowledged messages, undelivered, until they age out.
+ */
+export async function isWorkedOff(manager: JetStreamManager): Promise<boolean> {
+  const { num_pending: waiting, num_ack_pending: inHand } = await manager.consumers.info(DISPATCH, sendersOf('sms'));
+  return waiting === 0 && inHand === 0;
 }
