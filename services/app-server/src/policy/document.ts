@@ -22,7 +22,7 @@ const validator = Compile(documentSchema);
  * @throws MfaError REQUEST_INVALID naming each field that is unknown, of the wrong type, out of bounds or at odds with another.
  */
 export function parsePolicyDocument(document: unknown): PolicyDocument {
-  const invalid = validator.Check(document) ? contradictions(document as PolicyDocument) : schemaErrors(document);
+  const invalid = validator.Check(document) ? contradictions(document) : schemaErrors(document);
   if (invalid.length > 0) throw new MfaError('REQUEST_INVALID', { invalid });
   return document as PolicyDocument;
 }
