@@ -109,7 +109,9 @@ export function follow(deps: FollowDependencies): Follower {
     }
     const lookAgainAt = performance.now() + LOOK_MS;
     while (performance.now() < lookAgainAt && !stopping.signal.aborted) {
-      const messages = await reader.next(BATCH, FILL_MS);
+      // What is known to be there is not waited for.
+      const known = state.last - checkpoint.sequence;
+      const messages = await reader.next(known > 0 ? Math.min(known, BATCH) : BATCH, FILL_MS);
       const last = messages.at(-1);
       if (last === undefined) return;
       if (!(await write(checkpoint, messages))) {
@@ -168,6 +170,7 @@ export function follow(deps: FollowDependencies): Follower {
     status: () => status,
     stop: async () => {
       stopping.abort();
+      await reader?.close();
       await ended;
     },
   };

@@ -2,6 +2,7 @@ import {
   AckPolicy,
   DeliverPolicy,
   type Consumer,
+  type ConsumerMessages,
   type JetStreamClient,
   type JetStreamManager,
 } from '@nats-io/jetstream';
@@ -33,6 +34,7 @@ export interface Reader {
    * @throws when any was lost on the way. The reader is of no use any more then.
    */
   next(count: number, withinMs: number): Promise<StreamMessage[]>;
+  /** A `next` under way ends with what it has. */
   close(): Promise<void>;
 }
 
@@ -77,6 +79,7 @@ export function jetStreamSource(jetstream: JetStreamClient, manager: JetStreamMa
 function readerOf(consumer: Consumer, after: number): Reader {
   let position = after;
   let delivered = 0;
+  let batch: ConsumerMessages | undefined;
   return {
     get position() {
       return position;
@@ -84,7 +87,7 @@ function readerOf(consumer: Consumer, after: number): Reader {
 
     next: async (count, withinMs) => {
       const messages: StreamMessage[] = [];
-      const batch = await consumer.fetch({ max_messages: count, expires: withinMs });
+      batch = await consumer.fetch({ max_messages: count, expires: withinMs });
       for await (const message of batch) {
         const { deliverySequence, timestampNanos, streamSequence } = message.info;
         delivered += 1;
@@ -101,6 +104,7 @@ function readerOf(consumer: Consumer, after: number): Reader {
     },
 
     close: async () => {
+      batch?.stop();
       await consumer.delete().catch(() => undefined);
     },
   };

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startNats, type NatsServer } from '@countersign/testkit';
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTrail, ensureTrailStream, TRAIL_STREAM } from './trail.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'trail-'));
+const event = { type: 'challenge.refused', at: Date.UTC(2026, 10, 23), attemptId: 'a', reason: 'unknown user' };
+let nats: NatsServer;
+let connection: NatsConnection;
+let client: JetStreamClient;
+let manager: JetStreamManager;
+
+beforeAll(async () => {
+  nats = await startNats({ storeDir: folder });
+  connection = await connect({ servers: nats.url });
+  client = jetstream(connection, { timeout: 300 });
+  manager = await jetstreamManager(connection);
+});
+afterAll(async () => {
+  await connection.close();
+  await nats.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const stored = async () => (await manager.streams.info(TRAIL_STREAM)).state.messages;
+
+test('replicas that start at once make one stream, in which nothing can be deleted', async () => {
+  await Promise.all([1, 2, 3].map(() => ensureTrailStream(manager, 1)));
+  const { config } = await manager.streams.info(TRAIL_STREAM);
+  expect(config).toMatchObject({ subjects: ['trail.*'], discard: 'new', deny_delete: true, deny_purge: true });
+});
+
+test('INV-10 an event whose acknowledgement was lost is recorded once', async () => {
+  let lost = 0;
+  const publish: JetStreamClient['publish'] = async (...args) => {
+    const ack = await client.publish(...args);
+    if (lost++ === 0) throw new Error('lost');
+    return ack;
+  };
+  const before = await stored();
+  await createTrail({ publish } as JetStreamClient, 'app-1').record(event);
+  expect(await stored()).toBe(before + 1);
+});
+
+test('two different events of one attempt in one millisecond are both recorded', async () => {
+  const before = await stored();
+  const trail = createTrail(client, 'app-1');
+  await Promise.all([1, 2].map((n) => trail.record({ ...event, attemptId: 'b', detail: { n } })));
+  expect(await stored()).toBe(before + 2);
+});
+
+test('HA-40 an event that nobody stored is an error', async () => {
+  const { config } = await manager.streams.info(TRAIL_STREAM);
+  await manager.streams.update(TRAIL_STREAM, { ...config, max_msgs: await stored() });
+  const record = createTrail(client, 'app-1').record({ ...event, attemptId: 'full' });
+  await expect(record).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
