@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isAlive, killTree, pauseTree, resumeTree, signal } from './process-table.ts';
 import { findSetpriv } from './setpriv.ts';
@@ -31,7 +31,7 @@ export interface RunningProcess {
   /** Of the newest start; 0 while it does not run. */
   readonly pid: number;
   readonly running: boolean;
-  /** The last lines of output. */
+  /** The last lines of output since the newest start. */
   readonly tail: () => string;
   /** Starts it again after stop, kill or a crash, and waits until it is ready. */
   readonly start: () => Promise<void>;
@@ -69,9 +69,11 @@ export function prepareProcess(options: ProcessOptions): RunningProcess {
   let endReason = '';
   let expected = false;
   let output = '';
+  /** Where in the log file this start began. */
+  let logStart = 0;
 
   const running = () => child !== undefined;
-  const tail = () => (options.logFile === undefined ? output : readTail(options.logFile));
+  const tail = () => (options.logFile === undefined ? output : readTail(options.logFile, logStart));
 
   async function start(): Promise<void> {
     if (running()) throw new Error(`${name} runs already`);
@@ -79,6 +81,7 @@ export function prepareProcess(options: ProcessOptions): RunningProcess {
     endReason = '';
     output = '';
     const log = options.logFile === undefined ? undefined : openLog(options.logFile);
+    logStart = log === undefined ? 0 : fstatSync(log).size;
     const [command, args] = diesWithParent(options.command, options.args ?? [], stopSignal);
     const born = spawn(command, args, {
       cwd: options.cwd,
@@ -218,9 +221,9 @@ function openLog(path: string): number {
   return openSync(path, 'a', 0o600);
 }
 
-function readTail(path: string): string {
+function readTail(path: string, from: number): string {
   try {
-    return readFileSync(path, 'utf8').slice(-TAIL_CHARACTERS);
+    return readFileSync(path).subarray(from).toString().slice(-TAIL_CHARACTERS);
   } catch {
     return '';
   }
