@@ -49,6 +49,8 @@ export interface StackOptions {
   policy?: PolicyDocument;
   appServerEnvironment?: Record<string, string>;
   sdkGatewayEnvironment?: Record<string, string>;
+  /** Runs what `pnpm build` made, as production does, instead of the sources. */
+  built?: boolean;
 }
 
 export interface Replica extends RunningProcess {
@@ -81,6 +83,8 @@ export interface Stack {
   readonly nats: NatsServer;
   /** NATS without any restriction, for looking at streams. */
   readonly natsRootUrl: string;
+  /** As the command line of an administrator, with the permissions of infra/nats/admin.conf. */
+  readonly natsAdmin: { url: string; user: string; password: string };
   readonly postgres: PostgresPair;
   readonly inboxProcess: RunningProcess;
   readonly inbox: InboxReader;
@@ -120,6 +124,10 @@ const GENEROUS: PolicyDocument = {
 /** The real thing on free ports: NATS with the permissions of production, a Postgres pair, and the services as processes. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { appServers: appServerCount = 2, sdkGateways: gatewayCount = 2 } = options;
+  const mainOf = (service: string): string[] =>
+    options.built === true
+      ? [join(ROOT, 'services', service, 'dist/main.js')]
+      : [SOURCE, join(ROOT, 'services', service, 'src/main.ts')];
   const dir = mkdtempSync(join(tmpdir(), 'countersign-e2e-'));
   const logs = join(dir, 'logs');
   mkdirSync(logs);
@@ -173,7 +181,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       const port = await freePort();
       const environment = { ...appServerEnvironment(name, port), ...more };
       const url = `http://127.0.0.1:${port}`;
-      const replica = await startReplica('services/app-server/src/main.ts', name, url, environment, logs, () =>
+      const replica = await startReplica(mainOf('app-server'), name, url, environment, logs, () =>
         isReady(`${url}/health/ready`),
       );
       closers.push(() => replica.kill());
@@ -195,7 +203,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         COUNTERSIGN_NATS_PASSWORD: passwords.sdkGateway,
         ...options.sdkGatewayEnvironment,
       };
-      const replica = await startReplica('services/sdk-gateway/src/main.ts', name, url, environment, logs, async () => {
+      const replica = await startReplica(mainOf('sdk-gateway'), name, url, environment, logs, async () => {
         const { status } = await client.request(url, 'GET', '/health/ready');
         return status === 200;
       });
@@ -250,6 +258,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       authority,
       nats,
       natsRootUrl: rootUrl,
+      natsAdmin: { url: `nats://127.0.0.1:${nats.port}`, user: 'admin', password: passwords.admin },
       postgres,
       inboxProcess,
       inbox: createInboxReader(inboxUrl),
@@ -314,7 +323,7 @@ async function inboxOf(dir: string, logs: string) {
 }
 
 async function startReplica(
-  main: string,
+  args: string[],
   name: string,
   url: string,
   environment: Record<string, string>,
@@ -325,7 +334,7 @@ async function startReplica(
   const running = await startProcess({
     name,
     command: process.execPath,
-    args: [SOURCE, join(ROOT, main)],
+    args,
     env: { ...bareEnvironment(), ...environment },
     cwd: ROOT,
     logFile,
