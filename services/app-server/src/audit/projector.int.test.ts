@@ -26,8 +26,11 @@ import { migrate } from '../database/migrate.ts';
 import { createRouter, type Router } from '../database/router.ts';
 import type { LedgerRecord } from '../ledger/record.ts';
 import { ensureLedgerStream, streamOf, subjectOf } from '../ledger/stream.ts';
+import { checkpointOf } from './checkpoint.ts';
+import type { Projected } from './projected.ts';
 import { highestProjected, startProjector, type Projector } from './projector.ts';
 import { createTrail, ensureTrailStream, TRAIL_STREAM } from './trail.ts';
+import { writeBatch } from './write-batch.ts';
 
 const AUTH = streamOf('');
 const T0 = Date.UTC(2026, 10, 23, 12);
@@ -386,6 +389,34 @@ test('HA-41 what is delivered again changes nothing', async () => {
   expect(await sequences()).toEqual([1, 2]);
   // The later sequence wins, whatever the clock of the replica that appended it said.
   expect((await sql.query(`select state -> 'knownDevices' as d from user_ledger`)).rows).toEqual([{ d: ['new'] }]);
+});
+
+test('HA-21 an older state never takes the place of a newer one', async () => {
+  const userId = randomUUID();
+  await createUser(userId);
+  const { created } = await manager.streams.info(AUTH);
+  await sql.query(`insert into user_ledger values ($1, $2, 100, now(), '{"kept": true}')`, [userId, new Date(created)]);
+  await append(userId, rejected(Date.now() + 1000));
+  await start();
+  await until(AUTH, 1);
+  expect((await sql.query('select state from user_ledger')).rows).toEqual([{ state: { kept: true } }]);
+});
+
+test('HA-41 of several who write what follows the same checkpoint one succeeds, and the others change nothing', async () => {
+  const { router } = await start();
+  await appendMany(1);
+  await until(AUTH, 1);
+  const from = await router.write((db) => checkpointOf(db, 'OTHER', T0));
+  const batch = (writer: string): Projected[] => [
+    { row: { at: T0, sequence: 1, attempt_id: writer, type: 't', detail: {} } },
+    { row: { at: T0, sequence: 2, attempt_id: writer, type: 't', detail: {} } },
+  ];
+  const won = await Promise.all(
+    ['a', 'b', 'c'].map((writer) => router.write((db) => writeBatch(db, from, batch(writer)))),
+  );
+  expect(won.filter(Boolean)).toHaveLength(1);
+  expect(await sequences('OTHER')).toEqual([1, 2]);
+  expect(await router.write((db) => checkpointOf(db, 'OTHER', T0))).toMatchObject({ sequence: 2 });
 });
 
 test('HA-20 a stream that was made anew is projected from its beginning beside the old one, and its states win', async () => {
