@@ -70,7 +70,7 @@ describe('its explanation', () => {
     );
     fc.assert(
       fc.property(document, document, (global, application) => {
-        const both = layers(global as PolicyDocument, application as PolicyDocument);
+        const both = layers(global, application);
         const policy = effectivePolicy(both);
         for (const { path, value } of explainPolicy(both)) {
           const there = path

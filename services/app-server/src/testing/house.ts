@@ -6,6 +6,7 @@ import type { Scope } from '@countersign/contracts';
 import { startNats, startPostgresPair, waitUntil, type NatsServer, type PostgresPair } from '@countersign/testkit';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import pg from 'pg';
 import { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { migrate } from '../database/migrate.ts';
@@ -57,8 +58,10 @@ export async function startHouse(name: string): Promise<House> {
     startPostgresPair({ dir, password: 'secret', fsync: false }),
     startNats({ storeDir: join(dir, 'nats'), name }),
   ]);
-  const urls = pair.nodes.map(({ url }) => url);
-  await migrate(urls);
+  await asOwner(pair, `create role countersign_service login password 'service'`);
+  await migrate(pair.nodes.map(({ url }) => url));
+  // The replicas get no more rights than they have in production.
+  const urls = pair.nodes.map(({ url }) => asService(url));
   await pair.caughtUp();
   const closing: (() => Promise<unknown>)[] = [];
 
@@ -125,6 +128,19 @@ export async function startHouse(name: string): Promise<House> {
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function asOwner(pair: PostgresPair, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: pair.primary.url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}
+
+function asService(owner: string): string {
+  const url = new URL(owner);
+  [url.username, url.password] = ['countersign_service', 'service'];
+  return url.href;
 }
 
 /** A request as the endpoints hand it on, of an application with these scopes. */
