@@ -66,6 +66,18 @@ test('one that began and does not end is named, at the deadline', async () => {
   ]);
 });
 
+test('an endpoint may have a queue group of its own among others that share one', async () => {
+  for (const name of ['app-1', 'app-2']) {
+    const answer = endpoint(echo, ({ text }, { attemptId }) => Promise.resolve({ text, attemptId, runs: 1 }), {
+      queue: `app-server.${name}`,
+    });
+    servings.push(
+      await serve(bus, [answer], { queue: 'app-server', replica: name, maxInFlight: 9, logger: silentLogger() }),
+    );
+  }
+  expect((await askAll()).map(({ replica: name }) => name)).toEqual(['app-1', 'app-2']);
+});
+
 test('members of one queue group answer once between them', async () => {
   await replica('app-1', 0, 'app-server');
   await replica('app-2', 0, 'app-server');

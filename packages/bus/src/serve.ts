@@ -23,6 +23,8 @@ export interface Endpoint<O extends Operation = Operation> {
   handle(input: InputOf<O>, request: CallRequest): Promise<OutputOf<O>>;
   /** A bound of its own, apart from the common one: for operations that mostly wait. */
   maxInFlight?: number;
+  /** A queue group of its own. With the replica's name in it every replica answers (`callEach`). */
+  queue?: string;
 }
 
 export interface ServeOptions {
@@ -64,7 +66,7 @@ interface Work {
 export function endpoint<O extends Operation>(
   operation: O,
   handle: Endpoint<O>['handle'],
-  options: { maxInFlight?: number } = {},
+  options: Pick<Endpoint, 'maxInFlight' | 'queue'> = {},
 ): Endpoint {
   return { operation, handle: handle, ...options };
 }
@@ -80,7 +82,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
   const subscriptions = endpoints.map((each) => {
     const lane = each.maxInFlight === undefined ? common : { inFlight: 0, limit: each.maxInFlight };
     return bus.nats.subscribe(each.operation.subject, {
-      queue: options.queue,
+      queue: each.queue ?? options.queue,
       callback: (error, msg) => {
         if (error !== null) options.logger.error('bus.subscription', { subject: each.operation.subject, error });
         else if (msg.reply !== undefined && msg.reply !== '') receive(each, lane, msg, msg.reply);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { call, callEach, connectBus, credentialFromApiKey, type Bus, type EachAnswer } from '@countersign/bus';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
 import { CommandError } from './failure.ts';
-import type { CliSettings } from './settings.ts';
+import { withoutCredentials, type CliSettings } from './settings.ts';
 
 /** What the own connection to NATS looks like, for `doctor`. */
 export interface NatsView {
@@ -80,11 +80,6 @@ async function connect(settings: CliSettings): Promise<Bus> {
     `NATS does not answer at ${servers.map(withoutCredentials).join(', ')} (from ${settings.source}).`,
     'Check that nats-server runs and that this machine may reach it. For the development stack: npm start',
   );
-}
-
-/** An address may carry `user:password@`. */
-export function withoutCredentials(address: string): string {
-  return address.replace(/\/\/[^@/]*@/, '//');
 }
 
 async function look(bus: Bus): Promise<NatsView> {

@@ -15,7 +15,7 @@ const running: StandIn[] = [];
 beforeAll(async () => {
   nats = await startNats({ storeDir: join(folder, 'nats') });
   mkdirSync(join(folder, '.countersign'));
-  const stack = { nats: { url: nats.url }, adminKey: ADMIN_KEY };
+  const stack = { nats: nats.url, natsUsers: { admin: 'unused: this server asks nobody' }, adminKey: ADMIN_KEY };
   writeFileSync(join(folder, '.countersign', 'dev.json'), JSON.stringify(stack));
 });
 afterEach(async () => {

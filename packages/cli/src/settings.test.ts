@@ -9,7 +9,11 @@ import { readSettings } from './settings.ts';
 const root = mkdtempSync(join(tmpdir(), 'cli-settings-'));
 const deep = join(root, 'checkout', 'packages', 'cli');
 const OWN_ID = process.getuid?.();
-const STACK = { nats: { url: 'nats://127.0.0.1:8920', user: 'admin', password: 'p' }, adminKey: 'csk_dev_key' };
+const STACK = {
+  nats: 'nats://root:r@127.0.0.1:8920',
+  natsUsers: { admin: 'p', root: 'r' },
+  adminKey: 'csk_dev_key',
+};
 
 beforeAll(() => {
   mkdirSync(deep, { recursive: true });
@@ -57,9 +61,12 @@ describe('a file of the stack that is not to be trusted is not used', () => {
     return folder;
   };
 
-  test.each(['', '[]', '{"nats":{"url":1},"adminKey":"x"}', '{"nats":{"url":"x"}}'])('%j', (content) => {
-    expect(() => readSettings({}, inFolder(content), OWN_ID)).toThrow(CommandError);
-  });
+  test.each(['', '[]', '{"nats":1,"natsUsers":{"admin":"p"},"adminKey":"x"}', '{"nats":"x","adminKey":"x"}'])(
+    '%j',
+    (content) => {
+      expect(() => readSettings({}, inFolder(content), OWN_ID)).toThrow(CommandError);
+    },
+  );
 
   test('one that belongs to somebody else', () => {
     const folder = inFolder(JSON.stringify(STACK));

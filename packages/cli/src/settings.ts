@@ -25,6 +25,8 @@ export interface CliSettings {
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
+/** As in infra/nats/admin.conf. */
+const ADMIN_USER = 'admin';
 const DEVELOPMENT_FILE = join('.countersign', 'dev.json');
 
 /**
@@ -73,20 +75,13 @@ function fromDevelopmentStack(file: string, userId: number | undefined): CliSett
     throw unusable(file, 'belongs to somebody else, so it is not used');
   }
   const content = parse(file);
-  const nats = fieldOf(content, 'nats');
-  const url = fieldOf(nats, 'url');
-  const adminKey = fieldOf(content, 'adminKey');
-  if (typeof url !== 'string' || typeof adminKey !== 'string') {
-    throw unusable(file, 'does not hold nats.url and adminKey');
+  const [nats, adminKey] = [fieldOf(content, 'nats'), fieldOf(content, 'adminKey')];
+  const password = fieldOf(fieldOf(content, 'natsUsers'), ADMIN_USER);
+  if (typeof nats !== 'string' || typeof adminKey !== 'string' || typeof password !== 'string') {
+    throw unusable(file, `does not hold nats, natsUsers.${ADMIN_USER} and adminKey`);
   }
-  const [user, password] = [fieldOf(nats, 'user'), fieldOf(nats, 'password')];
-  return {
-    servers: [url],
-    ...(typeof user === 'string' && { user }),
-    ...(typeof password === 'string' && { password }),
-    adminKey,
-    source: file,
-  };
+  // The address is that of a user who may do anything. The command line is to be content with what an administrator may.
+  return { servers: [withoutCredentials(nats)], user: ADMIN_USER, password, adminKey, source: file };
 }
 
 function parse(file: string): unknown {
@@ -95,6 +90,11 @@ function parse(file: string): unknown {
   } catch {
     throw unusable(file, 'cannot be read as JSON');
   }
+}
+
+/** An address may carry `user:password@`. */
+export function withoutCredentials(address: string): string {
+  return address.replace(/\/\/[^@/]*@/, '//');
 }
 
 function fieldOf(value: unknown, name: string): unknown {

@@ -72,7 +72,8 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.keysRotate, rotateKeys.rotate),
     serve(contracts.keysRewrap, rewrapKeys.rewrap),
     serve(contracts.auditFind, findAudit.find),
-    serve(contracts.systemCheck, check),
+    // Every replica answers for itself.
+    serve(contracts.systemCheck, check, { queue: `app-server.${context.replica}` }),
 
     // Open to whoever may publish here: one answer is public, the other is proved by the carrier's own signature.
     endpoint(contracts.keysJwks, () => Promise.resolve(context.signer.jwks())),
@@ -88,7 +89,11 @@ type UseCase<O extends Operation> = (
 
 /** Who asks, whether they may, whether they asked before: the same for every operation, before its use case sees it. */
 function authorisedEndpoint(context: Context) {
-  return <O extends Operation>(operation: O, useCase: UseCase<O>, options: { maxInFlight?: number } = {}): Endpoint =>
+  return <O extends Operation>(
+    operation: O,
+    useCase: UseCase<O>,
+    options: Pick<Endpoint, 'maxInFlight' | 'queue'> = {},
+  ): Endpoint =>
     endpoint(
       operation,
       async (input, call) => {
