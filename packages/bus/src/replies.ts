@@ -1,7 +1,7 @@
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
 /** One call that waits for an answer. */
-export interface Waiter {
+interface Waiter {
   onMessage(msg: Msg): void;
   /** The connection is back: what was sent before may be lost. */
   onReconnect(): void;

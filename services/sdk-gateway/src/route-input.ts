@@ -5,7 +5,7 @@ import type { TSchema } from 'typebox';
 import type { Route } from './routes.ts';
 
 /** JSON Schema of an object, looked at as data. */
-export interface ObjectSchema {
+interface ObjectSchema {
   type?: 'object';
   properties: Record<string, TSchema & { type?: string; description?: string }>;
   required?: string[];
@@ -29,7 +29,7 @@ export interface RouteInput {
 }
 
 /** An object, or a choice of objects. */
-export type BodySchema = TSchema & Partial<ObjectSchema> & { anyOf?: ObjectSchema[] };
+type BodySchema = TSchema & Partial<ObjectSchema> & { anyOf?: ObjectSchema[] };
 
 const PATH_NAME = /\{(\w+)\}/g;
 

@@ -182,7 +182,7 @@ export const COMMON_ERRORS: readonly ErrorCode[] = [
 ];
 
 /** What a route that changes something may answer besides. */
-export const CHANGING_ERRORS: readonly ErrorCode[] = [
+const CHANGING_ERRORS: readonly ErrorCode[] = [
   'IDEMPOTENCY_KEY_REUSED',
   'IDEMPOTENCY_KEY_BUSY',
   'PRIMARY_UNAVAILABLE',
