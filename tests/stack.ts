@@ -351,7 +351,7 @@ async function startReplica(
 
 /** Of our own environment only what a process needs: a variable of this machine must not change a test. */
 function bareEnvironment(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', TZ: 'UTC' };
+  return { PATH: process.env['PATH'] ?? '', TZ: 'UTC', NODE_COMPILE_CACHE: join(ROOT, '.countersign/compile-cache') };
 }
 
 async function isReady(url: string): Promise<boolean> {

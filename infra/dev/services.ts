@@ -24,8 +24,9 @@ function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCras
   return startProcess({
     name: settings.name,
     command: process.execPath,
-    args: ['--conditions=source', '--enable-source-maps', join(CHECKOUT, settings.main)],
-    env: bareEnvironment(settings.environment),
+    args: ['--conditions=source', join(CHECKOUT, settings.main)],
+    // What was parsed and stripped of types once is kept for the next start and the next replica.
+    env: bareEnvironment({ NODE_COMPILE_CACHE: join(layout.dir, 'compile-cache'), ...settings.environment }),
     cwd: CHECKOUT,
     logFile: join(layout.logs, `${settings.name}.log`),
     readyWhen: settings.isReady,
@@ -35,7 +36,8 @@ function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCras
 }
 
 function bareEnvironment(settings: Environment): Environment {
-  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', TZ: 'UTC', ...settings };
+  const { PATH = '/usr/bin:/bin', NODE_COMPILE_CACHE } = process.env;
+  return { PATH, TZ: 'UTC', ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }), ...settings };
 }
 
 export function startInbox(layout: Layout, secrets: Secrets, onCrash: OnCrash): Promise<RunningProcess> {

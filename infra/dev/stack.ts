@@ -70,38 +70,42 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
     const secrets = secretsFile.content;
     const certificates = await ensureCertificates(layout.dir, Date.now());
 
-    const [nats, postgres, inbox] = await Promise.all([
-      step('NATS', async () => {
-        const started = await startDevNats(layout, secrets, onCrash);
-        supervisor.add(started, started.start);
-        return started;
-      }),
-      step('Postgres primary and standby', async () => {
-        const started = await startDevPostgres(layout, secrets, onCrash);
-        const { pair } = started;
-        for (const node of pair.nodes) {
-          supervisor.add(node, () => pair.revive(node), { pauseMs: POSTGRES_PAUSE_MS });
-        }
-        return started;
-      }),
-      step('inbox', async () => {
-        const started = await startInbox(layout, secrets, onCrash);
-        supervisor.add(started, started.start);
-        return started;
-      }),
-    ]);
-    void nats;
-    void inbox;
-
-    const appServerOptions = { layout, secrets, postgres };
-    const { adminKey } = await step('database', async () => {
-      // The first administrator is made before anything serves, and the schema with it.
-      secrets.adminKey ??= await makeAdministrator(appServerOptions, `developer ${secrets.installation}`);
-      secretsFile.save();
-      return { adminKey: secrets.adminKey };
-    });
     const { ports } = layout;
-    await step('app-servers', () =>
+    const nats = step('NATS', async () => {
+      const started = await startDevNats(layout, secrets, onCrash);
+      supervisor.add(started, started.start);
+    });
+    const inbox = step('inbox', async () => {
+      const started = await startInbox(layout, secrets, onCrash);
+      supervisor.add(started, started.start);
+    });
+    const gateways = nats.then(() =>
+      step('SDK gateways', () =>
+        Promise.all(
+          ports.sdkGateways.map(async (port, index) => {
+            const options = { layout, secrets, certificates };
+            const started = await startGateway(options, port, `sdk-gateway-${index + 1}`, onCrash);
+            supervisor.add(started, started.start);
+          }),
+        ),
+      ),
+    );
+    const database = step('Postgres primary and standby', async () => {
+      const started = await startDevPostgres(layout, secrets, onCrash);
+      const { pair } = started;
+      for (const node of pair.nodes) supervisor.add(node, () => pair.revive(node), { pauseMs: POSTGRES_PAUSE_MS });
+      return started;
+    });
+    const appServers = database.then(async (postgres) => {
+      const options = { layout, secrets, postgres };
+      if (secrets.adminKey === undefined) {
+        await step('schema and first administrator', async () => {
+          secrets.adminKey = await makeAdministrator(options, `developer ${secrets.installation}`);
+          secretsFile.save();
+        });
+      }
+      await nats;
+      const startAppServers = step('app-servers', () =>
       Promise.all(
         ports.appServers.map(async (port, index) => {
           const started = await startAppServer(appServerOptions, port, `app-server-${index + 1}`, onCrash);
@@ -109,7 +113,7 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
         }),
       ),
     );
-    await step('SDK gateways', () =>
+    const startGateways = step('SDK gateways', () =>
       Promise.all(
         ports.sdkGateways.map(async (port, index) => {
           const options = { layout, secrets, certificates };
@@ -118,6 +122,7 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
         }),
       ),
     );
+    await Promise.all([startAppServers, startGateways]);
     await step('demo organisation', () =>
       seed({ natsUrl: natsUrl(layout), secrets: secretsFile, adminKey, now: () => Date.now() }),
     );
@@ -156,6 +161,12 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
     signal.throwIfAborted();
     return done;
   }
+}
+
+/** Waits for all of them even when one fails, so that nothing is still starting while everything is stopped. */
+async function allOrFirstError(work: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 async function assertPortsFree({ ports }: Layout): Promise<void> {
