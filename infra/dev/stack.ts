@@ -105,24 +105,21 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
         });
       }
       await nats;
-      const startAppServers = step('app-servers', () =>
-      Promise.all(
-        ports.appServers.map(async (port, index) => {
-          const started = await startAppServer(appServerOptions, port, `app-server-${index + 1}`, onCrash);
-          supervisor.add(started, started.start);
-        }),
-      ),
-    );
-    const startGateways = step('SDK gateways', () =>
-      Promise.all(
-        ports.sdkGateways.map(async (port, index) => {
-          const options = { layout, secrets, certificates };
-          const started = await startGateway(options, port, `sdk-gateway-${index + 1}`, onCrash);
-          supervisor.add(started, started.start);
-        }),
-      ),
-    );
-    await Promise.all([startAppServers, startGateways]);
+      await step('app-servers', () =>
+        Promise.all(
+          ports.appServers.map(async (port, index) => {
+            const started = await startAppServer(options, port, `app-server-${index + 1}`, onCrash);
+            supervisor.add(started, started.start);
+          }),
+        ),
+      );
+      return { postgres, adminKey: secrets.adminKey };
+    });
+    // Everybody is waited for, also when one has failed: what starts late must not be left behind.
+    const outcomes = await Promise.allSettled([appServers, gateways, inbox, nats]);
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    const { postgres, adminKey } = await appServers;
     await step('demo organisation', () =>
       seed({ natsUrl: natsUrl(layout), secrets: secretsFile, adminKey, now: () => Date.now() }),
     );
