@@ -133,6 +133,7 @@ async function append(userId: string, event: DatedEvent, state: Partial<UserStat
     event,
     state: { ...INITIAL_STATE, ...state },
     floorAt: 0,
+    before: [],
     replica: 'app-1',
     traceId: 'aaaabbbbccccddddeeeeffff00001111',
   };

@@ -3,7 +3,6 @@ import {
   MfaError,
   type challengeVerify,
   type InputOf,
-  type Method,
   type VerifiedChallenge,
 } from '@countersign/contracts';
 import { parseCode } from '@countersign/otp';
@@ -52,63 +51,34 @@ export async function verify(
   const policy = deps.policies.effective(application.applicationId);
   const user = await deps.users.byId(userId);
   const matcher = matcherFor(deps, user, policy.totp, challengeId, code);
-  const approval = await deps.ledger
-    .act(
-      userId,
-      attemptId,
-      (state, now) =>
-        decideVerify(
-          state,
-          {
-            key,
-            applicationId: application.applicationId,
-            purpose: 'login',
-            attemptId,
-            code,
-            otherDigits: matcher.otherDigits,
-            attempts: policy.attempts,
-            cost: matcher.cost,
-            floor: deps.continuity.floor(),
-            disabled: user?.status === 'disabled',
-            matches: (challenge) => matcher.matches(state, challenge, now),
-          },
-          now,
-        ),
-      { traceId: request.traceId },
-    )
-    .then(({ event }): Approval => {
-      if (event.type === 'challenge.approved') return { method: event.method, at: event.at };
-      if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });
-      throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
-    })
-    .catch((refusal: unknown) => approvedBefore(deps, userId, key, attemptId, refusal));
-
+  const { event } = await deps.ledger.act(
+    userId,
+    attemptId,
+    (state, now) =>
+      decideVerify(
+        state,
+        {
+          key,
+          applicationId: application.applicationId,
+          purpose: 'login',
+          attemptId,
+          code,
+          otherDigits: matcher.otherDigits,
+          attempts: policy.attempts,
+          cost: matcher.cost,
+          floor: deps.continuity.floor(),
+          disabled: user?.status === 'disabled',
+          matches: (challenge) => matcher.matches(state, challenge, now),
+        },
+        now,
+      ),
+    { traceId: request.traceId },
+  );
+  if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });
+  if (event.type !== 'challenge.approved') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   if (user === undefined) throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'approved user unread' });
   deps.wake.publish(challengeId);
-  const { method, at } = approval;
+  const { method, at } = event;
   const result = await deps.signer.sign({ user, application, challengeId, method, at, policy });
   return { challengeId, state: 'approved', method, result };
-}
-
-interface Approval {
-  method: Method;
-  at: number;
-}
-
-/** A repeated attempt that was approved, and that others came after, hears so again: it is the same login, told twice. */
-async function approvedBefore(
-  deps: VerifyDependencies,
-  userId: string,
-  key: string,
-  attemptId: string,
-  refusal: unknown,
-): Promise<Approval> {
-  if (!(refusal instanceof MfaError) || refusal.code !== 'CHALLENGE_CLOSED') throw refusal;
-  const state = await deps.ledger.peek(userId);
-  const closed = state.closed.find((candidate) => candidate.key === key && candidate.attemptId === attemptId);
-  // An approval is not told after the challenge's time (INV-6).
-  const inTime = closed !== undefined && deps.now() < closed.expiresAt;
-  if (!inTime || closed.purpose !== undefined || closed.state !== 'approved') throw refusal;
-  if (closed.method === 'bypass') throw refusal;
-  return { method: closed.method, at: deps.now() };
 }

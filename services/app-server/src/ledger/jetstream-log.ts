@@ -14,6 +14,8 @@ export function jetStreamLog(client: JetStreamClient, manager: JetStreamManager)
     lastFromLeader: async (userId) =>
       stored(await manager.streams.getMessage(streamOf(userId), { last_by_subj: subjectOf(userId) })),
 
+    at: async (userId, sequence) => stored(await manager.streams.getMessage(streamOf(userId), { seq: sequence })),
+
     // A replica that lags answers "nobody"; then the append is repeated and refused, and this is asked again.
     successor: async (userId, sequence) =>
       stored(await manager.direct.getMessage(streamOf(userId), { seq: sequence + 1, next_by_subj: subjectOf(userId) })),

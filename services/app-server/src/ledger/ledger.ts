@@ -37,6 +37,8 @@ export interface ActOptions {
 const MAX_TRIES = 8;
 const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 400;
+/** How many attempts of a user are known by name, besides the newest. */
+const REMEMBERED_ATTEMPTS = 8;
 /** How long after it was asked for a decision may still be appended, so that none comes long after its time (INV-6). */
 const LONGEST_ACT_MS = 10_000;
 
@@ -57,7 +59,7 @@ export class Ledger {
   }
 
   /**
-   * Decides and records. The same attempt twice is given the first event again, unless something else happened between.
+   * Decides and records. The same attempt twice is given the first event again, unless much happened between.
    * @throws MfaError the refusal of `decide`, or UNAVAILABLE when no append was acknowledged in time, or nobody knows whether the
    * ledger lost something meanwhile; then nothing was said to anybody, whatever became of the append.
    */
@@ -74,9 +76,8 @@ export class Ledger {
     let fromLeader = false;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const state = await this.#standing(userId, last, options);
-      if (last !== undefined && last.record.attemptId === attemptId && this.#isCurrent(last.record)) {
-        return this.#told(last);
-      }
+      const already = await this.#already(userId, attemptId, last);
+      if (already !== undefined) return this.#told(already);
       const floorAt = continuity.floor().at;
       const decision = decide(state, now());
       if ('refuse' in decision) {
@@ -88,7 +89,7 @@ export class Ledger {
         fromLeader = true;
         continue;
       }
-      const record = this.#record(attemptId, decision.append, state, floorAt, options);
+      const record = this.#record(attemptId, decision.append, state, floorAt, last, options);
       const stored = await this.#append(userId, record, last?.sequence ?? 0, deadline);
       if (stored !== undefined) return this.#told(stored);
       await this.#wait(tries);
@@ -104,6 +105,16 @@ export class Ledger {
     // Whoever wrote it may know of a loss that nobody has told us of.
     this.#deps.continuity.hear({ at: last.record.floorAt }, last.sequence);
     return this.#isCurrent(last.record) ? last.record.state : restoredState(last.record.state);
+  }
+
+  /** What this attempt recorded earlier. */
+  async #already(userId: string, attemptId: string, last: Stored | undefined): Promise<Stored | undefined> {
+    if (last === undefined || last.record.attemptId === attemptId) return last;
+    const [, sequence] = last.record.before.find(([before]) => before === attemptId) ?? [];
+    if (sequence === undefined) return undefined;
+    const found = await this.#readOr(() => this.#deps.log.at(userId, sequence));
+    if (found?.record.attemptId === attemptId) return found;
+    throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'earlier attempt unread' });
   }
 
   #isCurrent(record: LedgerRecord): boolean {
@@ -124,6 +135,7 @@ export class Ledger {
     event: UserEvent,
     before: UserState,
     floorAt: number,
+    last: Stored | undefined,
     { traceId }: ActOptions,
   ): LedgerRecord {
     const { now, replica } = this.#deps;
@@ -133,6 +145,7 @@ export class Ledger {
       event: dated,
       state: evolve(before, dated),
       floorAt,
+      before: last === undefined ? [] : [attemptOf(last), ...last.record.before].slice(0, REMEMBERED_ATTEMPTS),
       replica,
       ...(traceId !== undefined && { traceId }),
     };
@@ -191,4 +204,8 @@ export class Ledger {
     const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
     return this.#deps.sleep(bound * (0.5 + this.#deps.random() / 2));
   }
+}
+
+function attemptOf({ record, sequence }: Stored): [attemptId: string, sequence: number] {
+  return [record.attemptId, sequence];
 }

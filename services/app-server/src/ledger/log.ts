@@ -17,6 +17,8 @@ export interface UserLog {
   lastFromLeader(userId: string): Promise<Stored | undefined>;
   /** The first record of a user after a sequence: who took the place that an append was meant for. A miss may be stale. */
   successor(userId: string, sequence: number): Promise<Stored | undefined>;
+  /** The record at a place in the stream, as its leader knows it. */
+  at(userId: string, sequence: number): Promise<Stored | undefined>;
   /**
    * Appends if the user's newest record still has the expected sequence (0: there is none).
    * `unknown` means what it says: the append may have happened, or may yet happen.

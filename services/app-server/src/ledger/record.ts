@@ -9,6 +9,8 @@ export interface LedgerRecord {
   state: UserState;
   /** The recovery floor that was known when it was decided: what is older than the floor of today may have forgotten something. */
   floorAt: number;
+  /** The attempts before this one and where they stand, newest first, so that one that is repeated late is found as well. */
+  before: [attemptId: string, sequence: number][];
   /** Which replica appended it. */
   replica: string;
   /** W3C trace id, so that the audit leads to the trace. */
