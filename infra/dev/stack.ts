@@ -98,12 +98,13 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
     });
     const appServers = database.then(async (postgres) => {
       const options = { layout, secrets, postgres };
-      if (secrets.adminKey === undefined) {
-        await step('schema and first administrator', async () => {
-          secrets.adminKey = await makeAdministrator(options, `developer ${secrets.installation}`);
-          secretsFile.save();
-        });
-      }
+      const adminKey =
+        secrets.adminKey ??
+        (await step('schema and first administrator', () =>
+          makeAdministrator(options, `developer ${secrets.installation}`),
+        ));
+      secrets.adminKey = adminKey;
+      secretsFile.save();
       await nats;
       await step('app-servers', () =>
         Promise.all(
@@ -113,7 +114,7 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
           }),
         ),
       );
-      return { postgres, adminKey: secrets.adminKey };
+      return { postgres, adminKey };
     });
     // Everybody is waited for, also when one has failed: what starts late must not be left behind.
     const outcomes = await Promise.allSettled([appServers, gateways, inbox, nats]);
@@ -128,7 +129,7 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
     const urlOf = (node: (typeof pair.nodes)[number]) => ownerUrls[pair.nodes.indexOf(node)] ?? '';
     const { application, users } = secrets;
     if (application === undefined) throw new Error('the demo application was not made');
-    dev = {
+    const written: DevFile = {
       sdkGateways: ports.sdkGateways.map((port) => `https://localhost:${port}`),
       userPortals: [],
       mobileServices: [],
@@ -145,8 +146,9 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
       natsUsers: secrets.natsPasswords,
       processes: {},
     };
+    dev = written;
     publish();
-    return { dev, stop };
+    return { dev: written, stop };
   }
 
   /** One line for people: what, and how long. */

@@ -119,6 +119,9 @@ function render(
     `server_name: ${JSON.stringify(options.name)}`,
     `listen: "127.0.0.1:${options.port}"`,
     ...(options.monitorPort === undefined ? [] : [`http: "127.0.0.1:${options.monitorPort}"`]),
+    // A client that hangs leaves the queue groups after 4 to 6 seconds, not after minutes.
+    'ping_interval: "2s"',
+    'ping_max: 2',
     `jetstream {`,
     ...jetstream.map((line) => `  ${line}`),
     `}`,

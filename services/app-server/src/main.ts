@@ -9,7 +9,7 @@ import { healthChecks } from './health.ts';
 
 const SERVICE = 'app-server';
 /** Beyond this many operations at a time, new ones are refused at once and tried on another replica (R26). */
-const MAX_IN_FLIGHT = 512;
+const MAX_IN_FLIGHT = 2048;
 
 const environment = readSettings();
 const replica = environment.COUNTERSIGN_REPLICA;
