@@ -36,8 +36,7 @@ function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCras
 }
 
 function bareEnvironment(settings: Environment): Environment {
-  const { PATH = '/usr/bin:/bin', NODE_COMPILE_CACHE } = process.env;
-  return { PATH, TZ: 'UTC', ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }), ...settings };
+  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', TZ: 'UTC', ...settings };
 }
 
 export function startInbox(layout: Layout, secrets: Secrets, onCrash: OnCrash): Promise<RunningProcess> {

@@ -162,12 +162,6 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
   }
 }
 
-/** Waits for all of them even when one fails, so that nothing is still starting while everything is stopped. */
-async function allOrFirstError(work: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((outcome) => outcome.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
-
 async function assertPortsFree({ ports }: Layout): Promise<void> {
   const wanted = new Map<number, string>([
     ...ports.appServers.map((port, index): [number, string] => [port, `app-server-${index + 1}`]),
