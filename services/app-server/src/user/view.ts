@@ -1,5 +1,6 @@
 import { MfaError, type AuthenticatorView, type UserView } from '@countersign/contracts';
 import type { Kysely, Selectable } from 'kysely';
+import { isRemoved } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
 import { SealBroken, type KeyRing } from '../keys/ring.ts';
@@ -27,9 +28,10 @@ export async function viewUsers(
   const found = userIds.flatMap((userId) => rows.users.filter((user) => user.user_id === userId));
   return Promise.all(
     found.map(async (user): Promise<UserView> => {
-      const { blocked, disabled, removed } = await ledger.peek(user.user_id);
+      const state = await ledger.peek(user.user_id);
+      const { blocked, disabled } = state;
       const authenticators = rows.authenticators.filter(
-        (one) => one.user_id === user.user_id && !removed.includes(one.authenticator_id),
+        (one) => one.user_id === user.user_id && !isRemoved(state, one.authenticator_id),
       );
       return {
         userId: user.user_id,
