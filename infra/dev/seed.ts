@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { call, connectBus, credentialFromApiKey, type Bus } from '@countersign/bus';
 import {
+  MfaError,
   applicationCreate,
   authenticatorConfirm,
   authenticatorEnrol,
@@ -64,7 +65,7 @@ export async function seed({ natsUrl, secrets, adminKey, now }: SeedOptions): Pr
       const { phone, ...names } = person;
       const user = await findOrCreate(ask, { ...names, aliases: [`${names.username}@example.com`] });
       await enrolPhone(ask, user, phone);
-      const totpSecret = await enrolTotp(ask, user, now());
+      const totpSecret = await enrolTotp(ask, user, now);
       const password = randomBytes(9).toString('base64url');
       content.users.push({ username: user.username, password, phone, totpSecret, userId: user.userId });
       secrets.save();
@@ -111,17 +112,24 @@ async function enrolPhone(ask: Ask, { userId, username, authenticators }: UserVi
 }
 
 /** The secret of one that is there already was shown once and is lost: it is replaced. */
-async function enrolTotp(ask: Ask, { userId, username, authenticators }: UserView, now: number): Promise<string> {
+async function enrolTotp(ask: Ask, { userId, username, authenticators }: UserView, now: () => number): Promise<string> {
   for (const { type, authenticatorId } of authenticators) {
     if (type === 'totp') await ask(`remove-${authenticatorId}`, authenticatorRemove, { userId, authenticatorId });
   }
-  const attempt = `${username}-${now}`;
+  const attempt = `${username}-${now()}`;
   const enrolled = await ask(`totp-${attempt}`, authenticatorEnrol, { userId, type: 'totp', ...TOTP });
   const secret = base32Decode(enrolled.secret ?? '');
   if (secret === undefined || enrolled.secret === undefined) throw new Error('no TOTP secret was given');
   const { authenticatorId } = enrolled;
-  // With the code of the step before, which the window takes, so that the code of now is still good for a login.
-  const code = totpCode({ secret, ...TOTP }, totpStep(now, TOTP.periodSeconds) - 1);
-  await ask(`confirm-${attempt}`, authenticatorConfirm, { userId, authenticatorId, code });
+  const confirm = (stepsBack: number) => {
+    const code = totpCode({ secret, ...TOTP }, totpStep(now(), TOTP.periodSeconds) - stepsBack);
+    return ask(`confirm-${attempt}-${stepsBack}`, authenticatorConfirm, { userId, authenticatorId, code });
+  };
+  // With the code of the step before, which the window takes, so that the code of now is still good for a login. When the
+  // step ends on the way, that code is too old.
+  await confirm(1).catch((error: unknown) => {
+    if (error instanceof MfaError && error.code === 'CODE_REJECTED') return confirm(0);
+    throw error;
+  });
   return enrolled.secret;
 }
