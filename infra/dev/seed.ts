@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { call, connectBus, credentialFromApiKey, type Bus } from '@countersign/bus';
 import {
-  MfaError,
   applicationCreate,
   authenticatorConfirm,
   authenticatorEnrol,
