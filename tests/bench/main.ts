@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { totpCode, totpStep } from '@countersign/otp';
 import { freePort, startProcess, waitUntil, type RunningProcess } from '@countersign/testkit';
 import { codeFor } from '../../services/app-server/src/challenge/code.ts';
-import { loadKeyRing, type KeyRing } from '../../services/app-server/src/keys/ring.ts';
+import { loadKeyRing } from '../../services/app-server/src/keys/ring.ts';
 import { startStack, type Stack } from '../stack.ts';
 import { Latencies } from './latencies.ts';
 import { arrivals, closedLoop, type LoadOutcome } from './load.ts';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 const TICKS_PER_SECOND = 100;
 
 /** CPU seconds, user and system, that a process and the children it has waited for used so far. */
-export function cpuSeconds(pid: number): number {
+function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The name in brackets may hold spaces; fields are counted from its end.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -19,7 +19,7 @@ export function residentMegabytes(pid: number): number {
 }
 
 /** A process and everything below it: Postgres works in children. */
-export function familyOf(pid: number): number[] {
+function familyOf(pid: number): number[] {
   let children: number[] = [];
   try {
     children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')

@@ -65,8 +65,10 @@ const JETSTREAM_TIMEOUT_MS = 1000;
 const JETSTREAM_SETUP_TIMEOUT_MS = 10_000;
 
 /** Wires app-server by hand, in the order in which things depend on each other. */
-export async function createContext(environment: Environment, logger: Logger, metrics: Metrics): Promise<Context> {
-  const now = () => Date.now();
+export async function createContext(
+  environment: Environment,
+  { logger, metrics, now, random }: { logger: Logger; metrics: Metrics; now: () => number; random: () => number },
+): Promise<Context> {
   const replica = environment.COUNTERSIGN_REPLICA;
   const problem = (event: string) => (error: unknown) => logger.warn(event, { error });
 
@@ -113,7 +115,7 @@ export async function createContext(environment: Environment, logger: Logger, me
     projected: async (userId) => (await getLogin(router, userId))?.ledger?.state as UserState | undefined,
     replica,
     now,
-    random: () => Math.random(),
+    random,
     sleep: (ms) => sleep(ms),
   });
   const watch: Watch = await watchContinuity({

@@ -18,7 +18,12 @@ const metrics = createMetrics({ service: SERVICE, replica });
 const unknown = unknownSettings(ENVIRONMENT, process.env, 'COUNTERSIGN_');
 if (unknown.length > 0) logger.warn('settings.unknown', { settings: unknown, detail: 'No setting has this name.' });
 
-const context = await createContext(environment, logger, metrics).catch(async (error: unknown) => {
+const context = await createContext(environment, {
+  logger,
+  metrics,
+  now: () => Date.now(),
+  random: () => Math.random(),
+}).catch(async (error: unknown) => {
   logger.fatal('app-server.unstarted', { error });
   await logger.flush();
   process.exit(1);
@@ -51,6 +56,6 @@ function readSettings(): Environment {
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     process.stderr.write(`${error.message}\n`);
-    process.exit(1);
+    return process.exit(1);
   }
 }

@@ -1,4 +1,4 @@
-import { RetentionPolicy, StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
+import { DiscardPolicy, RetentionPolicy, StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
 
 /** The ledger's stream. The only function that names it: spreading users over several streams changes this line. */
 export function streamOf(_userId: string): string {
@@ -10,7 +10,7 @@ export function subjectOf(userId: string): string {
 }
 
 /** Messages older than this are gone; what must last longer is projected into Postgres before. */
-export const LEDGER_MAX_AGE_DAYS = 30;
+const LEDGER_MAX_AGE_DAYS = 30;
 
 const NANOSECONDS_PER_DAY = 86_400 * 1e9;
 
@@ -35,7 +35,7 @@ export async function ensureLedgerStream(manager: JetStreamManager, replicas: nu
       num_replicas: replicas,
       max_age: LEDGER_MAX_AGE_DAYS * NANOSECONDS_PER_DAY,
       max_msg_size: 16 * 1024,
-      discard: 'new' as never,
+      discard: DiscardPolicy.New,
       allow_direct: true,
       deny_delete: true,
       deny_purge: true,

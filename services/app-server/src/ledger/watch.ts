@@ -74,7 +74,7 @@ async function prove(deps: WatchDependencies, atStart: boolean): Promise<boolean
   const projected = await deps.highestProjected().catch(() => undefined);
   const marks = [...peers.map(({ highest }) => highest), ...(projected === undefined ? [] : [projected])];
   const info = await manager.streams.info(streamOf(''));
-  if (atStart) continuity.raise({ at: Date.parse(String(info.created)) });
+  if (atStart) continuity.raise({ at: Date.parse(info.created) });
   continuity.check(info.state.last_seq, marks.length === 0 ? undefined : Math.max(...marks));
   return peers.length === 0;
 }
