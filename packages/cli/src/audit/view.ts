@@ -11,7 +11,7 @@ export function eventLine(event: AuditEvent): string {
   const named = NAMED.flatMap((name) => (event[name] === undefined ? [] : [`${name}=${quoted(event[name])}`]));
   const isEmpty = !isObject(event.detail) || Object.keys(event.detail).length === 0;
   const detail = isEmpty ? [] : [printableJson(event.detail)];
-  return `${event.at}  ${printable(event.type).padEnd(20)}  ${[...named, ...detail].join(' ')}`.trimEnd();
+  return `${event.at}  ${printable(event.type).padEnd(22)}  ${[...named, ...detail].join(' ')}`.trimEnd();
 }
 
 function quoted(text: string): string {

@@ -13,7 +13,7 @@ export const CLOCK_FAIL_MS = 10_000;
 /** NATS as this machine sees it. */
 export function checkNats({ server, version, jetstream, roundTripMs }: NatsView): Check {
   const name = 'nats.connection';
-  const seen = `${server}, version ${version}, answers in ${roundTripMs.toFixed(1)} ms`;
+  const seen = `${server}, version ${version}, answers in ${roundTripMs < 1 ? 'under 1' : Math.round(roundTripMs)} ms`;
   if (!jetstream) {
     return {
       name,
