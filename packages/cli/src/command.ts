@@ -5,7 +5,7 @@ import type { Session } from './session.ts';
 import { UsageError } from './failure.ts';
 
 /** What stands after a command without a name: `users show <user>`. Asked for in the order in which they are written. */
-export interface ArgumentDefinition {
+interface ArgumentDefinition {
   description: string;
   optional?: true;
 }
@@ -42,10 +42,10 @@ type ValueOf<O extends OptionDefinition> = O extends { kind: 'flag' }
 type Arguments = Readonly<Record<string, ArgumentDefinition>>;
 type Options = Readonly<Record<string, OptionDefinition>>;
 
-export type ArgumentValues<A extends Arguments> = {
+type ArgumentValues<A extends Arguments> = {
   [N in keyof A]: A[N] extends { optional: true } ? string | undefined : string;
 };
-export type OptionValues<O extends Options> = { [N in keyof O]: ValueOf<O[N]> };
+type OptionValues<O extends Options> = { [N in keyof O]: ValueOf<O[N]> };
 
 /** What a command answers: one JSON document, and the same for people. */
 export interface Report {

@@ -7,8 +7,8 @@ type Answers = readonly EachAnswer<OutputOf<typeof systemCheck>>[];
 
 const SLOW_ROUND_TRIP_MS = 100;
 /** HA-50: replicas that differ by more than the first refuse or accept the wrong codes soon; by the second, they do. */
-export const CLOCK_WARN_MS = 2000;
-export const CLOCK_FAIL_MS = 10_000;
+const CLOCK_WARN_MS = 2000;
+const CLOCK_FAIL_MS = 10_000;
 
 /** NATS as this machine sees it. */
 export function checkNats({ server, version, jetstream, roundTripMs }: NatsView): Check {

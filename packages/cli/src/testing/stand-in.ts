@@ -5,7 +5,7 @@ import { silentLogger } from '@countersign/telemetry';
 
 export const ADMIN_KEY = 'csk_test1_correct-horse-battery-staple';
 
-export interface Recorded {
+interface Recorded {
   operation: string;
   input: unknown;
   attemptId: string;
