@@ -182,11 +182,7 @@ export const COMMON_ERRORS: readonly ErrorCode[] = [
 ];
 
 /** What a route that changes something may answer besides. */
-const CHANGING_ERRORS: readonly ErrorCode[] = [
-  'IDEMPOTENCY_KEY_REUSED',
-  'IDEMPOTENCY_KEY_BUSY',
-  'PRIMARY_UNAVAILABLE',
-];
+const CHANGING_ERRORS: readonly ErrorCode[] = ['IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_KEY_BUSY', 'PRIMARY_UNAVAILABLE'];
 
 export function errorsOf(route: Route): ErrorCode[] {
   return [...new Set([...COMMON_ERRORS, ...(route.operation.changes ? CHANGING_ERRORS : []), ...route.errors])];

@@ -9,6 +9,6 @@ export function storable(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [storableText(name), storable(inner)]));
 }
 
-export function storableText(text: string): string {
+function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }

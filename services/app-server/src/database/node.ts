@@ -1,11 +1,11 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, type PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { ConnectFailed, ConnectionLost, QueryTimeout, sqlStateOf } from './failure.ts';
+import { ConnectFailed, ConnectionLost, failureOf, QueryTimeout, sqlStateOf } from './failure.ts';
 import type { Schema } from './schema.ts';
 import { createSlots } from './slots.ts';
 
 /** What a statement is for, which says how long it may take. */
-export const LANES = ['login', 'report', 'change'] as const;
+const LANES = ['login', 'report', 'change'] as const;
 export type Lane = (typeof LANES)[number];
 
 export interface NodeOptions {
@@ -42,6 +42,9 @@ export interface PostgresNode {
   close(): Promise<void>;
 }
 
+/** Statements prepared for each connection. Far more than there are; texts that vary without end must not fill the server. */
+const MAX_PREPARED = 100;
+
 const PROBE_SQL = `
   select pg_is_in_recovery() as recovering,
     case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline,
@@ -67,6 +70,7 @@ export function createNode(options: NodeOptions): PostgresNode {
     lock_timeout: options.statementTimeoutMs.change,
   };
   const broken = new WeakSet<pg.Client>();
+  const prepared = new Map<string, string>();
   let clients = new Set<pg.PoolClient>();
   let pool = openPool();
   let prober: { client: pg.Client; connected: boolean } | undefined;
@@ -98,13 +102,17 @@ export function createNode(options: NodeOptions): PostgresNode {
       client = await pool.connect();
     } catch (error) {
       slots.give();
-      throw sqlStateOf(error) === undefined ? new ConnectFailed(`no connection to ${name}`, { cause: error }) : error;
+      if (failureOf(error) === 'busy') throw error;
+      throw new ConnectFailed(`no connection to ${name}`, { cause: error });
     }
     const timeoutMs = options.statementTimeoutMs[lane];
     let released = false;
     return {
-      query: ((sql: string, parameters: readonly unknown[]) =>
-        queryWithin(client, broken, sql, parameters, timeoutMs)) as PostgresPoolClient['query'],
+      query: ((text: string, values: readonly unknown[]) => {
+        const prepared = lane === 'login' ? preparedName(text) : undefined;
+        const statement = { text, values: [...values], ...(prepared !== undefined && { name: prepared }) };
+        return queryWithin(client, broken, statement, timeoutMs);
+      }) as PostgresPoolClient['query'],
       release: (discard) => {
         if (released) return;
         released = true;
@@ -112,6 +120,16 @@ export function createNode(options: NodeOptions): PostgresNode {
         slots.give();
       },
     };
+  }
+
+  /**
+   * Planning the statements of a login costs Postgres several times what running them does, so each connection prepares them
+   * once. Not those with a `*`: an expand migration changes their columns, and a prepared one would be refused from then on.
+   */
+  function preparedName(text: string): string | undefined {
+    if (text.includes('*')) return undefined;
+    if (!prepared.has(text) && prepared.size < MAX_PREPARED) prepared.set(text, `login_${prepared.size}`);
+    return prepared.get(text);
   }
 
   function laneOf(lane: Lane): Kysely<Schema> {
@@ -129,7 +147,7 @@ export function createNode(options: NodeOptions): PostgresNode {
         await withinTime(client, broken, client.connect(), timeoutMs);
         mine.connected = true;
       }
-      const { rows } = await queryWithin<ProbeRow>(client, broken, PROBE_SQL, [], timeoutMs);
+      const { rows } = await queryWithin<ProbeRow>(client, broken, { text: PROBE_SQL }, timeoutMs);
       const [row] = rows;
       if (row === undefined) throw new Error('a probe gave no row');
       return {
@@ -179,12 +197,11 @@ interface ProbeRow {
 async function queryWithin<Row>(
   client: pg.Client | pg.PoolClient,
   broken: WeakSet<pg.Client>,
-  sql: string,
-  parameters: readonly unknown[],
+  statement: pg.QueryConfig,
   timeoutMs: number,
 ): Promise<PostgresQueryResult<Row>> {
   try {
-    const result = await withinTime(client, broken, client.query(sql, [...parameters]), timeoutMs);
+    const result = await withinTime(client, broken, client.query(statement), timeoutMs);
     return result as unknown as PostgresQueryResult<Row>;
   } catch (error) {
     if (!(error instanceof QueryTimeout) && broken.has(client) && sqlStateOf(error) === undefined) {

@@ -12,7 +12,7 @@ import { startFakeCarrier, type FakeCarrier } from './testing/fake-carrier.ts';
 import { isWorkedOff, startTestNats, type TestConnection, type TestNats } from './testing/nats.ts';
 
 const KEY_RING = `k1:${randomBytes(32).toString('base64')}`;
-const ACK_WAIT_MS = 600;
+const ACK_WAIT_MS = 1500;
 
 let nats: TestNats;
 let connection: TestConnection;
@@ -99,7 +99,7 @@ function texts({ code }: Message): number {
 describe('HA-61: a replica is killed with a message in hand; another one takes over', () => {
   test.each([
     ['as soon as it was delivered', 'delivered', 1],
-    ['before it claimed the send', 'looked', 1],
+    ['before it claimed the send', 'opened', 1],
     ['after the claim, before the send', 'claimed', 1],
     ['on its way to the carrier', 'sending', 1],
     ['after the answer, before the acknowledgement', 'answered', 2],
@@ -144,7 +144,7 @@ describe('HA-61: a replica is killed with a message in hand; another one takes o
   test('killed before the send again and again: nothing is lost', async () => {
     const sent = message();
     for (let n = 0; n < 3; n++) {
-      const replica = await startReplica('looked');
+      const replica = await startReplica('opened');
       if (n === 0) await dispatcher.hand(sent);
       await died(replica);
     }
@@ -165,7 +165,7 @@ describe('HA-61: a replica is killed with a message in hand; another one takes o
 });
 
 describe('HA-61: a replica stands still (SIGSTOP) and comes back when another has sent', () => {
-  test.each(['delivered', 'looked', 'claimed', 'sending', 'answered'])(
+  test.each(['delivered', 'opened', 'claimed', 'sending', 'answered'])(
     '%s: two texts at most, one code',
     async (moment) => {
       const first = await startReplica(`stall:${moment}`);

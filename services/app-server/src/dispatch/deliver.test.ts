@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { MfaError } from '@countersign/contracts';
 import { createMetrics } from '@countersign/telemetry';
 import { describe, expect, test } from 'vitest';
 import { loadKeyRing } from '../keys/ring.ts';
@@ -37,8 +38,10 @@ function world(scripts: Record<string, SendOutcome[]>) {
   const sent: { carrier: string; message: OutgoingMessage }[] = [];
   const pauses: number[] = [];
   const reserved: string[] = [];
-  const state = { now: NOW, answerMs: 0, wanted: true, stopping: false, budget: { ok: true } as Reserved };
-  const store = memoryStore();
+  const state = { now: NOW, answerMs: 0, wanted: true, stopping: false, budget: { ok: true } as Reserved | MfaError };
+  const records = new Map<string, unknown>();
+  const store = memoryStore(records);
+  const claims = () => [...records.values()] as { claims: unknown[]; unanswered: string[] }[];
   const carriers = Object.entries(scripts).map(([name, script]) => ({
     name,
     send: async (message: OutgoingMessage) => {
@@ -48,19 +51,19 @@ function world(scripts: Record<string, SendOutcome[]>) {
     },
   }));
   const metrics = createMetrics({ service: 'test', replica: 'r', processMetrics: false });
-  const claims = createClaims(store, ring);
   const deps = {
     pool: createCarrierPool({ carriers, now: () => state.now, metrics }),
-    claims,
+    claims: createClaims(store, ring),
     budgets: {
       reserve: async (target: unknown) => {
         reserved.push(String(target));
+        if (state.budget instanceof MfaError) throw state.budget;
         return state.budget;
       },
     },
     ring,
     now: () => state.now,
-    pace: { roundPausesMs: [1000, 2000], resendAfterMs: 20_000 },
+    pace: { roundPausesMs: [1000, 2000], resendAfterMs: 20_000, freshClaimMs: 10_000 },
     stillWanted: async () => state.wanted,
   };
   let tries = 0;
@@ -117,78 +120,112 @@ describe('TEL-10: one delivery', () => {
     expect(await runJob(decoy)).toEqual({ end: 'decoy' });
     expect(sent).toEqual([]);
     // Claimed like any other, so that its redelivery ends as theirs do.
-    expect((await claims.look(job.messageId)).taken).toBe(1);
+    expect(claims()[0]?.claims.length).toBe(1);
   });
 
   test('no carrier configured: failed at once, and the claim is given back', async () => {
     const { run, claims } = world({});
     expect(await run()).toEqual({ end: 'failed', reason: 'no_carrier' });
-    expect((await claims.look(job.messageId)).taken).toBe(0);
+    expect(claims()[0]?.claims.length).toBe(0);
   });
 
   test('a definite no costs no claim, a silence costs one', async () => {
     const refused = world({ a: [badNumber] });
     await refused.run();
-    expect((await refused.claims.look(job.messageId)).taken).toBe(0);
+    expect(refused.claims()[0]?.claims.length).toBe(0);
     const unanswered = world({ a: [silence] });
     await unanswered.run();
-    expect(await unanswered.claims.look(job.messageId)).toEqual({ taken: 1, unanswered: ['a'] });
+    expect(unanswered.claims()).toMatchObject([{ claims: [{ at: NOW }], unanswered: ['a'] }]);
   });
 
   test('a process that stops gives a waiting message back, with its claim', async () => {
     const { run, state, claims } = world({ a: [busy] });
     state.stopping = true;
     expect(await run()).toEqual({ end: 'again', afterMs: 0, reason: 'stopping' });
-    expect((await claims.look(job.messageId)).taken).toBe(0);
+    expect(claims()[0]?.claims.length).toBe(0);
   });
 });
 
 describe('HA-61, INV-15: the one automatic resend', () => {
+  const later = 20_000;
+
   test('after a silence: same code, same key of idempotency, the other carrier first, budget reserved', async () => {
-    const { run, sent, reserved } = world({ a: [silence], b: [accepted] });
-    expect(await run()).toMatchObject({ end: 'again', afterMs: 20_000, unanswered: { carrier: 'a' } });
+    const { run, sent, reserved, state } = world({ a: [silence], b: [accepted] });
+    expect(await run()).toMatchObject({ end: 'again', afterMs: later, unanswered: { carrier: 'a' } });
     expect(reserved).toEqual([]);
+    state.now += later;
     expect(await run(true)).toMatchObject({ end: 'sent', carrier: 'b', resend: true });
     expect(carriersOf(sent)).toEqual(['a', 'b']);
-    expect(sent[1]?.message.text).toBe(sent[0]?.message.text);
+    const codes = sent.map(({ message }) => message.text.slice(0, 6));
+    expect(codes).toEqual(['049203', '049203']);
     expect(sent[1]?.message.idempotencyKey).toBe(sent[0]?.message.idempotencyKey);
     expect(reserved).toEqual([job.phone]);
   });
 
   test('never a third, whatever the queue delivers', async () => {
-    const { run, sent } = world({ a: [silence], b: [silence] });
+    const { run, sent, state } = world({ a: [silence], b: [silence] });
     expect(await run()).toMatchObject({ end: 'again' });
+    state.now += later;
     expect(await run(true)).toMatchObject({ end: 'unanswered', resend: true });
-    for (let n = 0; n < 5; n++) expect(await run(true)).toEqual({ end: 'dropped', reason: 'sent_twice' });
+    for (let n = 0; n < 5; n++) {
+      state.now += later;
+      expect(await run(n % 2 === 0)).toEqual({ end: 'dropped', reason: 'sent_twice' });
+    }
     expect(sent).toHaveLength(2);
   });
 
-  test('two hands at once, by a stall: two texts at most', async () => {
+  test('two hands at once: one sends, the others leave the message in the queue', async () => {
     const { run, sent } = world({ a: [accepted] });
-    await Promise.all([run(), run(true), run(true), run(true)]);
-    expect(sent.length).toBeLessThanOrEqual(2);
+    const endings = await Promise.all([run(), run(true), run(true), run()]);
+    expect(sent).toHaveLength(1);
+    expect(endings.map(({ end }) => end).toSorted()).toEqual(['again', 'again', 'again', 'sent']);
+    expect(endings).toContainEqual({ end: 'again', afterMs: 10_000, reason: 'in_other_hands' });
   });
 
-  test('not when the challenge was closed meanwhile', async () => {
-    const { run, sent, state } = world({ a: [silence], b: [accepted] });
+  test('a clock that is ahead of ours does not make us send at once, nor wait for ever', async () => {
+    const { run, sent, state } = world({ a: [silence] });
+    state.now += 8000;
     await run();
-    state.wanted = false;
-    expect(await run(true)).toEqual({ end: 'dropped', reason: 'not_wanted' });
+    state.now -= 8000;
+    expect(await run(true)).toEqual({ end: 'again', afterMs: 10_000, reason: 'in_other_hands' });
     expect(sent).toHaveLength(1);
   });
+
+  test.each([true, false])(
+    'not when the challenge was closed meanwhile (known as redelivered: %s)',
+    async (redelivered) => {
+      const { run, sent, state } = world({ a: [silence], b: [accepted] });
+      await run();
+      state.now += later;
+      state.wanted = false;
+      expect(await run(redelivered)).toEqual({ end: 'dropped', reason: 'not_wanted' });
+      expect(sent).toHaveLength(1);
+    },
+  );
 
   test('not beyond a budget', async () => {
     const { run, sent, state } = world({ a: [silence], b: [accepted] });
     await run();
+    state.now += later;
     state.budget = { ok: false, reason: 'number_hour', retryAfterSeconds: 60 };
     expect(await run(true)).toEqual({ end: 'dropped', reason: 'number_hour' });
     expect(sent).toHaveLength(1);
   });
 
+  test('R6: nor when the budgets cannot be asked; the claim is given back for a later try', async () => {
+    const { run, sent, state, claims } = world({ a: [silence], b: [accepted] });
+    await run();
+    state.now += later;
+    state.budget = new MfaError('UNAVAILABLE');
+    await expect(run(true)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(sent).toHaveLength(1);
+    expect(claims()[0]?.claims).toHaveLength(1);
+  });
+
   test('a delivery that died before its claim is no send: no budget is asked, and two are left', async () => {
     const { run, reserved, state } = world({ a: [silence], b: [accepted] });
     state.budget = { ok: false, reason: 'number_hour', retryAfterSeconds: 60 };
-    expect(await run(true)).toMatchObject({ end: 'again', afterMs: 20_000 });
+    expect(await run(true)).toMatchObject({ end: 'again', afterMs: later });
     expect(reserved).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import type { KeyRing } from '../keys/ring.ts';
 import type { BudgetRefusal, SendBudgets } from './budget.ts';
 import type { OutgoingMessage } from './carriers/carrier.ts';
 import type { CarrierPool, PoolOutcome } from './carriers/pool.ts';
-import { MAX_SENDS, type SendClaims } from './claims.ts';
+import type { SendClaims } from './claims.ts';
 import type { Job } from './job.ts';
 import { renderSms } from './render.ts';
 import { countSegments } from './segments.ts';
@@ -23,9 +23,15 @@ export interface DeliveryPace {
   roundPausesMs: readonly number[];
   /** After a silence: time for a text that is on its way to arrive before its copy follows (HA-61). */
   resendAfterMs: number;
+  /** Somebody else's claim that is younger keeps a message from being sent a second time: they may still be at it. */
+  freshClaimMs: number;
 }
 
-export const DELIVERY_PACE: DeliveryPace = { roundPausesMs: [1000, 2000, 4000, 8000], resendAfterMs: 20_000 };
+export const DELIVERY_PACE: DeliveryPace = {
+  roundPausesMs: [1000, 2000, 4000, 8000],
+  resendAfterMs: 20_000,
+  freshClaimMs: 10_000,
+};
 
 export interface DeliveryContext {
   /** Somebody had this message in hand before, and may have sent it. */
@@ -57,39 +63,60 @@ const SHORTEST_USE_MS = 5000;
  * @throws MfaError UNAVAILABLE when claims or budgets cannot be reached; nothing was sent then.
  */
 export async function deliver(deps: DeliverDependencies, job: Job, context: DeliveryContext): Promise<Ending> {
-  const { pool, claims, budgets, now } = deps;
+  const { pool, claims, now, pace } = deps;
   const { messageId } = job;
+  const { claimId } = context;
   if (isOver(job, now())) return { end: 'dropped', reason: 'expired' };
   if (context.redelivered && !(await deps.stillWanted(job))) return { end: 'dropped', reason: 'not_wanted' };
 
-  const { taken, unanswered } = await claims.look(messageId);
-  if (taken >= MAX_SENDS) return { end: 'dropped', reason: 'sent_twice' };
-  const resend = taken > 0;
-  if (resend && job.phone !== undefined) {
-    const reserved = await budgets.reserve(job.phone, job.limits, now());
-    if (!reserved.ok) return { end: 'dropped', reason: reserved.reason };
-  }
-
   const reference = referenceOf(deps.ring, messageId);
+  let cleared = false;
   for (let round = 0; ; round++) {
     if (isOver(job, now())) return { end: 'dropped', reason: 'expired' };
-    if (!(await claims.take(messageId, context.claimId))) return { end: 'dropped', reason: 'sent_twice' };
+    const claim = await claims.take(messageId, claimId, now(), pace.freshClaimMs);
+    if (!claim.claimed) {
+      if (claim.reason === 'sent_twice') return { end: 'dropped', reason: 'sent_twice' };
+      return { end: 'again', afterMs: claim.againInMs, reason: claim.reason };
+    }
+    const resend = claim.nth > 1;
+    if (resend && !cleared) {
+      const refusal = await refuseResend(deps, job, context);
+      if (refusal !== undefined) return { end: 'dropped', reason: refusal };
+      cleared = true;
+    }
     const { phone } = job;
     if (phone === undefined) return { end: 'decoy' };
 
     let segments = 0;
-    const outcome = await pool.send(job.carriers, unanswered, () => {
+    const outcome = await pool.send(job.carriers, claim.unanswered, () => {
       const message = compose(job, phone, reference, now());
       if (message !== undefined) segments = countSegments(message.text).segments;
       return message;
     });
     if (outcome.outcome === 'accepted') return { end: 'sent', ...answerOf(outcome), reference, resend, segments };
-    if (outcome.outcome === 'unknown') return await afterSilence(deps, messageId, outcome, reference, taken + 1);
+    if (outcome.outcome === 'unknown') return await afterSilence(deps, messageId, outcome, reference, resend);
 
-    await claims.giveBack(messageId, context.claimId);
-    const pauseMs = deps.pace.roundPausesMs[round];
+    await claims.giveBack(messageId, claimId);
+    const pauseMs = pace.roundPausesMs[round];
     if (!outcome.retriable || pauseMs === undefined) return { end: 'failed', ...refusalOf(outcome) };
     if (!(await context.pause(pauseMs))) return { end: 'again', afterMs: 0, reason: 'stopping' };
+  }
+}
+
+/** A second text needs a login that still waits for it, and a place of its own in every budget (INV-15). */
+async function refuseResend(
+  { budgets, claims, stillWanted, now }: DeliverDependencies,
+  job: Job,
+  { claimId, redelivered }: DeliveryContext,
+): Promise<'not_wanted' | BudgetRefusal | undefined> {
+  try {
+    if (!redelivered && !(await stillWanted(job))) return 'not_wanted';
+    if (job.phone === undefined) return undefined;
+    const reserved = await budgets.reserve(job.phone, job.limits, now());
+    return reserved.ok ? undefined : reserved.reason;
+  } catch (error) {
+    await claims.giveBack(job.messageId, claimId).catch(() => undefined);
+    throw error;
   }
 }
 
@@ -98,10 +125,10 @@ async function afterSilence(
   messageId: string,
   outcome: Extract<PoolOutcome, { outcome: 'unknown' }>,
   reference: string,
-  sends: number,
+  resend: boolean,
 ): Promise<Ending> {
   const { reason, carrier = '' } = outcome;
-  if (sends >= MAX_SENDS) return { end: 'unanswered', carrier, reason, reference, resend: true };
+  if (resend) return { end: 'unanswered', carrier, reason, reference, resend: true };
   await claims.markUnanswered(messageId, carrier);
   return { end: 'again', afterMs: pace.resendAfterMs, reason, unanswered: { carrier, reference } };
 }

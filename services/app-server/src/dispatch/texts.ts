@@ -8,7 +8,7 @@ export const SMS_TEXTS: Record<string, string> = {
   ru: '{{code}} - код для {{application}}, {{minutes}} мин. Никому не сообщайте.',
 };
 
-export const FALLBACK_LANGUAGE = 'en';
+const FALLBACK_LANGUAGE = 'en';
 
 /** The language itself, then without its last part (`pt-BR`, `pt`), then English. @see RFC 4647 section 3.4 */
 export function languagesFor(language: string): string[] {

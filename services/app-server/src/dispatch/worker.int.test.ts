@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { loadKeyRing } from '../keys/ring.ts';
 import { sealJob, type Message } from './job.ts';
 import { DISPATCH, sendersOf } from './streams.ts';
-import { QUICK, startWorld, type World } from './testing/world.ts';
+import { QUICK, QUICK_PACE, startWorld, type World } from './testing/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -182,7 +182,7 @@ describe('one message, several hands', () => {
   test('a replica that stops finishes what it sends and gives back what waits, with nothing lost or sent twice', async () => {
     world.gateways.a.behave('accept after 400');
     world.gateways.b.behave(503);
-    const first = await world.startReplica({ pace: { roundPausesMs: [30_000], resendAfterMs: 30_000 } });
+    const first = await world.startReplica({ pace: { ...QUICK_PACE, roundPausesMs: [30_000] } });
     const under = world.message({ carriers: ['a'] });
     const parked = world.message({ carriers: ['b'] });
     await Promise.all([first.dispatcher.hand(under), first.dispatcher.hand(parked)]);
@@ -202,7 +202,7 @@ describe('one message, several hands', () => {
     world.gateways.a.behave(503);
     const { dispatcher } = await world.startReplica({
       settings: { ...QUICK, concurrency: 2 },
-      pace: { roundPausesMs: [60_000], resendAfterMs: 400 },
+      pace: { ...QUICK_PACE, roundPausesMs: [60_000] },
     });
     for (let n = 0; n < 10; n++) await dispatcher.hand(world.message({ carriers: ['a'] }));
     const message = world.message({ carriers: ['b'] });

@@ -5,7 +5,7 @@ import { RetentionPolicy, StorageType, type JetStreamManager, type StreamConfig 
 export const IDEMPOTENCY = 'IDEMPOTENCY';
 
 /** How long a key is remembered (HA-60). */
-export const IDEMPOTENCY_HOURS = 24;
+const IDEMPOTENCY_HOURS = 24;
 
 const NANOSECONDS_PER_HOUR = 3600 * 1e9;
 

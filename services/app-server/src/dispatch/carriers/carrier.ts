@@ -22,7 +22,7 @@ export type SendOutcome =
   | { outcome: 'unknown'; reason: string };
 
 /** What carriers say of a message they took, in one vocabulary. Never proof of anything (TEL-20). */
-export const DELIVERY_STATUSES = ['queued', 'sent', 'delivered', 'undelivered', 'failed', 'other'] as const;
+const DELIVERY_STATUSES = ['queued', 'sent', 'delivered', 'undelivered', 'failed', 'other'] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 export interface StatusCallback {

@@ -83,7 +83,7 @@ function bodyOf(body: HttpCarrier['body'], values: Values): { contentType: strin
 }
 
 /** @see TEL-10: only a definite no lets another carrier try. */
-export function outcomeOf(
+function outcomeOf(
   result: Exchange,
   rule: Pick<HttpCarrier, 'success' | 'providerIdPath' | 'reasonPath' | 'unknownStatuses'>,
 ): SendOutcome {

@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
 /** A signed report is taken this long before and after the moment it names; within it a repeat changes nothing. */
-export const SIGNATURE_TOLERANCE_SECONDS = 300;
+const SIGNATURE_TOLERANCE_SECONDS = 300;
 
 /**
  * Twilio's signature: HMAC-SHA1 over the public address and, for a form, every parameter by name; for any other body its

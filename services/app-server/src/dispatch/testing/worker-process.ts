@@ -78,20 +78,16 @@ await startWorker({
   pool: createCarrierPool({ carriers: [carrier], now, metrics }),
   claims: {
     ...claims,
-    look: async (messageId) => {
-      const view = await claims.look(messageId);
-      reach('looked');
-      return view;
-    },
-    take: async (messageId, claimId) => {
-      const taken = await claims.take(messageId, claimId);
+    take: async (...claim) => {
+      reach('opened');
+      const claimed = await claims.take(...claim);
       reach('claimed');
-      return taken;
+      return claimed;
     },
   },
   budgets: createBudgets({ store, ring, randomBytes, metrics }),
   stillWanted: async () => true,
-  pace: { ...DELIVERY_PACE, resendAfterMs: Number(ACK_WAIT_MS) },
+  pace: { ...DELIVERY_PACE, resendAfterMs: Number(ACK_WAIT_MS), freshClaimMs: Number(ACK_WAIT_MS) / 2 },
   settings: { concurrency: 2, maxWaiting: 4, ackWaitMs: Number(ACK_WAIT_MS), maxDeliver: 5 },
 });
 process.stdout.write('ready\n');

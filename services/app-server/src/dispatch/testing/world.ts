@@ -29,7 +29,7 @@ export interface World {
 }
 
 export const QUICK = { ackWaitMs: 1000, concurrency: 8 };
-export const QUICK_PACE = { roundPausesMs: [200, 400], resendAfterMs: 400 };
+export const QUICK_PACE = { roundPausesMs: [200, 400], resendAfterMs: 400, freshClaimMs: 300 };
 
 /** A real NATS server, two gateways that speak the real protocol, and any number of replicas in this process. */
 export async function startWorld(name: string): Promise<World> {

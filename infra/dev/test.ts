@@ -1,0 +1,88 @@
+/**
+ * `npm test`: everything CI runs, in order, and at the end one line `N passed, N failed`. `npm test -- unit` runs the parts whose
+ * names are given.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CHECKOUT } from './layout.ts';
+
+interface Part {
+  name: string;
+  command: readonly [program: string, ...args: string[]];
+}
+
+/** Each of these counts as one test. */
+const GATES: readonly Part[] = [
+  { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings', '--format=unix'] },
+  { name: 'format', command: ['oxfmt', '--check', '.'] },
+  { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  { name: 'dead-code', command: ['knip', '--no-config-hints'] },
+];
+/** Projects of vitest.config.ts. Boundaries between packages are a test of the first, the rules of the house one of the last. */
+const SUITES = ['unit', 'integration', 'e2e'] as const;
+
+interface Outcome {
+  passed: number;
+  failed: number;
+}
+
+const wanted = process.argv.slice(2).filter((argument) => argument !== '--');
+const isWanted = (name: string) => wanted.length === 0 || wanted.includes(name);
+const bin = join(CHECKOUT, 'node_modules', '.bin');
+const outcomes: Outcome[] = [];
+
+for (const { name, command } of GATES.filter((gate) => isWanted(gate.name))) {
+  const code = await run(name, command);
+  outcomes.push(code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+}
+for (const suite of SUITES.filter(isWanted)) outcomes.push(await runSuite(suite));
+
+const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+async function runSuite(suite: string): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-test-'));
+  const report = join(folder, `${suite}.json`);
+  try {
+    const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
+    const code = await run(suite, ['vitest', 'run', '--project', suite, ...reporters]);
+    return counted(report, code);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A suite that ran nothing, or whose files could not be loaded, has failed. */
+function counted(report: string, code: number): Outcome {
+  try {
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8')) as {
+      numPassedTests: number;
+      numFailedTests: number;
+    };
+    const unseen = numFailedTests === 0 && (code !== 0 || numPassedTests === 0) ? 1 : 0;
+    return { passed: numPassedTests, failed: numFailedTests + unseen };
+  } catch {
+    return { passed: 0, failed: 1 };
+  }
+}
+
+function run(name: string, [program, ...args]: Part['command']): Promise<number> {
+  process.stdout.write(
+    `\n── ${name}: ${program} ${args.filter((argument) => !argument.startsWith('--outputFile')).join(' ')}\n`,
+  );
+  const startedAt = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(join(bin, program), args, { cwd: CHECKOUT, stdio: ['ignore', 'inherit', 'inherit'] });
+    const done = (code: number) => {
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      process.stdout.write(`── ${name}: ${code === 0 ? 'ok' : `failed (${code})`} after ${seconds} s\n`);
+      resolve(code);
+    };
+    child.once('error', () => done(127));
+    child.once('close', (code) => done(code ?? 1));
+  });
+}
