@@ -104,7 +104,8 @@ export interface Stack {
   setPolicy(document: PolicyDocument): Promise<void>;
   /** Rows from the primary. */
   sql<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
-  startAppServer(name: string, environment?: Record<string, string>): Promise<Replica>;
+  /** Fails when it is not ready in time, 30 s unless given. */
+  startAppServer(name: string, environment?: Record<string, string>, readyTimeoutMs?: number): Promise<Replica>;
   stop(): Promise<void>;
 }
 
@@ -177,11 +178,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       INBOX_TOKEN: inboxToken,
       ...options.appServerEnvironment,
     });
-    const startAppServer = async (name: string, more: Record<string, string> = {}): Promise<Replica> => {
+    const startAppServer: Stack['startAppServer'] = async (name, more = {}, readyTimeoutMs = 30_000) => {
       const port = await freePort();
       const environment = { ...appServerEnvironment(name, port), ...more };
       const url = `http://127.0.0.1:${port}`;
-      const replica = await startReplica(mainOf('app-server'), name, url, environment, logs, () =>
+      const replica = await startReplica(mainOf('app-server'), name, url, environment, logs, readyTimeoutMs, () =>
         isReady(`${url}/health/ready`),
       );
       closers.push(() => replica.kill());
@@ -203,7 +204,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         COUNTERSIGN_NATS_PASSWORD: passwords.sdkGateway,
         ...options.sdkGatewayEnvironment,
       };
-      const replica = await startReplica(mainOf('sdk-gateway'), name, url, environment, logs, async () => {
+      const replica = await startReplica(mainOf('sdk-gateway'), name, url, environment, logs, 30_000, async () => {
         const { status } = await client.request(url, 'GET', '/health/ready');
         return status === 200;
       });
@@ -328,6 +329,7 @@ async function startReplica(
   url: string,
   environment: Record<string, string>,
   logs: string,
+  readyTimeoutMs: number,
   readyWhen: () => Promise<boolean>,
 ): Promise<Replica> {
   const logFile = join(logs, `${name}.log`);
@@ -339,7 +341,7 @@ async function startReplica(
     cwd: ROOT,
     logFile,
     readyWhen,
-    readyTimeoutMs: 30_000,
+    readyTimeoutMs,
   });
   return Object.defineProperties({} as Replica, {
     ...Object.getOwnPropertyDescriptors(running),
@@ -386,11 +388,12 @@ async function addUser(
   admin: Stack['admin'],
   { phone = true, totp = false, aliases = [], username }: NonNullable<Parameters<Stack['addUser']>[0]> = {},
 ): Promise<TestUser> {
-  usersMade += 1;
-  const name = username ?? `user-${randomBytes(3).toString('hex')}-${usersMade}`;
+  // Taken before anything is awaited, since tests make users in parallel.
+  const serial = (usersMade += 1);
+  const name = username ?? `user-${randomBytes(3).toString('hex')}-${serial}`;
   const { userId } = await admin(userCreate, { username: name, aliases });
   const number = phone
-    ? `+3712${String(process.pid % 1000).padStart(3, '0')}${String(usersMade).padStart(4, '0')}`
+    ? `+3712${String(process.pid % 1000).padStart(3, '0')}${String(serial).padStart(4, '0')}`
     : undefined;
   if (number !== undefined) await admin(authenticatorEnrol, { userId, type: 'phone', phone: number, verified: true });
   const enrolled = totp ? await enrolTotp(admin, userId) : undefined;

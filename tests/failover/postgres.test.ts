@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { userCreate } from '@countersign/contracts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ledgerOf } from '../ledger-reader.ts';
+import { nextTotpCode, startStack, waitUntil, type Stack, type TestUser } from '../stack.ts';
+
+let stack: Stack;
+let admin: ReturnType<Stack['clientAs']>;
+const approved: string[] = [];
+
+beforeAll(async () => {
+  stack = await startStack();
+  admin = stack.clientAs({ apiKey: stack.adminApiKey });
+});
+afterAll(() => stack?.stop());
+
+const gateway = (n: number): string => stack.gateways[n % stack.gateways.length]?.url ?? '';
+
+/** Somebody who has never logged in before: nothing of him can be in the memory of a replica. */
+async function login(user: TestUser, n: number): Promise<void> {
+  const method = user.totp === undefined ? 'sms' : 'totp';
+  const started = await stack.client.start(gateway(n), { username: user.username, method });
+  expect(started.status, started.text).toBe(201);
+  const challengeId = started.body.challengeId ?? '';
+  const code = method === 'sms' ? await stack.inbox.code(user.phone) : nextTotpCode(user);
+  const verified = await stack.client.verify(gateway(n + 1), challengeId, code);
+  expect(verified.status, verified.text).toBe(200);
+  expect(started.ms + verified.ms, 'a login does not wait for a timeout').toBeLessThan(6000);
+  approved.push(challengeId);
+}
+
+async function newUsers(): Promise<TestUser[]> {
+  const users = await Promise.all([stack.addUser(), stack.addUser(), stack.addUser(), stack.addUser({ totp: true })]);
+  await stack.postgres.caughtUp();
+  return users;
+}
+
+function createUser(n = 0) {
+  const body = { username: `new-${randomUUID().slice(0, 8)}` };
+  return admin.request(gateway(n), 'POST', '/v1/users', { body, idempotencyKey: randomUUID() });
+}
+
+test.each([
+  ['killed', () => stack.postgres.primary.kill(), () => stack.postgres.primary.start()],
+  ['hung', () => stack.postgres.primary.pause(), () => stack.postgres.primary.resume()],
+] as const)(
+  'R26: with the Postgres primary %s logins go on, changes hear PRIMARY_UNAVAILABLE, and it heals by itself',
+  { timeout: 90_000 },
+  async (_, breaks, mends) => {
+    const users = await newUsers();
+    await breaks();
+    try {
+      for (const [n, user] of users.entries()) await login(user, n);
+      const refused = await createUser();
+      expect([refused.status, refused.body.code], refused.text).toEqual([503, 'PRIMARY_UNAVAILABLE']);
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+      expect(refused.ms, 'no hang').toBeLessThan(10_000);
+      await Promise.all(
+        stack.appServers.map(async ({ url }) => expect((await fetch(`${url}/health/ready`)).status, 'ready').toBe(200)),
+      );
+    } finally {
+      await mends();
+    }
+    await waitUntil(async () => (await createUser(1)).status === 201, {
+      timeoutMs: 15_000,
+      everyMs: 250,
+      what: 'changes to be taken again',
+    });
+  },
+);
+
+test('with the standby gone logins and changes go on', { timeout: 60_000 }, async () => {
+  const users = await newUsers();
+  await stack.postgres.standby.kill();
+  try {
+    for (const [n, user] of users.entries()) await login(user, n);
+    const made = await createUser();
+    expect(made.status, made.text).toBe(201);
+  } finally {
+    await stack.postgres.standby.start();
+  }
+});
+
+test('with both Postgres nodes gone, people who were seen lately still get in', { timeout: 60_000 }, async () => {
+  const [user] = await newUsers();
+  // Every replica has seen him: each request may go to any of them.
+  for (let n = 0; n < 8; n++) await stack.client.start(gateway(n), { username: user!.username, method: 'sms' });
+  const sent = 8;
+  await stack.inbox.code(user!.phone, sent);
+  await Promise.all(stack.postgres.nodes.map((node) => node.kill()));
+  try {
+    const started = await stack.client.start(gateway(0), { username: user!.username, method: 'sms' });
+    expect(started.status, started.text).toBe(201);
+    const code = await stack.inbox.code(user!.phone, sent + 1);
+    const verified = await stack.client.verify(gateway(1), started.body.challengeId ?? '', code);
+    expect(verified.status, verified.text).toBe(200);
+    approved.push(started.body.challengeId ?? '');
+    const stranger = await stack.client.start(gateway(0), { username: `nobody-${randomUUID()}` });
+    expect([stranger.status, stranger.body.code], 'nobody knows').toEqual([503, 'UNAVAILABLE']);
+  } finally {
+    await stack.postgres.primary.start();
+    await stack.postgres.standby.start();
+  }
+});
+
+test('HA-33: after the standby was promoted everything goes on, without a restart', { timeout: 90_000 }, async () => {
+  const users = await newUsers();
+  await stack.postgres.primary.kill();
+  await stack.postgres.promoteStandby();
+  await waitUntil(async () => (await createUser()).status === 201, {
+    timeoutMs: 20_000,
+    everyMs: 250,
+    what: 'the new primary to be found',
+  });
+  for (const [n, user] of users.entries()) await login(user, n);
+  await stack.postgres.rejoinStandby();
+  const late = await stack.addUser();
+  await login(late, 1);
+});
+
+test('HA-41: nothing is lost: every approval is in the audit once', { timeout: 60_000 }, async () => {
+  expect(approved.length).toBeGreaterThan(10);
+  const rows = () =>
+    stack.sql<{ challenge_id: string; times: string }>(
+      `select challenge_id, count(*) as times from audit_event
+       where type = 'challenge.approved' and challenge_id = any($1) group by challenge_id`,
+      [approved],
+    );
+  await waitUntil(async () => (await rows()).length === approved.length, {
+    timeoutMs: 30_000,
+    everyMs: 250,
+    what: 'every approval in the audit',
+  });
+  expect((await rows()).filter(({ times }) => Number(times) !== 1)).toEqual([]);
+});
+
+test('HA-41: what the ledger holds of a user is in the audit, all of it', async () => {
+  const user = await stack.addUser();
+  await login(user, 0);
+  const events = await ledgerOf(stack.natsRootUrl, user.userId);
+  expect(events.map(({ event }) => event.type)).toEqual(['challenge.started', 'challenge.approved']);
+  const projected = () =>
+    stack.sql<{ type: string }>(
+      `select type from audit_event where user_id = $1 and type like any('{challenge.started,challenge.approved}') order by sequence`,
+      [user.userId],
+    );
+  await waitUntil(async () => (await projected()).length === 2, { timeoutMs: 20_000, what: 'the events in the audit' });
+  expect((await projected()).map(({ type }) => type)).toEqual(['challenge.started', 'challenge.approved']);
+  await expect(stack.admin(userCreate, { username: user.username })).rejects.toMatchObject({ code: 'USER_EXISTS' });
+});
