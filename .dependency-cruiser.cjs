@@ -2,7 +2,7 @@
 // this tool looked at fewer files than there are.
 
 /** Files that prove things may reach what they prove. */
-const PROOFS = '(\\.test\\.ts$|\\.fixture\\.ts$|^tests/|^packages/testkit/|^infra/dev/)';
+const PROOFS = '(\\.test\\.ts$|\\.fixture\\.ts$|/testing/|/simulation/|^tests/|^packages/testkit/|^infra/dev/)';
 
 // The visitor of @swc/core, which dependency-cruiser extends, does not know `using` yet and throws on it.
 const { prototype } = require('@swc/core/Visitor.js').Visitor;
@@ -42,7 +42,7 @@ module.exports = {
       comment: 'testkit starts engines for tests and for npm start. The product must run without it.',
       severity: 'error',
       from: { path: '^(services|packages)/', pathNot: PROOFS },
-      to: { path: '^(packages/testkit|infra|tests)/' },
+      to: { path: '^(packages/testkit|infra|tests)/|/testing/|/simulation/|\\.fixture\\.ts$' },
     },
     {
       name: 'only-app-server-knows-postgres',
@@ -105,7 +105,7 @@ module.exports = {
       name: 'declared',
       comment: 'Declare the dependency in the package.json of the package that imports it.',
       severity: 'error',
-      from: { path: '^(services|packages|infra|tests)/', pathNot: '\\.test\\.ts$|^tests/' },
+      from: { path: '^(services|packages|infra|tests)/', pathNot: PROOFS },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
     },
   ],

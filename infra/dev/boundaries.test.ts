@@ -38,6 +38,7 @@ test.each([
     'packages/testkit/src/index.ts',
   ],
   ['product-without-testkit', 'services/a/src/x.ts', '../../../infra/dev/y.ts', 'infra/dev/y.ts'],
+  ['product-without-testkit', 'services/a/src/x.ts', './testing/y.ts', 'services/a/src/testing/y.ts'],
   ['only-app-server-knows-postgres', 'services/sdk-gateway/src/x.ts', 'pg', undefined],
   ['only-app-server-knows-postgres', 'packages/bus/src/x.ts', 'kysely', undefined],
   ['only-bus-and-ledgers-know-nats', 'services/sdk-gateway/src/x.ts', '@nats-io/nats-core', undefined],

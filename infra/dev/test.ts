@@ -18,9 +18,10 @@ const GATES: readonly Part[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings', '--format=unix'] },
   { name: 'format', command: ['oxfmt', '--check', '.'] },
   { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  { name: 'boundaries', command: ['node', join('infra', 'dev', 'boundaries.ts')] },
   { name: 'dead-code', command: ['knip', '--no-config-hints'] },
 ];
-/** Projects of vitest.config.ts. Boundaries between packages are a test of the first, the rules of the house one of the last. */
+/** Projects of vitest.config.ts. The rules of the house are tests of the last. */
 const SUITES = ['unit', 'integration', 'e2e'] as const;
 
 interface Outcome {

@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, type NatsServer } from '@countersign/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startDevNats } from './engines.ts';
+import { layout } from './layout.ts';
+import { openSecrets, type Secrets } from './secrets.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'permissions-'));
+let nats: NatsServer;
+let secrets: Secrets;
+beforeAll(async () => {
+  secrets = openSecrets(dir).content;
+  const here = layout({ COUNTERSIGN_DEV_DIR: dir });
+  const onCrash = () => undefined;
+  nats = await startDevNats({ ...here, ports: { ...here.ports, nats: await freePort() } }, secrets, onCrash);
+});
+afterAll(async () => {
+  await nats.kill();
+  rmSync(dir, { recursive: true });
+});
+
+type User = keyof Secrets['natsPasswords'];
+
+/** What the server answers to one line of the client protocol: `permitted`, or why not. */
+function tryOut(user: User | 'nobody', line: string): Promise<string> {
+  const pass = user === 'nobody' ? 'x' : secrets.natsPasswords[user];
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port: nats.port });
+    let heard = '';
+    socket.setTimeout(5000, () => reject(new Error(`no answer to ${line}`)));
+    socket.once('error', reject);
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      if (text.startsWith('INFO')) {
+        socket.write(`CONNECT ${JSON.stringify({ verbose: false, user, pass })}\r\n${line}\r\nPING\r\n`);
+        return;
+      }
+      heard += text;
+      // A subscriber may hear its own line come back as MSG; what matters comes before or with PONG.
+      if (!heard.includes('PONG') && !heard.includes('-ERR')) return;
+      socket.destroy();
+      resolve(/-ERR '([A-Za-z]+ Violation)/.exec(heard)?.[1] ?? 'permitted');
+    });
+  });
+}
+
+const publish = (subject: string) => `PUB ${subject} 2\r\n{}`;
+const subscribe = (subject: string) => `SUB ${subject} 1`;
+
+describe('an edge may ask, hear its own answers, and nothing else (ADR: edges hold nothing)', () => {
+  test.each(['mfa.v1.challenge.start', 'mfa.v1.user.find', 'mfa.v1.authenticator.enrol', 'mfa.v1.keys.jwks'])(
+    'sdk-gateway asks %s',
+    async (subject) => expect(await tryOut('sdk-gateway', publish(subject))).toBe('permitted'),
+  );
+
+  test.each([
+    'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
+    'trail.user',
+    'dispatch.sms',
+    'limits.x',
+    'wake.x',
+    'peers.ledger.tell',
+    '$JS.API.STREAM.INFO.AUTH',
+    '$JS.API.DIRECT.GET.AUTH.auth.x',
+    '$JS.ACK.DISPATCH.senders-sms.1.1.1.1.1',
+    'mfa.v1.application.create',
+    'mfa.v1.policy.set',
+    'mfa.v1.keys.rotate',
+    '_INBOX.app-server.x',
+  ])('sdk-gateway may not publish on %s', async (subject) => {
+    expect(await tryOut('sdk-gateway', publish(subject))).toBe('Permissions Violation');
+  });
+
+  test.each(['>', 'mfa.v1.>', 'auth.>', 'wake.*', '_INBOX.>', '_INBOX.app-server.>', '_INBOX.admin.>'])(
+    'sdk-gateway may not hear %s',
+    async (subject) => expect(await tryOut('sdk-gateway', subscribe(subject))).toBe('Permissions Violation'),
+  );
+
+  test('sdk-gateway hears its own inbox', async () => {
+    expect(await tryOut('sdk-gateway', subscribe('_INBOX.sdk-gateway.abc.*'))).toBe('permitted');
+  });
+});
+
+test.each([
+  ['permitted', 'admin', publish('mfa.v1.policy.set')],
+  ['permitted', 'admin', subscribe('_INBOX.admin.abc.*')],
+  ['Permissions Violation', 'admin', publish('auth.x')],
+  ['Permissions Violation', 'admin', publish('$JS.API.STREAM.DELETE.AUTH')],
+  ['Permissions Violation', 'admin', subscribe('mfa.v1.>')],
+  ['permitted', 'app-server', publish('auth.x')],
+  ['permitted', 'app-server', publish('_INBOX.sdk-gateway.abc.1')],
+  ['permitted', 'app-server', subscribe('mfa.v1.challenge.start app-server')],
+  ['permitted', 'app-server', subscribe('$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.DISPATCH.senders-sms dispatch')],
+  ['Permissions Violation', 'app-server', publish('mfa.v1.challenge.start')],
+  ['Permissions Violation', 'app-server', subscribe('auth.>')],
+  ['Permissions Violation', 'app-server', subscribe('_INBOX.sdk-gateway.>')],
+  ['Authorization Violation', 'nobody', publish('mfa.v1.challenge.start')],
+] as const)('%s: %s, %s', async (outcome, user, line) => expect(await tryOut(user, line)).toBe(outcome));
