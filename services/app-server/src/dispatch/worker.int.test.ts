@@ -157,7 +157,8 @@ describe('one message, several hands', () => {
   });
 
   test('four replicas share two hundred messages: each is sent once', async () => {
-    const replicas = await Promise.all([1, 2, 3, 4].map(() => world.startReplica()));
+    const patient = { settings: { ...QUICK, ackWaitMs: 20_000 } };
+    const replicas = await Promise.all([1, 2, 3, 4].map(() => world.startReplica(patient)));
     const messages = Array.from({ length: 200 }, () => world.message());
     await Promise.all(
       messages.map((message, n) => replicas[n % 4]?.dispatcher.hand(message) ?? Promise.reject(new Error())),
