@@ -31,7 +31,7 @@ import { ensureLedgerStream } from './ledger/stream.ts';
 import { watchContinuity, type Watch } from './ledger/watch.ts';
 import { Policies } from './policy/policies.ts';
 import { LoginUsers } from './user/login-users.ts';
-import { getLogin } from './user/store.ts';
+import { getProjectedState } from './user/store.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
 export interface Context {
@@ -112,7 +112,7 @@ export async function createContext(
   const ledger = new Ledger({
     log: jetStreamLog(client, manager),
     continuity,
-    projected: async (userId) => (await getLogin(router, userId))?.ledger?.state as UserState | undefined,
+    projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
     replica,
     now,
     random,

@@ -20,7 +20,6 @@ import { deviceFingerprint } from './device.ts';
 import { handOver, phoneEndOf, reserveMessage, type MessageDependencies, type Recipient } from './message.ts';
 import { chooseMethod, type ChosenMethod } from './method.ts';
 import { promptFor } from './prompt.ts';
-import type { UserState } from './state.ts';
 
 export interface StartDependencies extends MessageDependencies {
   ledger: Ledger;
@@ -134,7 +133,7 @@ async function open(
         },
         now,
       ),
-    { projected: user?.ledger?.state as UserState | undefined, traceId: request.traceId },
+    { traceId: request.traceId },
   );
 
   if (event.type === 'bypass.used' && user !== undefined) {

@@ -26,8 +26,6 @@ export interface LedgerDependencies {
 }
 
 export interface ActOptions {
-  /** Saves asking Postgres when the caller has already read the projected state. */
-  projected?: UserState | undefined;
   traceId?: string | undefined;
   /** Nothing is appended after it, since nobody waits for the answer any more. In ms since the epoch. */
   deadline?: number;
@@ -75,7 +73,7 @@ export class Ledger {
     let last = await this.#readOr(() => log.last(userId));
     let fromLeader = false;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const state = await this.#standing(userId, last, options);
+      const state = await this.#standing(userId, last);
       const already = await this.#already(userId, attemptId, last);
       if (already !== undefined) return this.#told(already);
       const floorAt = continuity.floor().at;
@@ -100,8 +98,8 @@ export class Ledger {
   }
 
   /** The state to decide on. What is older than a loss may have forgotten something (see restoredState). */
-  async #standing(userId: string, last: Stored | undefined, options: ActOptions): Promise<UserState> {
-    if (last === undefined) return this.#start(userId, options);
+  async #standing(userId: string, last: Stored | undefined): Promise<UserState> {
+    if (last === undefined) return this.#start(userId);
     // Whoever wrote it may know of a loss that nobody has told us of.
     this.#deps.continuity.hear({ at: last.record.floorAt }, last.sequence);
     return this.#isCurrent(last.record) ? last.record.state : restoredState(last.record.state);
@@ -183,8 +181,8 @@ export class Ledger {
     throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'append unacknowledged' });
   }
 
-  async #start(userId: string, options: ActOptions): Promise<UserState> {
-    const projected = 'projected' in options ? options.projected : await this.#deps.projected(userId);
+  async #start(userId: string): Promise<UserState> {
+    const projected = await this.#deps.projected(userId);
     return projected === undefined ? INITIAL_STATE : restoredState(projected);
   }
 

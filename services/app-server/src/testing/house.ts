@@ -21,7 +21,7 @@ import { Ledger } from '../ledger/ledger.ts';
 import { ensureLedgerStream } from '../ledger/stream.ts';
 import { Policies } from '../policy/policies.ts';
 import { LoginUsers } from '../user/login-users.ts';
-import { getLogin } from '../user/store.ts';
+import { getProjectedState } from '../user/store.ts';
 import type { UserState } from '../challenge/state.ts';
 
 /** What one replica holds; two of them share the engines and nothing else. */
@@ -83,7 +83,7 @@ export async function startHouse(name: string): Promise<House> {
     const ledger = new Ledger({
       log: jetStreamLog(client, manager),
       continuity,
-      projected: async (userId) => (await getLogin(router, userId))?.ledger?.state as UserState | undefined,
+      projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
       replica: replicaName,
       now,
       random: () => Math.random(),

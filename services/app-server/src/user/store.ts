@@ -1,7 +1,6 @@
 import type { OtpAlgorithm, OtpDigits } from '@countersign/otp';
-import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { CompiledQuery } from 'kysely';
 import type { Router } from '../database/router.ts';
-import type { Schema } from '../database/schema.ts';
 
 /** What a login needs to know of a user. */
 export interface LoginUser {
@@ -12,8 +11,6 @@ export interface LoginUser {
   status: 'enabled' | 'disabled';
   /** Oldest first. Pending ones are there too; those that were given up are not. */
   authenticators: LoginAuthenticator[];
-  /** The ledger's last state as it was projected, and when that was (ms since the epoch). */
-  ledger?: { state: unknown; at: number };
 }
 
 export interface LoginAuthenticator {
@@ -33,9 +30,7 @@ export interface LoginAuthenticator {
 
 /** @param canonicalName from `canonicalUsername`. */
 export function findLogin(router: Router, canonicalName: string): Promise<LoginUser | undefined> {
-  return router.read((db) =>
-    loginUser(db, sql<string>`(select user_id from user_alias where canonical = ${canonicalName})`),
-  );
+  return readLogin(router, BY_NAME, canonicalName);
 }
 
 /** @param options.from `primary` when what was just written must be seen. */
@@ -44,41 +39,56 @@ export function getLogin(
   userId: string,
   options: { from?: 'primary' } = {},
 ): Promise<LoginUser | undefined> {
-  return router.read((db) => loginUser(db, sql<string>`${userId}::uuid`), options);
+  return readLogin(router, BY_ID, userId, options);
 }
 
-/** One row a user and authenticator, in one round trip. */
-async function loginUser(db: Kysely<Schema>, whose: RawBuilder<string>): Promise<LoginUser | undefined> {
-  const rows = await db
-    .selectFrom('app_user as u')
-    .leftJoin('authenticator as a', (join) =>
-      join
-        .onRef('a.user_id', '=', 'u.user_id')
-        .on((on) => on.or([on('a.state', '=', 'active'), on('a.expires_at', '>', on.fn<Date>('now'))])),
-    )
-    .leftJoin('user_ledger as l', 'l.user_id', 'u.user_id')
-    .where('u.user_id', '=', whose)
-    .select([
-      'u.user_id',
-      'u.username',
-      'u.display_name',
-      'u.language',
-      'u.status',
-      'a.authenticator_id',
-      'a.type',
-      'a.state',
-      'a.created_at',
-      'a.secret_sealed',
-      'a.algorithm',
-      'a.digits',
-      'a.period_seconds',
-      'a.phone_sealed',
-      'a.phone_last_two',
-      'l.state as ledger_state',
-      'l.at as ledger_at',
-    ])
-    .orderBy('a.created_at')
-    .execute();
+/**
+ * The ledger's state of a user as it was projected last. Read apart from the user, because only who has no message in the ledger
+ * starts from it, and it is larger than all the rest.
+ */
+export async function getProjectedState(router: Router, userId: string): Promise<unknown> {
+  const row = await router.read((db) =>
+    db.selectFrom('user_ledger').select('state').where('user_id', '=', userId).executeTakeFirst(),
+  );
+  return row?.state;
+}
+
+interface LoginRow {
+  user_id: string;
+  username: string;
+  display_name: string | null;
+  language: string | null;
+  status: 'enabled' | 'disabled';
+  authenticator_id: string | null;
+  type: 'totp' | 'phone';
+  state: 'pending' | 'active';
+  created_at: Date;
+  sealed: string;
+  algorithm: OtpAlgorithm | null;
+  digits: OtpDigits | null;
+  period_seconds: number | null;
+  phone_last_two: string | null;
+}
+
+/** Text and not a builder: every login runs it twice, and building it costs as much again as running it. */
+const loginQuery = (whose: string) => `
+  select u.user_id, u.username, u.display_name, u.language, u.status, a.authenticator_id, a.type, a.state, a.created_at,
+    coalesce(a.secret_sealed, a.phone_sealed) as sealed, a.algorithm, a.digits, a.period_seconds, a.phone_last_two
+  from app_user u
+  left join authenticator a on a.user_id = u.user_id and (a.state = 'active' or a.expires_at > now())
+  where u.user_id = ${whose}
+  order by a.created_at`;
+const BY_NAME = loginQuery('(select user_id from user_alias where canonical = $1)');
+const BY_ID = loginQuery('$1::uuid');
+
+/** One row for each authenticator, or one without, in one round trip. */
+async function readLogin(
+  router: Router,
+  query: string,
+  whose: string,
+  options: { from?: 'primary' } = {},
+): Promise<LoginUser | undefined> {
+  const { rows } = await router.read((db) => db.executeQuery<LoginRow>(CompiledQuery.raw(query, [whose])), options);
   const [first] = rows;
   if (first === undefined) return undefined;
   return {
@@ -87,20 +97,18 @@ async function loginUser(db: Kysely<Schema>, whose: RawBuilder<string>): Promise
     status: first.status,
     ...(first.display_name !== null && { displayName: first.display_name }),
     ...(first.language !== null && { language: first.language }),
-    ...(first.ledger_at !== null && { ledger: { state: first.ledger_state, at: first.ledger_at.getTime() } }),
     authenticators: rows.flatMap((row): LoginAuthenticator[] => {
-      const { authenticator_id: authenticatorId, type, state, created_at: createdAt } = row;
-      if (authenticatorId === null || type === null || state === null || createdAt === null) return [];
+      if (row.authenticator_id === null) return [];
       return [
         {
-          authenticatorId,
-          type,
-          state,
-          createdAt: createdAt.getTime(),
+          authenticatorId: row.authenticator_id,
+          type: row.type,
+          state: row.state,
+          createdAt: row.created_at.getTime(),
           algorithm: row.algorithm ?? 'SHA1',
-          digits: (row.digits ?? 6) as OtpDigits,
+          digits: row.digits ?? 6,
           periodSeconds: row.period_seconds ?? 30,
-          sealed: row.secret_sealed ?? row.phone_sealed ?? '',
+          sealed: row.sealed,
           ...(row.phone_last_two !== null && { phoneEnd: row.phone_last_two }),
         },
       ];
