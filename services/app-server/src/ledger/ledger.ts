@@ -53,7 +53,7 @@ export class Ledger {
 
   /** The state as any replica knows it: good enough to look at, never to decide on. */
   async peek(userId: string): Promise<UserState> {
-    return this.#standing(userId, await this.#readOr(() => this.#deps.log.last(userId)), {});
+    return this.#standing(userId, await this.#readOr(() => this.#deps.log.last(userId)));
   }
 
   /**
