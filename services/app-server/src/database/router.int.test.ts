@@ -129,12 +129,15 @@ describe('with a node lost', () => {
       const first = await timed(() => router.read(whereAmI));
       expect(first.outcome).toMatchObject({ standby: false });
       expect(first.ms).toBeLessThan(600);
+      const waited: number[] = [];
       for (let round = 0; round < 100; round++) {
         const { ms, outcome } = await timed(() => router.read(whereAmI));
         expect(outcome).toMatchObject({ standby: false });
-        expect(ms).toBeLessThan(100);
+        waited.push(ms);
         await sleep(20);
       }
+      // A busy machine delays a few; the hung node would delay every one.
+      expect(waited.filter((ms) => ms > 100).length).toBeLessThan(20);
     } finally {
       pair.standby.resume();
     }
