@@ -12,7 +12,7 @@ export type MessageLimits = Pick<
 >;
 
 /** A number in E.164, or a decoy's name: somebody who has no phone, or does not exist. */
-export type SendTarget = string | { decoy: string };
+type SendTarget = string | { decoy: string };
 
 export type BudgetRefusal = 'number_hour' | 'number_day' | 'prefix_hour' | 'day' | DestinationRefusal;
 

@@ -4,7 +4,7 @@ import type { LimitStore } from './limit-store.ts';
 /** HA-61: the send, and at most one automatic resend of the same code. */
 const MAX_SENDS = 2;
 
-export type Claimed =
+type Claimed =
   /** `nth` is 1 for the send and 2 for the resend. `unanswered` names the carriers that were asked before and never answered. */
   | { claimed: true; nth: number; unanswered: readonly string[] }
   /** All are taken, or the last one is so fresh that whoever took it is probably still at it. */

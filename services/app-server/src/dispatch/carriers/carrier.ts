@@ -25,7 +25,7 @@ export type SendOutcome =
 const DELIVERY_STATUSES = ['queued', 'sent', 'delivered', 'undelivered', 'failed', 'other'] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-export interface StatusCallback {
+interface StatusCallback {
   /** Path and query as received. */
   path: string;
   /** Names in lower case. */
