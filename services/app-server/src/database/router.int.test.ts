@@ -82,6 +82,17 @@ describe('with both nodes up', () => {
     }
   });
 
+  test('an expand migration under way breaks no statement of a running replica', async () => {
+    const listed = () => router.read((db) => db.selectFrom('key_root').selectAll().execute());
+    const named = () =>
+      router.read((db) => db.selectFrom('key_root').select('sealed').where('purpose', '=', 'x').execute());
+    // More than there are connections, so that each has run and prepared both.
+    await Promise.all(Array.from({ length: 40 }, () => Promise.all([listed(), named()])));
+    await router.write((db) => sql`alter table key_root add column of_tomorrow text`.execute(db));
+    const after = await Promise.all(Array.from({ length: 40 }, () => Promise.all([listed(), named()])));
+    expect(after).toHaveLength(40);
+  });
+
   test('an error of the statement is the caller’s and takes no node out', async () => {
     const wrong = router.read((db) => sql`select 1/0`.execute(db));
     await expect(wrong).rejects.toMatchObject({ code: '22012' });

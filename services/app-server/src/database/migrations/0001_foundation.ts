@@ -149,10 +149,15 @@ export const foundation: Migration = {
         if to_regclass(partition) is not null then
           return;
         end if;
+        -- Whoever waited for the lock may still not see what the other made.
+        begin
         execute format('create table %%I partition of audit_event for values from (%%L) to (%%L)',
           partition, first at time zone 'UTC', (first + interval '1 month') at time zone 'UTC');
         execute format('create trigger %%I before truncate on %%I execute function audit_event_refuse_change()',
           partition || '_no_truncate', partition);
+        exception when duplicate_table or duplicate_object then
+          null;
+        end;
       end $body$
       $function$, current_schema()); end $do$`,
     `revoke execute on function audit_event_make_month(date) from public`,
