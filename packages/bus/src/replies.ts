@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
 /** One call that waits for an answer. */
@@ -20,7 +21,6 @@ export interface Replies {
 export function createReplies(nats: NatsConnection, prefix: string | undefined): Replies {
   const inbox = createInbox(prefix);
   const waiters = new Map<string, Waiter>();
-  let count = 0;
   nats.subscribe(`${inbox}.*`, {
     callback: (error, msg) => {
       if (error === null) waiters.get(msg.subject)?.onMessage(msg);
@@ -28,7 +28,8 @@ export function createReplies(nats: NatsConnection, prefix: string | undefined):
   });
   return {
     open: (waiter) => {
-      const subject = `${inbox}.${(count++).toString(36)}`;
+      // Drawn, not counted: whoever overheard one answer must not know where the next is awaited.
+      const subject = `${inbox}.${randomBytes(16).toString('base64url')}`;
       waiters.set(subject, waiter);
       return { subject, close: () => void waiters.delete(subject) };
     },

@@ -45,6 +45,13 @@ export interface Serving {
   drain(): Promise<void>;
 }
 
+/**
+ * Where answers may go: to somebody's inbox. NATS does not check a reply subject against what the asker may publish, so without
+ * this an asker could have us write to the streams that we alone may write to.
+ */
+const ANSWERABLE = /^_INBOX\.(?!app-server\.)[\w-]+(?:\.[\w-]+)*$/;
+/** Whatever the caller says: nothing here takes longer, and what is claimed until the deadline is claimed no longer. */
+const LONGEST_DEADLINE_MS = 60_000;
 /** Two machines may disagree this much about the time (HA-51). */
 const CLOCK_SKEW_MS = 2000;
 const DRAIN_MS = 10_000;
@@ -94,6 +101,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
   signs.unref();
 
   function receive(each: Endpoint, lane: Lane, msg: Msg, reply: string): void {
+    if (!ANSWERABLE.test(reply)) return;
     // A further try of what is in hand already: the one answer will do.
     if (working.has(reply)) return;
     let head: RequestHead;
@@ -103,7 +111,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
       return answer(reply, encodeError(options.replica, error));
     }
     const now = Date.now();
-    const deadline = Math.min(now + head.remainingMs, head.deadline + CLOCK_SKEW_MS);
+    const deadline = Math.min(now + Math.min(head.remainingMs, LONGEST_DEADLINE_MS), head.deadline + CLOCK_SKEW_MS);
     if (deadline <= now) return refuse(each, reply, 'late');
     if (lane.inFlight >= lane.limit) return refuse(each, reply, 'overload');
     void run(each, lane, msg, reply, { head, deadline });

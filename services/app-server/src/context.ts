@@ -39,6 +39,7 @@ export interface Context {
   logger: Logger;
   metrics: Metrics;
   now: () => number;
+  randomBytes: (size: number) => Buffer;
   bus: Bus;
   router: Router;
   ring: KeyRing;
@@ -164,6 +165,7 @@ export async function createContext(
     logger,
     metrics,
     now,
+    randomBytes,
     bus,
     router,
     ring,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { endpoint, type Endpoint } from '@countersign/bus';
 import * as contracts from '@countersign/contracts';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
@@ -18,6 +19,7 @@ import * as startChallenge from './challenge/start.ts';
 import * as verifyChallenge from './challenge/verify.ts';
 import type { Context } from './context.ts';
 import { recordMessageStatus } from './dispatch/status.ts';
+import { requestHash } from './idempotency/canonical.ts';
 import { withIdempotency } from './idempotency/with-idempotency.ts';
 import * as rewrapKeys from './keys/rewrap.ts';
 import * as rotateKeys from './keys/rotate.ts';
@@ -87,6 +89,16 @@ type UseCase<O extends Operation> = (
   request: AuthorisedRequest,
 ) => Promise<OutputOf<O>>;
 
+/**
+ * Ties an attempt's id to who asks what. The edge chose the id; the same one with another caller, operation or input is another
+ * attempt and is never told what became of the first.
+ */
+function bound(request: AuthorisedRequest, input: unknown): AuthorisedRequest {
+  const { application, operation, attemptId } = request;
+  const parts = [application.applicationId, operation.name, requestHash(input), attemptId];
+  return { ...request, attemptId: createHash('sha256').update(JSON.stringify(parts)).digest('base64url') };
+}
+
 /** Who asks, whether they may, whether they asked before: the same for every operation, before its use case sees it. */
 function authorisedEndpoint(context: Context) {
   return <O extends Operation>(
@@ -102,7 +114,7 @@ function authorisedEndpoint(context: Context) {
         const traceId = parseTraceparent(call.traceparent)?.traceId;
         const request: AuthorisedRequest = { ...call, application, traceId };
         if (!operation.changes) return useCase(context, input, request);
-        return withIdempotency(context, request, input, (attempt) => useCase(context, input, attempt));
+        return withIdempotency(context, request, input, (attempt) => useCase(context, input, bound(attempt, input)));
       },
       options,
     );

@@ -13,6 +13,9 @@ const STALE_AFTER_MS = 15 * 60_000;
 /** A key made a moment ago on another replica is looked for at once; however many wrong ones come, this far apart at least. */
 const LOOK_AGAIN_MS = 100;
 
+/** So many calls with unknown keys may wait for a further read; the others are refused at once and hold no place. */
+const MAX_WAITING = 32;
+
 /** The applications and their credentials, from memory, read again every few seconds. */
 export class Applications {
   readonly #router: Router;
@@ -25,6 +28,8 @@ export class Applications {
   #certificates = new Map<string, StoredApplication>();
   #all: StoredApplication[] = [];
   #stopped = false;
+  /** Calls that wait for a further read. */
+  #waiting = 0;
 
   constructor(router: Router, now: () => number, onProblem: (error: unknown) => void) {
     this.#router = router;
@@ -49,8 +54,10 @@ export class Applications {
   async authenticate(credential: Credential | undefined): Promise<Application> {
     if (credential === undefined) throw new MfaError('UNAUTHENTICATED');
     let found = this.#find(credential);
-    if (found === undefined && !this.#knows(credential)) {
+    if (found === undefined && !this.#knows(credential) && this.#waiting < MAX_WAITING) {
+      this.#waiting += 1;
       await this.#readAgain().catch(this.#onProblem);
+      this.#waiting -= 1;
       found = this.#find(credential);
     }
     if (this.#now() - this.#readAt > STALE_AFTER_MS) throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 5 });
@@ -88,7 +95,11 @@ export class Applications {
   }
 
   #find(credential: Credential): Application | undefined {
-    if (credential.type === 'certificate') return this.#certificates.get(credential.fingerprint);
+    if (credential.type === 'certificate') {
+      // The edge vouches for a certificate, and an edge is not trusted with administration.
+      const application = this.#certificates.get(credential.fingerprint);
+      return application?.scopes.includes('admin') === true ? undefined : application;
+    }
     const entry = this.#keys.get(credential.keyId);
     if (entry === undefined || !isSecretOf(credential.digest, entry.key.secretHash)) return undefined;
     const { expiresAt } = entry.key;

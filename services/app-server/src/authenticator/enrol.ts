@@ -78,6 +78,8 @@ async function enrolTotp(
   const { user, authenticator } = await readBack(deps, userId, authenticatorId);
   await openEnrolment(deps, request, authenticator, userId, policy, 'totp', digits, policy.totp.enrolmentLifeSeconds);
 
+  // A secret is shown while it is being enrolled and never after (OATH-61).
+  if (authenticator.state !== 'pending') throw new MfaError('CHALLENGE_CLOSED');
   // Read back rather than remembered: a repeated attempt must show the secret that was kept.
   const secret = deps.ring.open(authenticator.sealed, place);
   const account = user.username.replaceAll(':', '_');

@@ -26,6 +26,7 @@ export interface StartDependencies extends MessageDependencies {
   policies: Policies;
   signer: ResultSigner;
   trail: Trail;
+  randomBytes: (size: number) => Buffer;
 }
 
 type Input = InputOf<typeof challengeStart>;
@@ -93,9 +94,10 @@ async function open(
   const { user, userId, chosen, policy, reveal } = asked;
   const { method, authenticators, alternatives } = chosen;
   const recipient = recipientOf(asked);
-  // Derived, not drawn: the same attempt on another replica opens the same challenge (INV-21).
-  const entropy = ring.mac('challenge', attemptId).subarray(0, 16);
-  const challengeId = challengeIdFor(userId, entropy);
+  // Drawn, so that no later attempt can open this challenge, and with it its code, again. A repeated attempt finds its own in
+  // the ledger (INV-21).
+  const drawn = deps.randomBytes(16);
+  const drawnId = challengeIdFor(userId, drawn);
   const device = deviceFingerprint(ring, userId, application.applicationId, input.context);
   const answerable =
     method === 'sms'
@@ -107,7 +109,7 @@ async function open(
         };
   const sent = recipient.phone !== undefined && {
     authenticatorId: recipient.phone.authenticatorId,
-    codeMac: codeMacFor(ring, challengeId, 1, codeFor(ring, challengeId, 1, answerable.digits)),
+    codeMac: codeMacFor(ring, drawnId, 1, codeFor(ring, drawnId, 1, answerable.digits)),
   };
 
   const { event } = await deps.ledger.act(
@@ -117,7 +119,7 @@ async function open(
       decideStart(
         state,
         {
-          key: entropy.toString('base64url'),
+          key: drawn.toString('base64url'),
           applicationId: application.applicationId,
           purpose: 'login',
           method,
@@ -137,7 +139,9 @@ async function open(
   );
 
   if (event.type === 'bypass.used' && user !== undefined) {
-    const { at, expiresAt } = event;
+    const { at, expiresAt, key, applicationId } = event;
+    if (applicationId !== application.applicationId) throw new MfaError('INTERNAL', { reason: 'attempt of another' });
+    const challengeId = challengeIdFor(userId, Buffer.from(key, 'base64url'));
     const result = await deps.signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
     const prompt = promptFor('bypass', user.language, { digits: 0, phoneEnd: '' });
     return {
@@ -152,6 +156,10 @@ async function open(
   }
   if (event.type !== 'challenge.started') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   const { challenge } = event;
+  if (challenge.applicationId !== application.applicationId || challenge.purpose !== 'login') {
+    throw new MfaError('INTERNAL', { reason: 'attempt of another' });
+  }
+  const challengeId = challengeIdFor(userId, Buffer.from(challenge.key, 'base64url'));
   if (method === 'sms') await handOver(deps, recipient, challengeId, challenge, application, policy);
   const prompt = promptFor(method, user?.language, { digits: challenge.digits, phoneEnd: phoneEndOf(ring, recipient) });
   return { challengeId, state: 'pending', method, prompt, expiresAt: iso(challenge.expiresAt), alternatives };

@@ -76,6 +76,8 @@ export async function verify(
   );
   if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });
   if (event.type !== 'challenge.approved') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
+  const ours = event.key === key && event.applicationId === application.applicationId && event.purpose === 'login';
+  if (!ours) throw new MfaError('INTERNAL', { reason: 'attempt of another' });
   if (user === undefined) throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'approved user unread' });
   deps.wake.publish(challengeId);
   const { method, at } = event;

@@ -7,6 +7,9 @@ import type { LoginUser } from '../user/store.ts';
 import { rotate } from './rotate.ts';
 import type { ResultFacts } from './signing.ts';
 
+/** A result lives from the approval on. */
+const APPROVED_AT = Date.now();
+
 let house: House;
 let a: Replica;
 let b: Replica;
@@ -25,7 +28,7 @@ const facts = (changes: Partial<ResultFacts> = {}): ResultFacts => ({
   application,
   challengeId: 'challenge',
   method: 'totp',
-  at: Date.parse('2026-11-23T09:30:00.500Z'),
+  at: APPROVED_AT,
   policy: DEFAULT_POLICY,
   ...changes,
 });
@@ -52,7 +55,7 @@ test('replicas that start together make one key, and each verifies what the othe
     application: 'Intranet',
     challenge: 'challenge',
     amr: ['otp'],
-    auth_time: Date.parse('2026-11-23T09:30:00Z') / 1000,
+    auth_time: Math.floor(APPROVED_AT / 1000),
   });
   expect(payload.exp! - payload.iat!).toBe(DEFAULT_POLICY.result.lifeSeconds);
 });

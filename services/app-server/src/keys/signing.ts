@@ -81,7 +81,9 @@ export class ResultSigner {
     const now = this.#now();
     const key = this.#keys.findLast(({ signsFrom }) => signsFrom <= now) ?? this.#keys[0];
     if (key === undefined) throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'no signing key' });
-    const issuedAt = Math.floor(now / 1000);
+    // From the approval on, not from now: whoever asks again for the same approval gets no more time (INV-6).
+    const issuedAt = Math.floor(at / 1000);
+    if (now >= (issuedAt + policy.result.lifeSeconds) * 1000) throw new MfaError('CHALLENGE_CLOSED');
     return new SignJWT({
       username: user.username,
       application: application.name,

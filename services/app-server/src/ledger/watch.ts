@@ -1,5 +1,5 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection, Subscription } from '@nats-io/nats-core';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import type { RecoveryFloor } from '../challenge/floor.ts';
 import type { LedgerContinuity } from './continuity.ts';
 import { streamOf } from './stream.ts';
@@ -111,8 +111,8 @@ function answerPeers(deps: WatchDependencies): Subscription {
 function hearPeers(deps: WatchDependencies): Subscription {
   return deps.nats.subscribe(TELL, {
     callback: (_error, message) => {
-      const peer = message.json<PeerView>();
-      if (peer.replica !== deps.replica) deps.continuity.hear(peer.floor, peer.highest);
+      const peer = peerView(message);
+      if (peer !== undefined && peer.replica !== deps.replica) deps.continuity.hear(peer.floor, peer.highest);
     },
   });
 }
@@ -121,13 +121,25 @@ function tell(deps: WatchDependencies): void {
   deps.nats.publish(TELL, view(deps));
 }
 
+/** What another replica says, or undefined when it is not of that form: a throw here would end the connection's reader. */
+function peerView(message: Msg): PeerView | undefined {
+  try {
+    const { replica, floor, highest } = message.json<Partial<PeerView>>();
+    const isView = typeof replica === 'string' && Number.isFinite(floor?.at) && Number.isSafeInteger(highest);
+    return isView && floor !== undefined && highest !== undefined ? { replica, floor, highest } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 async function askPeers(deps: WatchDependencies): Promise<PeerView[]> {
   const answers = await deps.nats
     .requestMany(ASK, undefined, { strategy: 'timer', maxWait: PEERS_ANSWER_WITHIN_MS })
     .catch(() => []);
   const peers: PeerView[] = [];
   for await (const message of answers) {
-    if (message.data.length > 0) peers.push(message.json<PeerView>());
+    const peer = peerView(message);
+    if (peer !== undefined) peers.push(peer);
   }
   return peers.filter(({ replica }) => replica !== deps.replica);
 }
