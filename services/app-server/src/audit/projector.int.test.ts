@@ -192,11 +192,11 @@ async function until(stream: string, last: number, timeoutMs = 15_000): Promise<
   });
 }
 
-async function gauge({ metrics }: Running, name: string): Promise<number> {
+async function valueOf(metrics: Metrics, name: string): Promise<number> {
   const line = (await metrics.text())
     .split('\n')
     .find((text) => text.startsWith(`${name}{`) && text.includes('"AUTH"'));
-  return Number(line?.split(' ').at(-1));
+  return Number(line?.split(' ').at(-1) ?? 0);
 }
 
 test('INV-10 a login is in the audit as it happened, without a trace of its code, and its state and use are kept', async () => {
@@ -322,23 +322,45 @@ function startReplica(): Promise<RunningProcess> {
   return replica;
 }
 
+test('HA-41 a replica that stood by takes over from the one that wrote', async () => {
+  const both = [await start(), await start()];
+  const written = () => Promise.all(both.map(({ metrics }) => valueOf(metrics, 'countersign_projected_total')));
+  let last = 0;
+  const round = async () => {
+    const before = await written();
+    await appendMany(50);
+    await until(AUTH, (last += 50));
+    const after = await written();
+    return both.filter((_, n) => after[n] !== before[n]);
+  };
+  let writers = await round();
+  // Both begin as the one who writes; their first meeting settles it.
+  for (let n = 0; n < 5 && writers.length !== 1; n++) writers = await round();
+  expect(writers).toHaveLength(1);
+  await writers[0]?.stop();
+  await appendMany(10);
+  await until(AUTH, last + 10);
+});
+
 test('HA-42 while the primary is away nothing is lost, the lag is seen to grow, and it goes on by itself', async () => {
   const running = await start();
   await appendMany(50);
   await until(AUTH, 50);
   await postgres.kill();
   await appendMany(700, Date.now());
-  await waitUntil(async () => (await gauge(running, 'countersign_projection_waiting')) === 700, {
+  await waitUntil(async () => (await valueOf(running.metrics, 'countersign_projection_waiting')) === 700, {
     what: 'the backlog',
   });
-  const early = await gauge(running, 'countersign_projection_lag_seconds');
-  await waitUntil(async () => (await gauge(running, 'countersign_projection_lag_seconds')) > early + 1, {
+  const early = await valueOf(running.metrics, 'countersign_projection_lag_seconds');
+  await waitUntil(async () => (await valueOf(running.metrics, 'countersign_projection_lag_seconds')) > early + 1, {
     what: 'the lag',
   });
   await postgres.start();
   await until(AUTH, 750);
   expect(await sequences()).toEqual(upTo(750));
-  await waitUntil(async () => (await gauge(running, 'countersign_projection_lag_seconds')) === 0, { what: 'no lag' });
+  await waitUntil(async () => (await valueOf(running.metrics, 'countersign_projection_lag_seconds')) === 0, {
+    what: 'no lag',
+  });
 });
 
 test('HA-42 a primary that hangs without an answer is waited for too', async () => {
