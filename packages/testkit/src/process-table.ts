@@ -20,15 +20,23 @@ export function processRow(pid: number): ProcessRow | undefined {
   }
 }
 
-/** A zombie counts as gone: it runs no code and holds no port. */
+/** A zombie counts as gone: it runs no code and holds no port. Unless only its first thread has ended so far. */
 export function isAlive(pid: number): boolean {
   const row = processRow(pid);
-  if (row !== undefined) return row.state !== 'Z' && row.state !== 'X';
+  if (row !== undefined) return (row.state !== 'Z' && row.state !== 'X') || threadsOf(pid) > 1;
   try {
     process.kill(pid, 0);
     return !readableProc;
   } catch {
     return false;
+  }
+}
+
+function threadsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
   }
 }
 
