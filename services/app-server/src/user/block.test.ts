@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest';
+import type { Decision } from '../challenge/decide.ts';
+import { evolve } from '../challenge/evolve.ts';
+import { INITIAL_STATE, type UserState } from '../challenge/state.ts';
+import type { Router } from '../database/router.ts';
+import type { Ledger, Recorded } from '../ledger/ledger.ts';
+import { requestOf } from '../testing/house.ts';
+import { block } from './block.ts';
+
+const AT = Date.UTC(2026, 10, 23, 9);
+const userId = crypto.randomUUID();
+const input = { userId, reason: 'Phone stolen, ticket 4711' };
+
+/** A router that knows the user on the standby, on the primary, or nowhere. */
+function routerThatKnows(where: 'standby' | 'primary' | 'nobody'): Router {
+  const read = (_work: unknown, { from }: { from?: 'primary' } = {}) =>
+    Promise.resolve(where === (from ?? 'standby') ? { user_id: userId } : undefined);
+  return { read, write: () => Promise.reject(new Error('a block writes nothing to Postgres')) } as unknown as Router;
+}
+
+/** A ledger that holds one user and keeps what was recorded. */
+function ledgerOf(state: UserState) {
+  const recorded: { userId: string; attemptId: string; state: UserState }[] = [];
+  const act = (user: string, attemptId: string, decide: (state: UserState, now: number) => Decision) => {
+    const decision = decide(state, AT);
+    if ('refuse' in decision) return Promise.reject(decision.refuse);
+    const event = { ...decision.append, at: AT };
+    const after = evolve(state, event);
+    recorded.push({ userId: user, attemptId, state: after });
+    return Promise.resolve({ event, state: after, sequence: recorded.length } satisfies Recorded);
+  };
+  return { recorded, ledger: { act } satisfies Pick<Ledger, 'act'> };
+}
+
+test('a block is one append under the attempt: reason and author are kept, a bypass that was given is withdrawn', async () => {
+  const { ledger, recorded } = ledgerOf({ ...INITIAL_STATE, bypass: { expiresAt: AT + 1, by: 'helpdesk' } });
+  const request = requestOf();
+  expect(await block({ router: routerThatKnows('standby'), ledger }, input, request)).toEqual({ userId });
+  expect(recorded).toEqual([
+    {
+      userId,
+      attemptId: request.attemptId,
+      state: { ...INITIAL_STATE, blocked: { reason: input.reason, by: 'helpdesk', at: AT } },
+    },
+  ]);
+});
+
+test('a standby that lags is not believed when it does not know the user', async () => {
+  const { ledger, recorded } = ledgerOf(INITIAL_STATE);
+  await block({ router: routerThatKnows('primary'), ledger }, input, requestOf());
+  expect(recorded).toHaveLength(1);
+});
+
+test('nobody by that id leaves nothing in the ledger', async () => {
+  const { ledger, recorded } = ledgerOf(INITIAL_STATE);
+  const refused = block({ router: routerThatKnows('nobody'), ledger }, input, requestOf());
+  await expect(refused).rejects.toMatchObject({ code: 'USER_NOT_FOUND' });
+  expect(recorded).toEqual([]);
+});
+
+test('what the ledger did not take was not done', async () => {
+  const act = () => Promise.reject(new Error('append unacknowledged'));
+  const attempt = block({ router: routerThatKnows('standby'), ledger: { act } }, input, requestOf());
+  await expect(attempt).rejects.toThrow('append unacknowledged');
+});
