@@ -7,7 +7,7 @@ import { signTimed } from './carriers/signature.ts';
 import { recordMessageStatus } from './status.ts';
 
 const NOW = 1_800_000_000_000;
-const url = 'https://mfa.example.com/v1/messages/main';
+const url = 'https://mfa.example.com/v1/carriers/main/status';
 const limits = { connectTimeoutMs: 100, timeoutMs: 100, allowPrivateAddresses: false };
 
 function world() {
@@ -29,7 +29,7 @@ function world() {
     };
     return recordMessageStatus(
       { pool, trail: { record: async (event) => void trail.push(event) }, metrics, now: () => NOW },
-      { carrier, path: '/v1/messages/main', headers, body: body.toString('base64') },
+      { carrier, path: '/v1/carriers/main/status', headers, body: body.toString('base64') },
       { attemptId: 'attempt-1' },
     );
   };

@@ -39,7 +39,7 @@ const adapters: Record<string, () => Carrier> = {
         authToken: 'auth-token',
         from: '+37127000000',
         url: fake.url,
-        statusCallbackUrl: 'https://mfa.example.com/v1/messages/main',
+        statusCallbackUrl: 'https://mfa.example.com/v1/carriers/main/status',
       },
       limits,
     ),
@@ -130,7 +130,7 @@ describe('the request of each preset', () => {
     expect(fake.requests[0]).toMatchObject({ method: 'POST', path: '/2010-04-01/Accounts/AC1/Messages.json' });
     expect(fake.taken[0]).toMatchObject({
       from: '+37127000000',
-      statusCallback: 'https://mfa.example.com/v1/messages/main?reference=ref-1',
+      statusCallback: 'https://mfa.example.com/v1/carriers/main/status?reference=ref-1',
     });
     await createTwilioCarrier(
       'main',

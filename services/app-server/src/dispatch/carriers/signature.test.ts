@@ -51,7 +51,7 @@ describe('TEL-13: X-Twilio-Signature', () => {
 });
 
 describe('TEL-13, R28: a report is checked against the configured address', () => {
-  const url = 'https://mfa.example.com/v1/messages/main';
+  const url = 'https://mfa.example.com/v1/carriers/main/status';
   const read = twilioStatus({ url, secret: 'token' });
   const form: [string, string][] = [
     ['MessageSid', 'SM1'],
@@ -72,11 +72,11 @@ describe('TEL-13, R28: a report is checked against the configured address', () =
   });
 
   test.each([
-    ['signed for the host of the request', `https://evil.example/v1/messages/main?reference=a`],
+    ['signed for the host of the request', `https://evil.example/v1/carriers/main/status?reference=a`],
     ['signed for another query', `${url}?reference=b`],
   ])('%s: refused', (_, address) => {
     const callback = {
-      path: '/v1/messages/main?reference=a',
+      path: '/v1/carriers/main/status?reference=a',
       headers: headers(twilioSign('token', address, form)),
       body,
     };
@@ -85,11 +85,11 @@ describe('TEL-13, R28: a report is checked against the configured address', () =
 });
 
 describe('TEL-13: the generic report', () => {
-  const url = 'https://mfa.example.com/v1/messages/main';
+  const url = 'https://mfa.example.com/v1/carriers/main/status';
   const read = timedStatus({ url, secret: 'shared' });
   const body = Buffer.from('{"id":"m1","reference":"r1","status":"DELIVRD"}');
   const callback = (timestamp: number, secret = 'shared', sent = body) => ({
-    path: '/v1/messages/main',
+    path: '/v1/carriers/main/status',
     headers: {
       'x-countersign-timestamp': String(timestamp),
       'x-countersign-signature': signTimed(secret, String(timestamp), url, body),
