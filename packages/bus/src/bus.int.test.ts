@@ -174,6 +174,21 @@ describe('who answers', () => {
     expect(answers.filter((answer) => answer.includes('output'))).toHaveLength(1);
   });
 
+  test('an answer goes to inboxes only: nobody can have a replica write to a stream', async () => {
+    await serving([endpoint(echo, async ({ text }, { attemptId }) => ({ text, attemptId, runs: 1 }))]);
+    const heard: string[] = [];
+    const listener = bus.nats.subscribe('>', { callback: (_error, msg) => void heard.push(msg.subject) });
+    for (const reply of ['auth.someone', '$JS.API.STREAM.PURGE.LIMITS', 'peers.ledger.tell', '_INBOX.app-server.x']) {
+      bus.nats.publish(echo.subject, '{}', { reply });
+    }
+    await call(bus, echo, { text: 'x' }, { attemptId: 'a' });
+    listener.unsubscribe();
+    expect(heard.filter((subject) => subject === echo.subject)).toHaveLength(5);
+    // The one answer is for the caller, whose inbox has no name of a service.
+    const answers = heard.filter((subject) => subject !== echo.subject);
+    expect(answers.filter((subject) => !/^_INBOX\.(?!app-server)/.test(subject))).toEqual([]);
+  });
+
   test('an answer "no" is an answer: it is not tried again', async () => {
     await replica('app-1');
     expect((await refusal(ask('refuse'))).code).toBe('CODE_REJECTED');

@@ -96,7 +96,7 @@ test('a rotation publishes first and signs after the lead, and what the old key 
 
   const c = await house.replica('c');
   c.advance(3_601_000);
-  const after = await c.signer.sign(facts());
+  const after = await c.signer.sign({ ...facts(), at: APPROVED_AT + 3_601_000 });
   expect(decodeProtectedHeader(after).kid).toBe(rotated.kid);
   await verifiedBy(b, after, new Date(Date.now() + 3_601_000));
   await verifiedBy(c, before);
