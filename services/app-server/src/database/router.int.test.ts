@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, startPostgresPair, waitUntil, type PostgresPair } from '@countersign/testkit';
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { migrate } from './migrate.ts';
 import { createRouter, type Router, type RouterEvent } from './router.ts';
@@ -43,6 +44,16 @@ afterEach(async () => {
   await router.close();
 });
 
+function urlOf(node: { port: number }): string {
+  return urls.find((url) => new URL(url).port === String(node.port))!;
+}
+
+async function connectTo(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return client;
+}
+
 const whereAmI = (db: Parameters<Parameters<Router['read']>[0]>[0]) =>
   sql<{ port: number; standby: boolean }>`select current_setting('port')::int as port, pg_is_in_recovery() as standby`
     .execute(db)
@@ -76,9 +87,39 @@ describe('with both nodes up', () => {
     expect(await router.read(whereAmI, { from: 'primary' })).toEqual({ port: pair.primary.port, standby: false });
   });
 
-  test('what a write acknowledged is seen by the next read on the standby', async () => {
-    for (let round = 0; round < 50; round++) {
-      expect(await readUser(await addUser())).toHaveLength(1);
+  test('what a write acknowledged is seen by the next read on the standby, which replays a moment later', async () => {
+    const onStandby = await connectTo(urlOf(pair.standby));
+    // Slower than any real standby that keeps up, and faster than the router gives up waiting.
+    await onStandby.query(`alter system set recovery_min_apply_delay = '60ms'`);
+    await onStandby.query('select pg_reload_conf()');
+    try {
+      for (let round = 0; round < 20; round++) {
+        const userId = await addUser();
+        expect((await router.read(whereAmI)).standby).toBe(true);
+        expect(await readUser(userId)).toHaveLength(1);
+      }
+    } finally {
+      await onStandby.query('alter system reset recovery_min_apply_delay');
+      await onStandby.query('select pg_reload_conf()');
+      await onStandby.end();
+    }
+  });
+
+  test('HA-30: a standby that stopped replaying is read only when the primary cannot be', async () => {
+    const onStandby = await connectTo(urlOf(pair.standby));
+    const strict = createRouter({ urls, now: Date.now, probeIntervalMs: 50, maxLagMs: 300 });
+    try {
+      await waitUntil(async () => (await strict.read(whereAmI)).standby, { what: 'the standby to be read' });
+      await onStandby.query('select pg_wal_replay_pause()');
+      await addUser();
+      await waitUntil(async () => !(await strict.read(whereAmI)).standby, { what: 'the primary to be read' });
+      expect(strict.nodes().find(({ role }) => role === 'standby')!.lagMs).toBeGreaterThan(300);
+      await onStandby.query('select pg_wal_replay_resume()');
+      await waitUntil(async () => (await strict.read(whereAmI)).standby, { what: 'the standby to be read again' });
+    } finally {
+      await onStandby.query('select pg_wal_replay_resume()');
+      await onStandby.end();
+      await strict.close();
     }
   });
 
@@ -140,6 +181,7 @@ describe('with a node lost', () => {
       const first = await timed(() => router.read(whereAmI));
       expect(first.outcome).toMatchObject({ standby: false });
       expect(first.ms).toBeLessThan(600);
+      expect(router.nodes().filter(({ reachable }) => reachable)).toMatchObject([{ role: 'primary' }]);
       const waited: number[] = [];
       for (let round = 0; round < 100; round++) {
         const { ms, outcome } = await timed(() => router.read(whereAmI));
@@ -149,6 +191,22 @@ describe('with a node lost', () => {
       }
       // A busy machine delays a few; the hung node would delay every one.
       expect(waited.filter((ms) => ms > 100).length).toBeLessThan(20);
+    } finally {
+      pair.standby.resume();
+    }
+    await waitUntil(async () => (await router.read(whereAmI)).standby, { what: 'the standby to be read again' });
+  });
+
+  test('standby hung under a report that may take long: given up after two probes, and read from the primary', async () => {
+    const report = sql<{ standby: boolean }>`select pg_is_in_recovery() as standby,
+      case when pg_is_in_recovery() then pg_sleep(30)::text end`;
+    const asked = timed(() => router.read(async (db) => (await report.execute(db)).rows[0], { lane: 'report' }));
+    await sleep(200);
+    pair.standby.pause();
+    try {
+      const { outcome, ms } = await asked;
+      expect(outcome).toMatchObject({ standby: false });
+      expect(ms).toBeLessThan(4000);
     } finally {
       pair.standby.resume();
     }
