@@ -94,13 +94,10 @@ export async function preparePostgres(
 
   function writeConfig(): void {
     const lines = { ...commonSettings(dataDirectory, port, fsync, accessFile), ...settings };
-    writeFileSync(
-      configFile,
-      Object.entries(lines)
-        .map(([key, value]) => settingLine(key, value))
-        .join(''),
-      { mode: 0o600 },
-    );
+    // What initdb found out about this machine (kind of shared memory, locale) comes first; later lines win.
+    const found = `include_if_exists = '${join(dataDirectory, 'postgresql.conf').replaceAll("'", "''")}'\n`;
+    const ours = Object.entries(lines).map(([key, value]) => settingLine(key, value));
+    writeFileSync(configFile, found + ours.join(''), { mode: 0o600 });
     writeFileSync(
       accessFile,
       'host all all 127.0.0.1/32 scram-sha-256\nhost replication all 127.0.0.1/32 scram-sha-256\n',
