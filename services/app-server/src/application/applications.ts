@@ -13,8 +13,8 @@ const STALE_AFTER_MS = 15 * 60_000;
 /** A key made a moment ago on another replica is looked for at once; however many wrong ones come, this far apart at least. */
 const LOOK_AGAIN_MS = 100;
 
-/** So many calls with unknown keys may wait for a further read; the others are refused at once and hold no place. */
-const MAX_WAITING = 32;
+/** So many calls with unknown keys may wait for a further read; the others are told at once to come again, and hold no place. */
+const MAX_WAITING = 256;
 
 /** The applications and their credentials, from memory, read again every few seconds. */
 export class Applications {
@@ -54,7 +54,9 @@ export class Applications {
   async authenticate(credential: Credential | undefined): Promise<Application> {
     if (credential === undefined) throw new MfaError('UNAUTHENTICATED');
     let found = this.#find(credential);
-    if (found === undefined && !this.#knows(credential) && this.#waiting < MAX_WAITING) {
+    if (found === undefined && !this.#knows(credential)) {
+      if (this.#waiting >= MAX_WAITING)
+        throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'keys unread' });
       this.#waiting += 1;
       await this.#readAgain().catch(this.#onProblem);
       this.#waiting -= 1;

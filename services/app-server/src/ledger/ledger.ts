@@ -4,7 +4,7 @@ import type { DatedEvent, UserEvent } from '../challenge/events.ts';
 import { evolve } from '../challenge/evolve.ts';
 import { INITIAL_STATE, restoredState, type UserState } from '../challenge/state.ts';
 import type { Continuity } from './continuity.ts';
-import type { LedgerRecord } from './record.ts';
+import type { AttemptBefore, LedgerRecord } from './record.ts';
 import type { Stored, UserLog } from './log.ts';
 
 /** One decision that was recorded. */
@@ -35,8 +35,9 @@ export interface ActOptions {
 const MAX_TRIES = 8;
 const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 400;
-/** How many attempts of a user are known by name, besides the newest. */
+/** How many attempts of a user are known by name, besides the newest; and of those that let the user in. */
 const REMEMBERED_ATTEMPTS = 8;
+const REMEMBERED_APPROVALS = 4;
 /** How long after it was asked for a decision may still be appended, so that none comes long after its time (INV-6). */
 const LONGEST_ACT_MS = 10_000;
 
@@ -143,7 +144,7 @@ export class Ledger {
       event: dated,
       state: evolve(before, dated),
       floorAt,
-      before: last === undefined ? [] : [attemptOf(last), ...last.record.before].slice(0, REMEMBERED_ATTEMPTS),
+      before: last === undefined ? [] : remembered([attemptOf(last), ...last.record.before]),
       replica,
       ...(traceId !== undefined && { traceId }),
     };
@@ -204,6 +205,13 @@ export class Ledger {
   }
 }
 
-function attemptOf({ record, sequence }: Stored): [attemptId: string, sequence: number] {
-  return [record.attemptId, sequence];
+function attemptOf({ record, sequence }: Stored): AttemptBefore {
+  const isYes = record.event.type === 'challenge.approved' || record.event.type === 'bypass.used';
+  return isYes ? [record.attemptId, sequence, 'yes'] : [record.attemptId, sequence];
+}
+
+/** The newest, and the newest that let the user in: a storm of wrong codes must not drown an answer that was lost on its way. */
+function remembered(before: readonly AttemptBefore[]): AttemptBefore[] {
+  const approvals = before.filter(([, , said]) => said === 'yes').slice(0, REMEMBERED_APPROVALS);
+  return before.filter((attempt, index) => index < REMEMBERED_ATTEMPTS || approvals.includes(attempt));
 }

@@ -1,6 +1,9 @@
 import type { DatedEvent } from '../challenge/events.ts';
 import type { UserState } from '../challenge/state.ts';
 
+/** `yes`: it let the user in, and is remembered longer, since whoever asks again must hear it. */
+export type AttemptBefore = [attemptId: string, sequence: number, said?: 'yes'];
+
 /** One message of the ledger: what happened, and the whole state after it. The append that decides is also the audit. */
 export interface LedgerRecord {
   /** Names the attempt that made this message. The same attempt, repeated, finds it and is given the same answer. */
@@ -10,7 +13,7 @@ export interface LedgerRecord {
   /** The recovery floor that was known when it was decided: what is older than the floor of today may have forgotten something. */
   floorAt: number;
   /** The attempts before this one and where they stand, newest first, so that one that is repeated late is found as well. */
-  before: [attemptId: string, sequence: number][];
+  before: AttemptBefore[];
   /** Which replica appended it. */
   replica: string;
   /** W3C trace id, so that the audit leads to the trace. */
