@@ -9,7 +9,7 @@ import { highestProjected, startProjector, type Projector } from './audit/projec
 import { createTrail, ensureTrailStream, type Trail } from './audit/trail.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
 import type { UserState } from './challenge/state.ts';
-import { migrate } from './database/migrate.ts';
+import { assertSchema, migrate } from './database/migrate.ts';
 import { createRouter, type Router } from './database/router.ts';
 import type { SendBudgets } from './dispatch/budget.ts';
 import { readCarriers } from './dispatch/carriers/config.ts';
@@ -85,6 +85,7 @@ export async function createContext(
     now,
     onEvent: (event) => logger.warn('database.node', { detail: `${event.type} ${event.node}` }),
   });
+  await assertSchema(router);
   await adoptKeyRoot(router, ring, now);
   await checkCanary(router, ring, now);
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createDatabase, startPostgres, type PostgresNode } from '@countersign/testkit';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { migrate, pendingMigrations } from './migrate.ts';
+import { assertSchema, migrate, pendingMigrations } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { createRouter } from './router.ts';
 
@@ -65,6 +65,18 @@ test('a replica sees which migrations are missing', async () => {
   expect(await pendingMigrations(router)).toContain('0001_foundation');
   await migrate([url]);
   expect(await pendingMigrations(router)).toEqual([]);
+  await router.close();
+});
+
+test('a replica refuses to serve on a schema that lacks a migration, and waits for one that is on its way', async () => {
+  const url = await createDatabase(node, 'lacking');
+  const router = createRouter({ urls: [url], now: Date.now });
+  await expect(assertSchema(router, 200)).rejects.toThrow('lacks 0001_foundation');
+  const waiting = assertSchema(router);
+  await migrate([url]);
+  await waiting;
+  await router.write((db) => db.updateTable('schema_migration').set({ checksum: 'other' }).execute());
+  await expect(assertSchema(router, 200)).rejects.toThrow('in another form');
   await router.close();
 });
 

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';
+import { sqlStateOf } from './failure.ts';
 import type { Router } from './router.ts';
 
 export interface MigrationOutcome {
@@ -12,6 +14,8 @@ export interface MigrationOutcome {
 /** Any number will do, as long as nothing else in the database uses it. */
 const LOCK_KEY = 4_920_390_001;
 const CONNECT_TIMEOUT_MS = 5000;
+/** @see PostgreSQL documentation, appendix A: 42P01 undefined_table. */
+const UNDEFINED_TABLE = '42P01';
 const LOCK_TIMEOUT_MS = 60_000;
 /** The role app-server runs as where it does not own the tables; see README.md. */
 const SERVICE_ROLE = 'countersign_service';
@@ -41,9 +45,32 @@ export async function migrate(
   return { applied };
 }
 
+/**
+ * Waits until the schema of this build is there, where logins read it: a standby shows it a moment after the primary.
+ * @throws Error when it is not after `withinMs`: to serve on another schema would fail in the middle of logins.
+ */
+export async function assertSchema(router: Router, withinMs = 10_000): Promise<void> {
+  const giveUpAt = performance.now() + withinMs;
+  for (;;) {
+    const pending = await pendingMigrations(router);
+    if (pending.length === 0) return;
+    if (performance.now() >= giveUpAt) {
+      throw new Error(
+        `The database lacks ${pending.join(', ')}, or has them in another form. Start one app-server while the primary is there, and see database/README.md.`,
+      );
+    }
+    await sleep(100);
+  }
+}
+
 /** Names of the migrations of this build that the database lacks. Newer ones there are the next version's, and no trouble. */
 export async function pendingMigrations(router: Router): Promise<string[]> {
-  const rows = await router.read((db) => db.selectFrom('schema_migration').select(['number', 'checksum']).execute());
+  const rows = await router
+    .read((db) => db.selectFrom('schema_migration').select(['number', 'checksum']).execute())
+    .catch((error: unknown) => {
+      if (sqlStateOf(error) === UNDEFINED_TABLE) return [];
+      throw error;
+    });
   const recorded = new Map(rows.map((row) => [row.number, row.checksum]));
   return MIGRATIONS.filter((migration) => recorded.get(migration.number) !== checksumOf(migration)).map(fullName);
 }
@@ -112,8 +139,8 @@ async function grantToService(client: pg.Client): Promise<void> {
   const { rows } = await client.query('select 1 from pg_roles where rolname = $1', [SERVICE_ROLE]);
   if (rows.length === 0) return;
   const changed = 'app_user, user_alias, authenticator, application, application_key, application_certificate';
-  await client.query(`grant select, insert, update, delete on ${changed}, key_canary to ${SERVICE_ROLE}`);
-  const kept = 'signing_key, key_root, user_ledger, projection_checkpoint';
+  await client.query(`grant select, insert, update, delete on ${changed}, key_canary, user_ledger to ${SERVICE_ROLE}`);
+  const kept = 'signing_key, key_root, projection_checkpoint';
   await client.query(`grant select, insert, update on ${kept} to ${SERVICE_ROLE}`);
   await client.query(`grant select, insert on policy, audit_event to ${SERVICE_ROLE}`);
   await client.query(`grant select on schema_migration to ${SERVICE_ROLE}`);

@@ -29,6 +29,7 @@ export async function remove(
         .where('user_id', '=', userId)
         .returning('username')
         .executeTakeFirst();
+      await transaction.deleteFrom('user_ledger').where('user_id', '=', userId).execute();
       const detail = { username: user?.username };
       await recordAdministration(transaction, { type: 'user.delete', at: now, attemptId, actor: by, userId, detail });
     }),
