@@ -40,7 +40,7 @@ export function createInboxReader(url: string): InboxReader {
 }
 
 /** The first run of 6 to 10 digits. */
-export function codeIn(text: string): string {
+function codeIn(text: string): string {
   const [, code] = /(?<![0-9+])([0-9]{6,10})(?![0-9])/.exec(text) ?? [];
   if (code === undefined) throw new Error(`no code in: ${text}`);
   return code;

@@ -147,7 +147,7 @@ test.each([
   const answers = await Promise.all([stack.client.verify(one, pending, code), stack.client.verify(two, decoy, code)]);
   for (const answer of answers)
     expect([answer.status, answer.body.code], answer.text).toEqual([400, 'REQUEST_INVALID']);
-  expect(problemOf(answers[1]!)).toEqual(problemOf(answers[0]!));
+  expect(problemOf(answers[1])).toEqual(problemOf(answers[0]));
 });
 
 test.each([

@@ -18,7 +18,7 @@ import { issueCertificate, waitUntil } from '@countersign/testkit';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answer } from '../client.ts';
-import { nextTotpCode, startStack, type Stack } from '../stack.ts';
+import { startStack, type Stack } from '../stack.ts';
 
 let stack: Stack;
 let one: string;

@@ -115,15 +115,15 @@ test(
   { timeout: 90_000 },
   async () => {
     const users = await Promise.all(Array.from({ length: 12 }, () => stack.addUser()));
-    let isRestarting = true;
+    const restarting = { now: true };
     const restarts = (async () => {
       for (const replica of stack.appServers) await replica.restart();
-      isRestarting = false;
+      restarting.now = false;
     })();
     let logins = 0;
     await Promise.all(
       users.map(async (user, n) => {
-        for (let round = 1; round <= 5 || isRestarting; round++) {
+        for (let round = 1; round <= 5 || restarting.now; round++) {
           const started = await stack.client.start(gateway(n + round), { username: user.username, method: 'sms' });
           expect(started.status, started.text).toBe(201);
           const code = await stack.inbox.code(user.phone, round);

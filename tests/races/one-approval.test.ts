@@ -79,7 +79,7 @@ async function whatHappened(userId: string, refused: Answer[]): Promise<string> 
   const events = await ledgerOf(stack.natsRootUrl, userId);
   return [
     ...heard.map(([code, answers]) => `${code} ${answers?.length}`),
-    ...events.map(({ sequence, event }) => `${sequence} ${event.type} ${String(event['reason'] ?? '')}`),
+    ...events.map(({ sequence, event }) => `${sequence} ${event.type} ${JSON.stringify(event['reason'] ?? '')}`),
   ].join(', ');
 }
 
