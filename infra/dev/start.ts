@@ -97,7 +97,7 @@ function describe(dev: DevFile): void {
       index === 0 ? 'users' : '',
       `${username.padEnd(8)} ${phone}   TOTP ${totpSecret}`,
     ]),
-    ['administer', 'pnpm countersign help'],
+    ['administer', 'npm run -s countersign -- help'],
     ['all of this', relative(process.cwd(), here.devFile)],
   ];
   say(

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError, type Method, type OutputOf, type keysJwks, type Policy } from '@countersign/contracts';
 import { exportJWK, generateKeyPair, importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
@@ -95,7 +95,7 @@ export class ResultSigner {
       .setIssuer(this.#issuer)
       .setAudience(application.applicationId)
       .setSubject(user.userId)
-      .setJti(randomUUID())
+      .setJti(challengeId)
       .setIssuedAt(issuedAt)
       .setExpirationTime(issuedAt + policy.result.lifeSeconds)
       .sign(key.privateKey);

@@ -63,11 +63,8 @@ export async function watchContinuity(deps: WatchDependencies): Promise<Watch> {
   };
 }
 
-/**
- * @param atStart the stream's creation counts as a cold start, since whatever was spent before it is forgotten.
- * @returns whether no other app-server answered.
- */
-async function prove(deps: WatchDependencies, atStart: boolean): Promise<boolean> {
+/** @param atStart raises the floor to the stream's creation, since whatever was spent before it is forgotten. */
+async function prove(deps: WatchDependencies, atStart: boolean): Promise<void> {
   const { continuity, manager } = deps;
   const peers = await askPeers(deps);
   for (const peer of peers) continuity.raise(peer.floor);
@@ -76,7 +73,6 @@ async function prove(deps: WatchDependencies, atStart: boolean): Promise<boolean
   const info = await manager.streams.info(streamOf(''));
   if (atStart) continuity.raise({ at: Date.parse(info.created) });
   continuity.check(info.state.last_seq, marks.length === 0 ? undefined : Math.max(...marks));
-  return peers.length === 0;
 }
 
 async function reproveAfterReconnects(deps: WatchDependencies, stopped: () => boolean): Promise<void> {
