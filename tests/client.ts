@@ -57,8 +57,6 @@ export function createClient(options: ClientIdentity & { ca: string; connections
   const agent = new Agent({
     connect: {
       ca: options.ca,
-      // Not taken from the header Host, which tests send wrong on purpose.
-      servername: 'localhost',
       ...(options.certificate !== undefined && {
         cert: options.certificate.certificatePem,
         key: options.certificate.keyPem,

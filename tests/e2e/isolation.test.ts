@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { userCreate, userFind, userUpdate } from '@countersign/contracts';
 import { decodeJwt } from 'jose';
@@ -82,25 +83,64 @@ test('R14, R25: the code of one never answers for the other, and each result nam
 });
 
 test('R28: nothing is built from Host or X-Forwarded-Host', async () => {
-  const evil = 'evil.example.net';
-  const headers = { host: evil, 'x-forwarded-host': evil, 'x-forwarded-proto': 'http', forwarded: `host=${evil}` };
   const user = await stack.addUser();
   const answers = [
-    await stack.client.request(one, 'GET', '/v1/openapi.json', { headers }),
-    await stack.client.request(one, 'GET', '/.well-known/jwks.json', { headers }),
-    await stack.client.start(one, { username: user.username, method: 'sms' }, { headers }),
-    await stack.client.request(one, 'GET', '/v1/nothing', { headers }),
+    await sendWithHost(one, 'GET', '/v1/openapi.json'),
+    await sendWithHost(one, 'GET', '/.well-known/jwks.json'),
+    await sendWithHost(one, 'POST', '/v1/challenges', { username: user.username, method: 'sms' }),
+    await sendWithHost(one, 'GET', '/v1/nothing'),
   ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 201, 404]);
   for (const answer of answers) {
-    expect(answer.text).not.toContain(evil);
-    expect(JSON.stringify(answer.headers)).not.toContain(evil);
+    expect(answer.text).not.toContain(EVIL);
+    expect(answer.headers).not.toContain(EVIL);
   }
   expect(answers[0]?.text).toContain('https://mfa.example.test');
-  const id = answers[2]?.body.challengeId ?? '';
-  const verified = await stack.client.verify(two, id, await stack.inbox.code(user.phone), { headers });
-  expect(decodeJwt(verified.body.result ?? '').iss).toBe('https://mfa.example.test');
-  expect((await stack.inbox.messages(user.phone)).every(({ text }) => !text.includes(evil))).toBe(true);
+  const { challengeId: id } = JSON.parse(answers[2]?.text ?? '') as { challengeId: string };
+  const code = await stack.inbox.code(user.phone);
+  const verified = await sendWithHost(two, 'POST', `/v1/challenges/${id}/verify`, { code });
+  const { result } = JSON.parse(verified.text) as { result: string };
+  expect(decodeJwt(result).iss).toBe('https://mfa.example.test');
+  expect((await stack.inbox.messages(user.phone)).every(({ text }) => !text.includes(EVIL))).toBe(true);
 });
+
+const EVIL = 'evil.example.net';
+
+/** With node:https, because undici checks the certificate against the header. */
+function sendWithHost(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ status: number; headers: string; text: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      `${url}${path}`,
+      {
+        method,
+        ca: stack.authority.certificatePem,
+        servername: 'localhost',
+        headers: {
+          host: EVIL,
+          'x-forwarded-host': EVIL,
+          'x-forwarded-proto': 'http',
+          forwarded: `host=${EVIL}`,
+          authorization: `Bearer ${stack.application.apiKey}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+      },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (part: string) => (text += part));
+        answer.once('end', () =>
+          resolve({ status: answer.statusCode ?? 0, headers: answer.rawHeaders.join('\n'), text }),
+        );
+      },
+    );
+    sent.once('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
 
 test('R29: one caller that waits for everything leaves room for others', async () => {
   const greedy = await stack.addApplication(['challenge']);
@@ -200,47 +240,55 @@ function seeded(seed: number): () => number {
 }
 
 /**
- * R21. Four kinds of name, in turn, so that whatever else the machine does falls on all of them alike. What differs by design is
- * under a millisecond; a lookup that is skipped, a hash that is not computed or a message that is waited for would show. The bound
- * is wide enough for a machine that does other work: medians within 40 % or 6 ms, whichever is more.
+ * R21. Four kinds of name, in turn, so that whatever else the machine does falls on all of them alike. The bound: medians within
+ * 35 %, or 2 ms where that is more. What differs by design lies under a millisecond; a lookup or an append that is skipped, or a
+ * message that is waited for, does not. Measured again when it fails, up to three times: chance passes, a difference stays.
  */
+const R21_SHARE = 0.35;
+const R21_MS = 2;
+const R21_ROUNDS = 40;
+
 test(
   'R21: known, unknown, disabled and unenrolled names take the same time, to start and to refuse',
-  { timeout: 60_000 },
+  { timeout: 90_000, retry: 2 },
   async () => {
-    const rounds = 60;
-    const enrolled = await Promise.all(Array.from({ length: rounds }, () => stack.addUser()));
-    const disabled = await Promise.all(enrolled.slice(0, rounds / 2).map(() => stack.addUser()));
+    const enrolled = await Promise.all(Array.from({ length: R21_ROUNDS }, () => stack.addUser()));
+    const disabled = await Promise.all(Array.from({ length: R21_ROUNDS / 2 }, () => stack.addUser()));
     for (const { userId } of disabled) await stack.admin(userUpdate, { userId, status: 'disabled' });
     const bare: Pick<TestUser, 'username'>[] = [];
-    for (let n = 0; n < rounds / 2; n++) bare.push(await stack.admin(userCreate, { username: `bare-${randomUUID()}` }));
+    for (let n = 0; n < R21_ROUNDS / 2; n++)
+      bare.push(await stack.admin(userCreate, { username: `bare-${randomUUID()}` }));
     const names: Record<string, (n: number) => string> = {
       known: (n) => enrolled[n]?.username ?? '',
       unknown: () => `nobody-${randomBytes(8).toString('hex')}`,
       disabled: (n) => disabled[n % disabled.length]?.username ?? '',
       'without authenticator': (n) => bare[n % bare.length]?.username ?? '',
     };
-    const times: Record<string, { start: number[]; verify: number[] }> = {};
-    for (const kind of Object.keys(names)) times[kind] = { start: [], verify: [] };
-    for (let n = 0; n < rounds; n++) {
-      for (const [kind, nameOf] of Object.entries(names)) {
+    const times = Object.entries(names).map(([kind, nameOf]) => ({
+      kind,
+      nameOf,
+      start: [] as number[],
+      verify: [] as number[],
+    }));
+    for (let n = 0; n < R21_ROUNDS; n++) {
+      for (const { kind, nameOf, start, verify } of times) {
         const started = await stack.client.start(gateway(n), { username: nameOf(n), method: 'sms' });
         expect(started.status, `${kind}: ${started.text}`).toBe(201);
         // One in a million is right.
         const refused = await stack.client.verify(gateway(n), started.body.challengeId ?? '', '000000');
         expect(refused.status, `${kind}: ${refused.text}`).toBe(422);
         // The first rounds warm up caches and compilers.
-        if (n < 10) continue;
-        times[kind]?.start.push(started.ms);
-        times[kind]?.verify.push(refused.ms);
+        if (n < 8) continue;
+        start.push(started.ms);
+        verify.push(refused.ms);
       }
     }
     for (const step of ['start', 'verify'] as const) {
-      const medians = Object.fromEntries(Object.entries(times).map(([kind, all]) => [kind, median(all[step])]));
-      const known = medians['known'] ?? 0;
+      const medians = Object.fromEntries(times.map((each) => [each.kind, median(each[step])]));
+      const known = medians['known'] ?? Number.NaN;
       for (const [kind, value] of Object.entries(medians)) {
-        const bound = Math.max(6, known * 0.4);
-        expect(Math.abs(value - known), `${step} of ${kind}: ${JSON.stringify(medians)}`).toBeLessThan(bound);
+        const boundMs = Math.max(R21_MS, known * R21_SHARE);
+        expect(Math.abs(value - known), `${step} of ${kind}: ${JSON.stringify(medians)}`).toBeLessThan(boundMs);
       }
     }
   },
