@@ -85,6 +85,8 @@ export interface Stack {
   readonly natsRootUrl: string;
   /** As the command line of an administrator, with the permissions of infra/nats/admin.conf. */
   readonly natsAdmin: { url: string; user: string; password: string };
+  /** As each gateway, with its permissions: whoever has taken it over. */
+  readonly natsGateways: readonly { url: string; user: string; password: string }[];
   readonly postgres: PostgresPair;
   readonly inboxProcess: RunningProcess;
   readonly inbox: InboxReader;
@@ -156,7 +158,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const keyRing = `k1:${randomBytes(32).toString('base64')}`;
 
     const [{ nats, rootUrl, passwords }, postgres, { inboxProcess, inboxUrl, carriersFile, inboxToken }] =
-      await Promise.all([natsOf(dir, logs), postgresOf(dir, logs), inboxOf(dir, logs)]);
+      await Promise.all([natsOf(dir, logs, gatewayCount), postgresOf(dir, logs), inboxOf(dir, logs)]);
     closers.push(
       () => nats.kill(),
       () => postgres.kill(),
@@ -190,7 +192,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     };
     const client = createClient({ ca: authority.certificatePem });
     closers.push(() => client.close());
-    const startGateway = async (name: string): Promise<Replica> => {
+    const startGateway = async (name: string, password: string): Promise<Replica> => {
       const port = await freePort();
       const url = `https://localhost:${port}`;
       const environment = {
@@ -200,8 +202,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         COUNTERSIGN_TLS_CERT_FILE: files.certificate,
         COUNTERSIGN_TLS_KEY_FILE: files.key,
         COUNTERSIGN_NATS_URLS: `nats://127.0.0.1:${nats.port}`,
-        COUNTERSIGN_NATS_USER: 'sdk-gateway',
-        COUNTERSIGN_NATS_PASSWORD: passwords.sdkGateway,
+        COUNTERSIGN_NATS_USER: name,
+        COUNTERSIGN_NATS_PASSWORD: password,
         ...options.sdkGatewayEnvironment,
       };
       const replica = await startReplica(mainOf('sdk-gateway'), name, url, environment, logs, 30_000, async () => {
@@ -215,7 +217,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const adminApiKey = await firstAdministrator(appServerEnvironment('bootstrap', 0));
     const [appServers, gateways] = await Promise.all([
       Promise.all(Array.from({ length: appServerCount }, (_, n) => startAppServer(`app-server-${n + 1}`))),
-      Promise.all(Array.from({ length: gatewayCount }, (_, n) => startGateway(`sdk-gateway-${n + 1}`))),
+      Promise.all(passwords.gateways.map((password, n) => startGateway(gatewayName(n), password))),
     ]);
     const bus = await connectBus({
       servers: [`nats://127.0.0.1:${nats.port}`],
@@ -260,6 +262,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       nats,
       natsRootUrl: rootUrl,
       natsAdmin: { url: `nats://127.0.0.1:${nats.port}`, user: 'admin', password: passwords.admin },
+      natsGateways: passwords.gateways.map((password, n) => ({
+        url: `nats://127.0.0.1:${nats.port}`,
+        user: gatewayName(n),
+        password,
+      })),
       postgres,
       inboxProcess,
       inbox: createInboxReader(inboxUrl),
@@ -285,15 +292,25 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 }
 
-async function natsOf(dir: string, logs: string) {
-  const passwords = { appServer: secret(), sdkGateway: secret(), admin: secret(), root: secret() };
-  const permissions = (service: string) => `{\n${readFileSync(join(ROOT, 'infra/nats', `${service}.conf`), 'utf8')}\n}`;
+function gatewayName(index: number): string {
+  return `sdk-gateway-${index + 1}`;
+}
+
+async function natsOf(dir: string, logs: string, gatewayCount: number) {
+  const gateways = Array.from({ length: gatewayCount }, secret);
+  const passwords = { appServer: secret(), gateways, admin: secret(), root: secret() };
+  const permissions = (service: string, more = '') =>
+    `{\n${readFileSync(join(ROOT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
   const nats = await startNats({
     storeDir: join(dir, 'nats'),
     logFile: join(logs, 'nats.log'),
     users: [
       { user: 'app-server', password: passwords.appServer, permissions: permissions('app-server') },
-      { user: 'sdk-gateway', password: passwords.sdkGateway, permissions: permissions('sdk-gateway') },
+      ...gateways.map((password, n) => ({
+        user: gatewayName(n),
+        password,
+        permissions: permissions('sdk-gateway', `subscribe: "_INBOX.${gatewayName(n)}.>"`),
+      })),
       { user: 'admin', password: passwords.admin, permissions: permissions('admin') },
       { user: 'root', password: passwords.root },
     ],

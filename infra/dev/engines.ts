@@ -9,7 +9,7 @@ import {
   type PostgresPair,
 } from '@countersign/testkit';
 import { CHECKOUT, type Layout } from './layout.ts';
-import type { Secrets } from './secrets.ts';
+import { GATEWAYS, type NatsUserName, type Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 
@@ -22,11 +22,11 @@ export function startDevNats(
   const storeDir = join(dir, 'nats');
   mkdirSync(storeDir, { recursive: true });
   // nats-server reads an include relative to the file that includes.
-  const permissions = (user: string) => {
-    const file = relative(storeDir, join(CHECKOUT, 'infra', 'nats', `${user}.conf`));
-    return `permissions: { include ${JSON.stringify(file)} }`;
+  const permissions = (service: string, more = '') => {
+    const file = relative(storeDir, join(CHECKOUT, 'infra', 'nats', `${service}.conf`));
+    return `permissions: { include ${JSON.stringify(file)}\n${more} }`;
   };
-  const user = (name: keyof Secrets['natsPasswords'], more = '') =>
+  const user = (name: NatsUserName, more = '') =>
     `    { user: ${name}, password: ${JSON.stringify(natsPasswords[name])}, ${more} }`;
   return startNats({
     name: 'nats',
@@ -37,7 +37,7 @@ export function startDevNats(
       'authorization {',
       '  users = [',
       user('app-server', permissions('app-server')),
-      user('sdk-gateway', permissions('sdk-gateway')),
+      ...GATEWAYS.map((name) => user(name, permissions('sdk-gateway', `subscribe: "_INBOX.${name}.>"`))),
       user('admin', permissions('admin')),
       // For a look at the streams; no service uses it.
       user('root'),

@@ -1,12 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, type NatsServer } from '@countersign/testkit';
+import { freePort, startNats, type NatsServer } from '@countersign/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDevNats } from './engines.ts';
-import { layout } from './layout.ts';
-import { openSecrets, type Secrets } from './secrets.ts';
+import { CHECKOUT, layout } from './layout.ts';
+import { GATEWAYS, openSecrets, type NatsUserName, type Secrets } from './secrets.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'permissions-'));
 let nats: NatsServer;
@@ -22,13 +22,14 @@ afterAll(async () => {
   rmSync(dir, { recursive: true });
 });
 
-type User = keyof Secrets['natsPasswords'];
-
 /** What the server answers to one line of the client protocol: `permitted`, or why not. */
-function tryOut(user: User | 'nobody', line: string): Promise<string> {
-  const pass = user === 'nobody' ? 'x' : secrets.natsPasswords[user];
+function tryOut(user: NatsUserName | 'nobody', line: string): Promise<string> {
+  return ask(nats.port, user, user === 'nobody' ? 'x' : secrets.natsPasswords[user], line);
+}
+
+function ask(port: number, user: string, pass: string, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port: nats.port });
+    const socket = connect({ host: '127.0.0.1', port });
     let heard = '';
     socket.setTimeout(5000, () => reject(new Error(`no answer to ${line}`)));
     socket.once('error', reject);
@@ -52,7 +53,7 @@ const subscribe = (subject: string) => `SUB ${subject} 1`;
 describe('an edge may ask, hear its own answers, and nothing else (ADR: edges hold nothing)', () => {
   test.each(['mfa.v1.challenge.start', 'mfa.v1.user.find', 'mfa.v1.authenticator.enrol', 'mfa.v1.keys.jwks'])(
     'sdk-gateway asks %s',
-    async (subject) => expect(await tryOut('sdk-gateway', publish(subject))).toBe('permitted'),
+    async (subject) => expect(await tryOut('sdk-gateway-1', publish(subject))).toBe('permitted'),
   );
 
   test.each([
@@ -68,18 +69,43 @@ describe('an edge may ask, hear its own answers, and nothing else (ADR: edges ho
     'mfa.v1.application.create',
     'mfa.v1.policy.set',
     'mfa.v1.keys.rotate',
+    'mfa.v1.user.bypass',
+    'mfa.v1.user.anything',
     '_INBOX.app-server.x',
   ])('sdk-gateway may not publish on %s', async (subject) => {
-    expect(await tryOut('sdk-gateway', publish(subject))).toBe('Permissions Violation');
+    expect(await tryOut('sdk-gateway-1', publish(subject))).toBe('Permissions Violation');
   });
 
-  test.each(['>', 'mfa.v1.>', 'auth.>', 'wake.*', '_INBOX.>', '_INBOX.app-server.>', '_INBOX.admin.>'])(
-    'sdk-gateway may not hear %s',
-    async (subject) => expect(await tryOut('sdk-gateway', subscribe(subject))).toBe('Permissions Violation'),
+  test.each([
+    '>',
+    'mfa.v1.>',
+    'auth.>',
+    'wake.*',
+    '_INBOX.>',
+    '_INBOX.*.>',
+    '_INBOX.app-server.>',
+    '_INBOX.admin.>',
+    '_INBOX.sdk-gateway.>',
+    '_INBOX.sdk-gateway-2.>',
+  ])('sdk-gateway-1 may not hear %s', async (subject) =>
+    expect(await tryOut('sdk-gateway-1', subscribe(subject))).toBe('Permissions Violation'),
   );
 
-  test('sdk-gateway hears its own inbox', async () => {
-    expect(await tryOut('sdk-gateway', subscribe('_INBOX.sdk-gateway.abc.*'))).toBe('permitted');
+  test('a gateway whose own inbox was not named hears nothing at all', async () => {
+    const file = readFileSync(join(CHECKOUT, 'infra/nats/sdk-gateway.conf'), 'utf8');
+    const users = [{ user: 'forgotten', password: 'x', permissions: `{\n${file}\n}` }];
+    const server = await startNats({ storeDir: join(dir, 'forgotten'), users });
+    try {
+      for (const subject of ['_INBOX.forgotten.abc.*', '_INBOX.sdk-gateway-1.abc.*', '_INBOX.>']) {
+        expect(await ask(server.port, 'forgotten', 'x', subscribe(subject))).toBe('Permissions Violation');
+      }
+    } finally {
+      await server.kill();
+    }
+  });
+
+  test.each(GATEWAYS)('%s hears its own inbox', async (name) => {
+    expect(await tryOut(name, subscribe(`_INBOX.${name}.abc.*`))).toBe('permitted');
   });
 });
 
@@ -90,11 +116,11 @@ test.each([
   ['Permissions Violation', 'admin', publish('$JS.API.STREAM.DELETE.AUTH')],
   ['Permissions Violation', 'admin', subscribe('mfa.v1.>')],
   ['permitted', 'app-server', publish('auth.x')],
-  ['permitted', 'app-server', publish('_INBOX.sdk-gateway.abc.1')],
+  ['permitted', 'app-server', publish('_INBOX.sdk-gateway-1.abc.1')],
   ['permitted', 'app-server', subscribe('mfa.v1.challenge.start app-server')],
   ['permitted', 'app-server', subscribe('$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.DISPATCH.senders-sms dispatch')],
   ['Permissions Violation', 'app-server', publish('mfa.v1.challenge.start')],
   ['Permissions Violation', 'app-server', subscribe('auth.>')],
-  ['Permissions Violation', 'app-server', subscribe('_INBOX.sdk-gateway.>')],
+  ['Permissions Violation', 'app-server', subscribe('_INBOX.sdk-gateway-1.>')],
   ['Authorization Violation', 'nobody', publish('mfa.v1.challenge.start')],
 ] as const)('%s: %s, %s', async (outcome, user, line) => expect(await tryOut(user, line)).toBe(outcome));

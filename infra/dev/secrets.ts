@@ -4,6 +4,12 @@ import { join } from 'node:path';
 import { readJson, writePrivateJson } from './private-file.ts';
 import type { DevUser } from './dev-file.ts';
 
+/** The replicas of sdk-gateway. Each has a NATS user of its own, so that none hears the answers to another. */
+export const GATEWAYS = ['sdk-gateway-1', 'sdk-gateway-2'] as const;
+export type GatewayName = (typeof GATEWAYS)[number];
+const NATS_USERS = ['app-server', ...GATEWAYS, 'admin', 'root'] as const;
+export type NatsUserName = (typeof NATS_USERS)[number];
+
 /** What the stack must find again at its next start. Without it the data cannot be opened. */
 export interface Secrets {
   /** Names this installation; seeding repeats the same attempts, so that one that was killed is taken up again. */
@@ -12,7 +18,7 @@ export interface Secrets {
   servicePassword: string;
   keyRing: string;
   inboxToken: string;
-  natsPasswords: Record<'app-server' | 'sdk-gateway' | 'admin' | 'root', string>;
+  natsPasswords: Record<NatsUserName, string>;
   adminKey?: string;
   application?: { applicationId: string; name: string; apiKey: string };
   users: DevUser[];
@@ -32,9 +38,12 @@ export function openSecrets(dir: string): SecretsFile {
       `${path} is gone, and the data beside it cannot be opened without. Begin anew: npm start -- --fresh`,
     );
   }
-  const content = found ?? newSecrets();
+  // A user that came with a newer version gets its password now.
+  const fresh = newSecrets();
+  const content = found ?? fresh;
+  content.natsPasswords = { ...fresh.natsPasswords, ...content.natsPasswords };
   const save = () => writePrivateJson(path, content);
-  if (found === undefined) save();
+  save();
   return { content, save };
 }
 
@@ -46,7 +55,7 @@ function newSecrets(): Secrets {
     servicePassword: secret(),
     keyRing: `k1:${randomBytes(32).toString('base64')}`,
     inboxToken: secret(),
-    natsPasswords: { 'app-server': secret(), 'sdk-gateway': secret(), admin: secret(), root: secret() },
+    natsPasswords: Object.fromEntries(NATS_USERS.map((user) => [user, secret()])) as Record<NatsUserName, string>,
     users: [],
   };
 }

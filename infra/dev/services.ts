@@ -7,7 +7,7 @@ import type { CertificateFiles } from './certificates.ts';
 import type { DevPostgres } from './engines.ts';
 import { createJsonClient } from './https-json.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
-import type { Secrets } from './secrets.ts';
+import type { GatewayName, Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 type Environment = Record<string, string>;
@@ -102,7 +102,7 @@ export interface GatewayOptions {
 export async function startGateway(
   { layout, secrets, certificates }: GatewayOptions,
   port: number,
-  name: string,
+  name: GatewayName,
   onCrash: OnCrash,
 ): Promise<RunningProcess> {
   const environment = {
@@ -113,8 +113,8 @@ export async function startGateway(
     COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
     COUNTERSIGN_TLS_KEY_FILE: certificates.key,
     COUNTERSIGN_NATS_URLS: natsUrl(layout),
-    COUNTERSIGN_NATS_USER: 'sdk-gateway',
-    COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords['sdk-gateway'],
+    COUNTERSIGN_NATS_USER: name,
+    COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords[name],
   };
   const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
   const isReady = async () => (await client.send('GET', `https://localhost:${port}/health/ready`)).status === 200;

@@ -6,7 +6,7 @@ import { startDevNats, startDevPostgres } from './engines.ts';
 import type { Layout } from './layout.ts';
 import { takenPorts } from './ports.ts';
 import { takeRunLock } from './run-lock.ts';
-import { openSecrets } from './secrets.ts';
+import { GATEWAYS, openSecrets } from './secrets.ts';
 import { seed } from './seed.ts';
 import { makeAdministrator, natsUrl, startAppServer, startGateway, startInbox } from './services.ts';
 import { createSupervisor } from './supervisor.ts';
@@ -82,9 +82,9 @@ export async function startDevStack({ layout, fresh, say, signal }: DevStackOpti
     const gateways = nats.then(() =>
       step('SDK gateways', () =>
         Promise.all(
-          ports.sdkGateways.map(async (port, index) => {
+          GATEWAYS.map(async (name, index) => {
             const options = { layout, secrets, certificates };
-            const started = await startGateway(options, port, `sdk-gateway-${index + 1}`, onCrash);
+            const started = await startGateway(options, ports.sdkGateways[index] ?? 0, name, onCrash);
             supervisor.add(started, started.start);
           }),
         ),

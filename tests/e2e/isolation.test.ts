@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { userCreate, userFind, userUpdate } from '@countersign/contracts';
+import { connect } from '@nats-io/transport-node';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nextTotpCode, startStack, type Stack, type TestUser } from '../stack.ts';
@@ -322,4 +323,34 @@ test('R3: every spelling of a name leads to the same person', async () => {
   }
   const { body } = await stack.client.start(one, { username: spellings[1] });
   expect((await stack.client.verify(two, body.challengeId ?? '', nextTotpCode(user))).status).toBe(200);
+});
+
+test('a gateway that was taken over hears none of the answers to the other, and asks for nothing an administrator may', async () => {
+  const [taken, other] = stack.natsGateways;
+  const connection = await connect({ servers: taken!.url, user: taken!.user, pass: taken!.password });
+  try {
+    const refusals: string[] = [];
+    const heard: string[] = [];
+    for (const subject of [
+      '_INBOX.>',
+      '_INBOX.*.*.*',
+      `_INBOX.${other!.user}.>`,
+      '_INBOX.sdk-gateway.>',
+      'mfa.v1.>',
+      'wake.*',
+    ]) {
+      connection.subscribe(subject, {
+        callback: (error, message) => void (error === null ? heard.push(message.subject) : refusals.push(subject)),
+      });
+    }
+    await connection.flush();
+    const user = await stack.addUser({ phone: true });
+    const { body } = await stack.client.start(two, { username: user.username, method: 'sms' });
+    const approved = await stack.client.verify(two, body.challengeId ?? '', await stack.inbox.code(user.phone));
+    expect(approved.body.result).toBeDefined();
+    expect(heard).toEqual([]);
+    expect(refusals).toHaveLength(6);
+  } finally {
+    await connection.close();
+  }
 });

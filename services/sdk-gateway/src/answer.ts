@@ -22,6 +22,7 @@ const WAIT_MARGIN_MS = 5000;
 export function answerWith(deps: AnswerDependencies, route: Route) {
   const readInput = compileInput(route);
   const { operation } = route;
+  const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const { credential } = request;
     // The hook has refused whoever has none. If it is ever taken out, nobody gets further than this.
@@ -44,12 +45,25 @@ export function answerWith(deps: AnswerDependencies, route: Route) {
       };
       const asked = call(deps.bus, operation, input, options);
       const { output, replica } = waitMs > 0 ? await cutShort(deps, operation, input, options, asked) : await asked;
+      assertAbout(inPath, input, output);
       reply.code(route.status).header('countersign-replica', `${deps.replica}, ${replica}`);
       return output;
     } finally {
       release();
     }
   };
+}
+
+/**
+ * What is answered must be about what was asked for. Answers come by an inbox that nobody else should know; whoever came to know it
+ * must still not be able to pass the signed result of one challenge off as that of another (R14).
+ * @throws MfaError INTERNAL
+ */
+function assertAbout(names: readonly string[], input: Record<string, unknown>, output: unknown): void {
+  const answered: Readonly<Record<string, unknown>> =
+    typeof output === 'object' && output !== null ? { ...output } : {};
+  const other = names.find((name) => name in answered && answered[name] !== input[name]);
+  if (other !== undefined) throw new MfaError('INTERNAL', { reason: `the answer is about another ${other}` });
 }
 
 /** @throws MfaError REQUEST_INVALID. A header given twice arrives joined by a comma and a space, and is refused. */

@@ -13,7 +13,7 @@ import {
   type CallRequest,
   type Serving,
 } from '@countersign/bus';
-import { challengeGet, keysJwks, messageStatus, MfaError, type Operation } from '@countersign/contracts';
+import { ChallengeId, challengeGet, keysJwks, messageStatus, MfaError, type Operation } from '@countersign/contracts';
 import type { HttpServer } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
 import {
@@ -51,7 +51,12 @@ const agents: Agent[] = [];
 /** What the stand-in for app-server was asked since the test began. */
 let asked: { operation: string; input: unknown; request: CallRequest }[] = [];
 type Respond = (operation: Operation, input: unknown, request: CallRequest) => unknown;
-const respondWithExample: Respond = (operation) => exampleOf(operation.output);
+/** The operation's example, about the challenge that was asked for. */
+const respondWithExample = (operation: Operation, input: unknown): unknown => {
+  const { challengeId } = input as { challengeId?: string };
+  const example = exampleOf(operation.output);
+  return challengeId === undefined ? example : { ...(example as object), challengeId };
+};
 let respond: Respond = respondWithExample;
 
 beforeAll(async () => {
@@ -160,8 +165,9 @@ function ask(port: number, method: string, path: string, options: Ask = {}): Pro
 }
 
 const USER = '1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11';
+const CHALLENGE = exampleOf(ChallengeId) as string;
 const fill = (path: string) =>
-  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => (name === 'challengeId' ? 'challenge-1' : USER));
+  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => (name === 'challengeId' ? CHALLENGE : USER));
 
 describe('routes', () => {
   test.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const))(
@@ -194,6 +200,19 @@ describe('routes', () => {
     expect(answer.headers['content-type']).toBe('application/problem+json');
     expect(answer.json()).toMatchObject({ code: 'TRY_LATER', detail: 'Wait half a minute.' });
     expect(answer.text).not.toContain('inside only');
+  });
+
+  test.each([
+    ['POST', '/v1/challenges/c/verify', { challengeId: 'd', state: 'approved', result: 'signed' }, { code: '492039' }],
+    ['GET', '/v1/challenges/c?wait=1', { challengeId: 'd', state: 'approved' }, undefined],
+    ['GET', `/v1/users/${USER}`, { userId: USER.replace('1b', '2c'), username: 'mallory' }, undefined],
+  ] as const)('R14: %s %s: an answer about something else is none, and nothing of it leaves', async (...route) => {
+    const [method, path, output, body] = route;
+    const port = await start();
+    respond = () => output;
+    const answer = await ask(port, method, path, { body });
+    expect([answer.status, answer.json()['code']]).toEqual([500, 'INTERNAL']);
+    expect(answer.text).not.toMatch(/signed|approved|mallory/);
   });
 
   test('R6: an exception, or an answer that is none, is INTERNAL and nothing of it leaves', async () => {
@@ -545,8 +564,7 @@ describe('attempts', () => {
 describe('bounds', () => {
   test('R29: one caller has at most a quarter of the waiting places; others still wait, and nobody else is hindered', async () => {
     const port = await start({ maxWaiting: 8 });
-    respond = (operation) =>
-      operation === challengeGet ? delay(800, exampleOf(operation.output)) : exampleOf(operation.output);
+    respond = (operation, input) => delay(operation === challengeGet ? 800 : 0, respondWithExample(operation, input));
     const wait = (key: string) => ask(port, 'GET', '/v1/challenges/c?wait=30', { headers: bearer(key) });
     const held = [wait(KEY), wait(KEY)];
     await delay(200);
@@ -560,7 +578,7 @@ describe('bounds', () => {
 
   test('R29: knowing the id of a key is not enough to take its places', async () => {
     const port = await start({ maxWaiting: 8 });
-    respond = (operation) => delay(500, exampleOf(operation.output));
+    respond = (operation, input) => delay(500, respondWithExample(operation, input));
     const wait = (key: string) => ask(port, 'GET', '/v1/challenges/c?wait=30', { headers: bearer(key) });
     const thief = [wait('csk_demo1_wrongwrongwrongwrong'), wait('csk_demo1_wrongwrongwrongwrong')];
     await delay(200);
@@ -570,7 +588,7 @@ describe('bounds', () => {
 
   test('R26: what is more than the gateway takes is refused at once, with Retry-After', async () => {
     const port = await start({ maxInFlight: 5 });
-    respond = (operation) => delay(500, exampleOf(operation.output));
+    respond = (operation, input) => delay(500, respondWithExample(operation, input));
     const many = Array.from({ length: 20 }, () => ask(port, 'POST', '/v1/challenges', { body: { username: 'a' } }));
     const answers = await Promise.all(many);
     const shed = answers.filter((answer) => answer.status !== 201);
@@ -586,8 +604,8 @@ describe('bounds', () => {
     const [gateway] = gateways;
     respond = (operation, input) =>
       (input as { waitSeconds?: number }).waitSeconds === 0
-        ? exampleOf(operation.output)
-        : delay(9000, exampleOf(operation.output));
+        ? respondWithExample(operation, input)
+        : delay(9000, respondWithExample(operation, input));
     const waiting = ask(port, 'GET', '/v1/challenges/c?wait=30');
     await delay(200);
     const startedAt = performance.now();
