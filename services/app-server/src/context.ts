@@ -24,11 +24,11 @@ import { checkCanary } from './keys/canary.ts';
 import { loadKeyRing, type KeyRing } from './keys/ring.ts';
 import { adoptKeyRoot } from './keys/root.ts';
 import { ResultSigner } from './keys/signing.ts';
-import { LedgerContinuity } from './ledger/continuity.ts';
+import type { LedgerContinuity, LossReason } from './ledger/continuity.ts';
 import { jetStreamLog } from './ledger/jetstream-log.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { ensureLedgerStream } from './ledger/stream.ts';
-import { watchContinuity, type Watch } from './ledger/watch.ts';
+import { startWatch } from './ledger/start-watch.ts';
 import { Policies } from './policy/policies.ts';
 import { LoginUsers } from './user/login-users.ts';
 import { getProjectedState } from './user/store.ts';
@@ -64,6 +64,12 @@ export interface Context {
 const JETSTREAM_TIMEOUT_MS = 1000;
 /** Creating a stream on three servers takes longer. */
 const JETSTREAM_SETUP_TIMEOUT_MS = 10_000;
+
+const FLOOR_RAISED: Record<LossReason, string> = {
+  seen: 'The ledger lacks messages that were acknowledged. Find out why in the NATS logs.',
+  assumed:
+    'Nobody is left who could say whether the ledger lost messages. Expected at the first start, and after all replicas were killed.',
+};
 
 /** Wires app-server by hand, in the order in which things depend on each other. */
 export async function createContext(
@@ -106,11 +112,15 @@ export async function createContext(
   await ensureTrailStream(setup, copies);
   await ensureIdempotencyStream(setup, copies);
 
-  let tell = () => {};
-  const continuity = new LedgerContinuity(now, () => {
-    logger.error('ledger.loss', { detail: 'The ledger lost messages. The recovery floor was raised; see ADR 5.' });
-    tell();
+  const watch = await startWatch({
+    nats: bus.nats,
+    router,
+    now,
+    onLoss: (reason) => logger.error('ledger.floor', { reason, detail: FLOOR_RAISED[reason] }),
+    highestProjected: () => highestProjected(router),
+    onProblem: problem('ledger.unproven'),
   });
+  const { continuity } = watch;
   const ledger = new Ledger({
     log: jetStreamLog(client, manager),
     continuity,
@@ -120,16 +130,6 @@ export async function createContext(
     random,
     sleep: (ms) => sleep(ms),
   });
-  const watch: Watch = await watchContinuity({
-    nats: bus.nats,
-    manager,
-    continuity,
-    replica,
-    now,
-    highestProjected: () => highestProjected(router),
-    onProblem: problem('ledger.unproven'),
-  });
-  tell = () => watch.tell();
 
   const applications = new Applications(router, now, problem('applications.stale'));
   const policies = new Policies(router, problem('policies.stale'));
@@ -185,8 +185,7 @@ export async function createContext(
     projector,
     close: async () => {
       for (const reader of [applications, policies, signer]) reader.stop();
-      watch.stop();
-      await Promise.all([dispatch.drain(), projector.stop()]);
+      await Promise.all([dispatch.drain(), projector.stop(), watch.leave()]);
       await bus.drain();
       await router.close();
     },

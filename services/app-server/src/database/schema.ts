@@ -15,6 +15,7 @@ export interface Schema {
   audit_event: AuditEventTable;
   user_ledger: UserLedgerTable;
   projection_checkpoint: ProjectionCheckpointTable;
+  ledger_memory: LedgerMemoryTable;
   schema_migration: SchemaMigrationTable;
 }
 
@@ -154,6 +155,20 @@ interface ProjectionCheckpointTable {
   at: Date;
   /** Postgres timeline that the stream was last compared with; another one means that a standby was promoted. */
   timeline: number;
+  updated_at: Generated<Date>;
+}
+
+/** One row: how the ledger stood when replicas last ran; see ledger/watch.ts. */
+interface LedgerMemoryTable {
+  is_only: Generated<boolean>;
+  stream_created: Date;
+  /** The one NATS server process that held the stream; null in a cluster. */
+  nats_server: string | null;
+  floor_at: BigintText;
+  /** The run that started last. */
+  opened_by: string;
+  /** Where the stream ended when the last replica left; null while any runs. */
+  closed_at: BigintText | null;
   updated_at: Generated<Date>;
 }
 

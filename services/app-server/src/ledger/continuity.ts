@@ -21,17 +21,26 @@ export interface Continuity {
   hear(floor: RecoveryFloor, highest: number): void;
 }
 
+/** Why the floor was raised: the stream was seen to lack something, or nobody was left who could have told. */
+export type LossReason = 'seen' | 'assumed';
+
+export interface ContinuityDependencies {
+  now: () => number;
+  /** Ms that never go back. */
+  uptime: () => number;
+  /** Told whenever this replica itself raises the floor, so that it can tell the others. */
+  onLoss: (reason: LossReason) => void;
+}
+
 export class LedgerContinuity implements Continuity {
   #highest = 0;
-  #proven = false;
+  /** By uptime; a process that was stopped for a while must look again first. */
+  #provenUntil = -Infinity;
   #floor: RecoveryFloor = { at: 0 };
-  readonly #now: () => number;
-  readonly #onLoss: (floor: RecoveryFloor) => void;
+  readonly #deps: ContinuityDependencies;
 
-  /** @param onLoss told whenever this replica itself notices a loss, so that it can tell the others. */
-  constructor(now: () => number, onLoss: (floor: RecoveryFloor) => void = () => {}) {
-    this.#now = now;
-    this.#onLoss = onLoss;
+  constructor(deps: ContinuityDependencies) {
+    this.#deps = deps;
   }
 
   highest(): number {
@@ -51,37 +60,43 @@ export class LedgerContinuity implements Continuity {
   }
 
   assertProven(): void {
-    if (!this.#proven)
+    if (!this.isProven())
       throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'ledger continuity unproven' });
   }
 
   isProven(): boolean {
-    return this.#proven;
+    return this.#deps.uptime() < this.#provenUntil;
   }
 
   /** After a lost connection nothing is certain until check() has looked. */
   doubt(): void {
-    this.#proven = false;
+    this.#provenUntil = -Infinity;
+  }
+
+  /** What is proven holds longer. What was proven and has run out is to be proven again. */
+  extend(until: number): void {
+    if (this.isProven()) this.#provenUntil = Math.max(this.#provenUntil, until);
   }
 
   /**
    * Compares the stream with what is known of it.
    * @param lastSequence the stream's newest sequence now.
-   * @param mark the highest sequence anybody else (another replica, the projection) has seen; undefined: somebody who may know
-   * of more could not be asked.
+   * @param mark the highest sequence that is known besides what was heard; undefined: somebody who may know of more could not
+   * be asked.
+   * @param until by uptime; until then what was seen of the stream stands for its continuity.
    */
-  check(lastSequence: number, mark: number | undefined): void {
-    const known = Math.max(this.#highest, mark ?? 0);
-    if (lastSequence < known || mark === undefined) this.lost();
-    this.#highest = Math.max(lastSequence, 0);
-    this.#proven = true;
+  check(lastSequence: number, mark: number | undefined, until: number): void {
+    if (lastSequence < Math.max(this.#highest, mark ?? 0)) this.lost();
+    else if (mark === undefined) this.lost('assumed');
+    this.#highest = lastSequence;
+    this.#provenUntil = until;
   }
 
   /** Something was lost, at the latest now. Two losses are never told as one, even if the clock went back between them. */
-  lost(): void {
-    this.raise({ at: Math.max(this.#now(), this.#floor.at + 1) });
+  lost(reason: LossReason = 'seen'): void {
+    this.raise({ at: Math.max(this.#deps.now(), this.#floor.at + 1) });
     this.#highest = 0;
-    this.#onLoss(this.#floor);
+    this.#deps.onLoss(reason);
   }
 
   /** What another replica says. A mark from before a loss that it has not noticed yet is no mark. */

@@ -1,141 +1,277 @@
-import type { JetStreamManager } from '@nats-io/jetstream';
-import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import type { RecoveryFloor } from '../challenge/floor.ts';
 import type { LedgerContinuity } from './continuity.ts';
-import { streamOf } from './stream.ts';
 
 /** What app-servers tell each other of the ledger: hints that can only raise the floor, never lower it. */
-interface PeerView {
-  replica: string;
+export interface PeerView {
+  /** Names one run of one replica: one that was restarted knows nothing of what it knew before. */
+  run: string;
   floor: RecoveryFloor;
+  /** The highest sequence that it knows to have been acknowledged to anybody. */
   highest: number;
+  /** It decides logins now: it has proven continuity and had no reason to doubt it since. */
+  isProven: boolean;
+  /** It is stopping and appends nothing any more. */
+  isLeaving?: true;
 }
 
-const ASK = 'peers.ledger.ask';
-const TELL = 'peers.ledger.tell';
-/** How long a starting replica waits for others to say that they are alive. */
-const PEERS_ANSWER_WITHIN_MS = 300;
-const TELL_EVERY_MS = 1000;
-const RETRY_MS = 500;
+export interface Peers {
+  /** What the others answer within the time. */
+  ask(by: string, withinMs: number): Promise<PeerView[]>;
+  tell(view: PeerView): void;
+}
+
+/** How the stream stands. */
+export interface StreamStanding {
+  lastSequence: number;
+  /** When it was created, ms since the epoch. */
+  createdAt: number;
+  /** Names the one server process that holds the stream; undefined in a cluster, where no one process holds it. */
+  server: string | undefined;
+}
+
+/** What a replica that finds nobody alive can still know of those before it. */
+export interface Remembered {
+  createdAt: number;
+  server: string | undefined;
+  floor: RecoveryFloor;
+  /** The last replica to leave wrote where the stream ended; undefined while any runs, or when the last one was killed. */
+  closedAt: number | undefined;
+}
+
+export interface Memory {
+  /** @throws when it cannot be read. */
+  recall(): Promise<Remembered | undefined>;
+  /** Remembers how things stand, and that replicas run. @throws when it cannot be written. */
+  keep(standing: Omit<Remembered, 'closedAt'>, by: string): Promise<void>;
+  /** Remembers where the stream ended, if nobody but `left` has called keep() meanwhile. @throws when it cannot be written. */
+  close(lastSequence: number, left: readonly string[]): Promise<void>;
+}
 
 export interface WatchDependencies {
-  nats: NatsConnection;
-  manager: JetStreamManager;
+  run: string;
   continuity: LedgerContinuity;
-  replica: string;
-  now: () => number;
+  peers: Peers;
+  memory: Memory;
+  /** @throws when the stream has no leader or does not answer in time. */
+  stream: () => Promise<StreamStanding>;
   /** The highest sequence that was projected into Postgres; rejects when no node answers. */
   highestProjected: () => Promise<number>;
+  /** Ms that never go back. */
+  uptime: () => number;
+  sleep: (ms: number) => Promise<void>;
   onProblem: (error: unknown) => void;
 }
 
-export interface Watch {
-  /** Tells the others of a loss that this replica noticed. */
-  tell(): void;
-  stop(): void;
-}
+/** How often watch() is to be called. */
+export const WATCH_EVERY_MS = 1000;
+/**
+ * How long a look at the stream stands for its continuity. A stream that lost messages without our connection being lost was
+ * without a leader for longer, since none is elected sooner (nats-server: 4 s).
+ */
+const LOOK_HOLDS_MS = 4000;
+/** One question to the others, which is repeated: one that is just connecting again did not get it. */
+const ASK_MS = 300;
+/** How long a replica that starts looks for others. Longer than a busy machine makes them wait, or each start would raise the floor. */
+const FIND_WITHIN_MS = 1000;
+/** How long those who were there before the connection was lost are waited for. */
+const MISS_AFTER_MS = 5000;
+/** Who was silent for so long before a look at the stream cannot know of more than the look has shown. */
+const FORGET_AFTER_MS = 4000;
+/** How long one that leaves waits to hear of others that leave with it. */
+const FAREWELL_MS = 200;
+const RETRY_MS = 500;
 
 /**
- * Proves at start, and again after every lost connection, that the ledger still holds what it held (see continuity.ts); until
- * then nothing is decided.
+ * Proves at start, again after every lost connection, and every second, that the ledger still holds what it held (see ADR 5);
+ * while there is a doubt nothing is decided.
  */
-export async function watchContinuity(deps: WatchDependencies): Promise<Watch> {
-  const { nats, continuity } = deps;
-  const subscriptions = [answerPeers(deps), hearPeers(deps)];
-  await prove(deps, true);
+export class LedgerWatch {
+  readonly #deps: WatchDependencies;
+  /** Every run that was heard of and has not left, and when. Nobody is forgotten while there is a doubt. */
+  readonly #heard = new Map<string, number>();
+  readonly #left = new Set<string>();
+  #standing: StreamStanding | undefined;
+  #kept = '';
+  #doubts = 0;
+  #proving: Promise<void> | undefined;
+  #isWatching = false;
+  #isLeaving = false;
 
-  let stopped = false;
-  void reproveAfterReconnects(deps, () => stopped);
-  let told = 0;
-  const timer = setInterval(() => {
-    if (nats.isClosed() || continuity.highest() === told) return;
-    told = continuity.highest();
-    tell(deps);
-  }, TELL_EVERY_MS);
+  constructor(deps: WatchDependencies) {
+    this.#deps = deps;
+  }
 
-  return {
-    tell: () => tell(deps),
-    stop: () => {
-      stopped = true;
-      clearInterval(timer);
-      for (const subscription of subscriptions) subscription.unsubscribe();
-    },
-  };
-}
-
-/** @param atStart raises the floor to the stream's creation, since whatever was spent before it is forgotten. */
-async function prove(deps: WatchDependencies, atStart: boolean): Promise<void> {
-  const { continuity, manager } = deps;
-  const peers = await askPeers(deps);
-  for (const peer of peers) continuity.raise(peer.floor);
-  const projected = await deps.highestProjected().catch(() => undefined);
-  const marks = [...peers.map(({ highest }) => highest), ...(projected === undefined ? [] : [projected])];
-  const info = await manager.streams.info(streamOf(''));
-  if (atStart) continuity.raise({ at: Date.parse(info.created) });
-  continuity.check(info.state.last_seq, marks.length === 0 ? undefined : Math.max(...marks));
-}
-
-async function reproveAfterReconnects(deps: WatchDependencies, stopped: () => boolean): Promise<void> {
-  for await (const status of deps.nats.status()) {
-    if (stopped()) return;
-    if (status.type === 'disconnect') deps.continuity.doubt();
-    if (status.type !== 'reconnect') continue;
-    deps.continuity.doubt();
-    while (!deps.continuity.isProven() && !stopped()) {
-      await prove(deps, false).catch(async (error: unknown) => {
-        deps.onProblem(error);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      });
+  /** Resolves when continuity is proven, or a loss was assumed. */
+  async start(): Promise<void> {
+    while (!this.#hasStarted && !this.#isLeaving) {
+      await this.#prove();
+      if (!this.#hasStarted) await this.#deps.sleep(RETRY_MS);
     }
+    this.tell();
+  }
+
+  /** To be called every WATCH_EVERY_MS. Never rejects. */
+  async watch(): Promise<void> {
+    if (this.#isWatching || this.#isLeaving || !this.#hasStarted) return;
+    this.#isWatching = true;
+    if (this.#deps.continuity.isProven()) await this.#look();
+    if (!this.#deps.continuity.isProven()) await this.#prove();
+    this.tell();
+    await this.#remember().catch(this.#deps.onProblem);
+    this.#isWatching = false;
+  }
+
+  /** The connection was lost: whatever happens to the ledger now goes unnoticed. */
+  doubt(): void {
+    this.#doubts += 1;
+    this.#deps.continuity.doubt();
+  }
+
+  async reconnected(): Promise<void> {
+    this.doubt();
+    await this.#proving;
+    if (this.#hasStarted && !this.#deps.continuity.isProven()) await this.#prove();
+  }
+
+  hear(view: PeerView): void {
+    const { run, continuity, uptime } = this.#deps;
+    if (view.run === run) return;
+    if (view.isLeaving) this.#left.add(view.run);
+    if (this.#left.has(view.run)) this.#heard.delete(view.run);
+    else this.#heard.set(view.run, uptime());
+    continuity.hear(view.floor, view.highest);
+  }
+
+  /** What to answer another replica, which runs as well, since it asks. One that never proved anything is no witness. */
+  asked(by: string): PeerView | undefined {
+    if (by === this.#deps.run) return undefined;
+    this.#heard.set(by, this.#deps.uptime());
+    return this.#hasStarted && !this.#isLeaving ? this.#view() : undefined;
+  }
+
+  /** Tells the others how this replica sees the ledger, above all of a loss that it noticed. */
+  tell(): void {
+    if (this.#hasStarted && !this.#isLeaving) this.#deps.peers.tell(this.#view());
+  }
+
+  /** Says farewell; the last to leave remembers where the stream ended. To be called when nothing is appended any more. */
+  async leave(): Promise<void> {
+    const { continuity, peers, memory, run, stream, sleep, onProblem } = this.#deps;
+    this.#isLeaving = true;
+    if (!continuity.isProven()) return;
+    peers.tell({ ...this.#view(), isLeaving: true });
+    await sleep(FAREWELL_MS);
+    if (this.#heard.size > 0 || !continuity.isProven()) return;
+    await stream()
+      .then((standing) => {
+        if (standing.lastSequence < continuity.highest() || standing.server !== this.#standing?.server)
+          return undefined;
+        return memory.close(standing.lastSequence, [run, ...this.#left]);
+      })
+      .catch(onProblem);
+  }
+
+  get #hasStarted(): boolean {
+    return this.#standing !== undefined;
+  }
+
+  #prove(): Promise<void> {
+    const doubts = this.#doubts;
+    this.#proving ??= this.#proveUnless(() => this.#doubts !== doubts)
+      .catch(this.#deps.onProblem)
+      .finally(() => (this.#proving = undefined));
+    return this.#proving;
+  }
+
+  /** @param isOvertaken whether the connection was lost again meanwhile, so that all that was heard proves nothing. */
+  async #proveUnless(isOvertaken: () => boolean): Promise<void> {
+    const { continuity, stream, highestProjected, memory, uptime } = this.#deps;
+    const views = await this.#ask();
+    const projected = await highestProjected().catch(() => 0);
+    const remembered = this.#hasStarted ? undefined : await memory.recall().catch(() => undefined);
+    // Last, since all that was acknowledged to anybody whom we asked must then be in it.
+    const askedAt = uptime();
+    const standing = await stream();
+    if (isOvertaken()) return;
+    for (const view of views) this.hear(view);
+    continuity.raise({ at: standing.createdAt });
+    if (remembered !== undefined) continuity.raise(remembered.floor);
+    const isWitnessed = this.#isWitnessed(standing, views, remembered);
+    // What was remembered of the end holds for one start only.
+    if (isWitnessed && remembered?.closedAt !== undefined) await this.#keep(standing);
+    if (isOvertaken()) return;
+    continuity.check(standing.lastSequence, isWitnessed ? projected : undefined, askedAt + LOOK_HOLDS_MS);
+    this.#standing = standing;
+  }
+
+  /** Whether everybody who may have heard an acknowledgement was asked, or nothing can have been lost since somebody was. */
+  #isWitnessed(standing: StreamStanding, views: PeerView[], remembered: Remembered | undefined): boolean {
+    if (this.#standing !== undefined)
+      return isSameProcess(standing, this.#standing) || this.#missing(views).length === 0;
+    if (views.some(({ isProven }) => isProven)) return true;
+    if (remembered === undefined) return false;
+    if (isSameProcess(standing, remembered)) return true;
+    const { closedAt, createdAt } = remembered;
+    return closedAt !== undefined && createdAt === standing.createdAt && closedAt <= standing.lastSequence;
+  }
+
+  #missing(views: readonly PeerView[]): string[] {
+    return [...this.#heard.keys()].filter((run) => !views.some((view) => view.run === run));
+  }
+
+  async #ask(): Promise<PeerView[]> {
+    const { peers, run, uptime } = this.#deps;
+    const until = uptime() + (this.#hasStarted ? MISS_AFTER_MS : FIND_WITHIN_MS);
+    const views: PeerView[] = [];
+    const isEnough = () =>
+      this.#hasStarted ? this.#missing(views).length === 0 : views.some(({ isProven }) => isProven);
+    do views.push(...(await peers.ask(run, ASK_MS)));
+    while (!isEnough() && uptime() < until && !this.#isLeaving);
+    return views;
+  }
+
+  /** So that what one replica saw acknowledged outlives it, and a stream that lost its leader raises a doubt. */
+  async #look(): Promise<void> {
+    const { continuity, stream, uptime, onProblem } = this.#deps;
+    const doubts = this.#doubts;
+    const askedAt = uptime();
+    const before = continuity.highest();
+    const floor = continuity.floor();
+    const standing = await stream().catch(onProblem);
+    if (this.#doubts !== doubts) return;
+    if (standing === undefined || standing.server !== this.#standing?.server) return this.doubt();
+    const isSameFloor = continuity.floor().at === floor.at;
+    if (isSameFloor && (standing.lastSequence < before || standing.createdAt !== this.#standing?.createdAt))
+      continuity.lost();
+    else if (isSameFloor) continuity.hear(floor, standing.lastSequence);
+    continuity.extend(askedAt + LOOK_HOLDS_MS);
+    this.#standing = standing;
+    for (const [run, at] of this.#heard) if (at < askedAt - FORGET_AFTER_MS) this.#heard.delete(run);
+  }
+
+  async #remember(): Promise<void> {
+    if (this.#standing !== undefined && this.#deps.continuity.isProven()) await this.#keep(this.#standing);
+  }
+
+  async #keep({ createdAt, server }: StreamStanding): Promise<void> {
+    const { continuity, memory, run } = this.#deps;
+    const standing = { createdAt, server, floor: continuity.floor() };
+    const text = JSON.stringify(standing);
+    if (text === this.#kept) return;
+    await memory.keep(standing, run);
+    this.#kept = text;
+  }
+
+  #view(): PeerView {
+    const { run, continuity } = this.#deps;
+    return { run, floor: continuity.floor(), highest: continuity.highest(), isProven: continuity.isProven() };
   }
 }
 
-function view({ replica, continuity }: WatchDependencies): string {
-  const seen: PeerView = { replica, floor: continuity.floor(), highest: continuity.highest() };
-  return JSON.stringify(seen);
-}
-
-/** A replica that has not yet proven anything itself is no witness. */
-function answerPeers(deps: WatchDependencies): Subscription {
-  return deps.nats.subscribe(ASK, {
-    callback: (_error, message) => {
-      if (deps.continuity.isProven()) message.respond(view(deps));
-    },
-  });
-}
-
-function hearPeers(deps: WatchDependencies): Subscription {
-  return deps.nats.subscribe(TELL, {
-    callback: (_error, message) => {
-      const peer = peerView(message);
-      if (peer !== undefined && peer.replica !== deps.replica) deps.continuity.hear(peer.floor, peer.highest);
-    },
-  });
-}
-
-function tell(deps: WatchDependencies): void {
-  deps.nats.publish(TELL, view(deps));
-}
-
-/** What another replica says, or undefined when it is not of that form: a throw here would end the connection's reader. */
-function peerView(message: Msg): PeerView | undefined {
-  try {
-    const { replica, floor, highest } = message.json<Partial<PeerView>>();
-    const isView = typeof replica === 'string' && Number.isFinite(floor?.at) && Number.isSafeInteger(highest);
-    return isView && floor !== undefined && highest !== undefined ? { replica, floor, highest } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function askPeers(deps: WatchDependencies): Promise<PeerView[]> {
-  const answers = await deps.nats
-    .requestMany(ASK, undefined, { strategy: 'timer', maxWait: PEERS_ANSWER_WITHIN_MS })
-    .catch(() => []);
-  const peers: PeerView[] = [];
-  for await (const message of answers) {
-    const peer = peerView(message);
-    if (peer !== undefined) peers.push(peer);
-  }
-  return peers.filter(({ replica }) => replica !== deps.replica);
+/** One process that still runs has forgotten nothing. */
+function isSameProcess(
+  { server, createdAt }: StreamStanding,
+  before: Pick<StreamStanding, 'server' | 'createdAt'> | undefined,
+): boolean {
+  return server !== undefined && server === before?.server && createdAt === before.createdAt;
 }

@@ -78,8 +78,8 @@ export async function startHouse(name: string): Promise<House> {
     const client = jetstream(connection, { timeout: 1000 });
     const manager = await jetstreamManager(connection, { timeout: 1000 });
     await ensureLedgerStream(manager, 1);
-    const continuity = new LedgerContinuity(now);
-    continuity.check(0, 0);
+    const continuity = new LedgerContinuity({ now, uptime: () => performance.now(), onLoss: () => {} });
+    continuity.check(0, 0, Infinity);
     const ledger = new Ledger({
       log: jetStreamLog(client, manager),
       continuity,

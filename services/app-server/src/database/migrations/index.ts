@@ -1,5 +1,6 @@
 import { foundation } from './0001_foundation.ts';
+import { ledgerMemory } from './0002_ledger_memory.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, in order. */
-export const MIGRATIONS: readonly Migration[] = [foundation];
+export const MIGRATIONS: readonly Migration[] = [foundation, ledgerMemory];

@@ -8,10 +8,13 @@ import { verify } from '../../challenge/verify.ts';
 import type { UserState } from '../../challenge/state.ts';
 import type { AuthorisedRequest } from '../../application/authorise.ts';
 import type { LoginAuthenticator } from '../../user/store.ts';
-import { LedgerContinuity } from '../continuity.ts';
+import { LedgerContinuity, type ContinuityDependencies } from '../continuity.ts';
 import { Ledger, type LedgerDependencies } from '../ledger.ts';
+import { LedgerWatch, WATCH_EVERY_MS } from '../watch.ts';
 import type { Answer, Asked } from './history.ts';
 import { LogConnection, type NetworkFaults, type StreamModel } from './log-model.ts';
+import type { MemoryModel } from './memory-model.ts';
+import type { PeersModel } from './peers-model.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import { APPLICATIONS, RING, type Person } from './world.ts';
@@ -20,13 +23,13 @@ import { APPLICATIONS, RING, type Person } from './world.ts';
 export interface Variant {
   name: string;
   ledger: (deps: LedgerDependencies & { log: LogConnection }) => Pick<Ledger, 'act' | 'peek'>;
-  continuity: (now: () => number, onLoss: () => void) => LedgerContinuity;
+  continuity: (deps: ContinuityDependencies) => LedgerContinuity;
 }
 
 export const REAL: Variant = {
   name: 'as it is',
   ledger: (deps) => new Ledger(deps),
-  continuity: (now, onLoss) => new LedgerContinuity(now, onLoss),
+  continuity: (deps) => new LedgerContinuity(deps),
 };
 
 /** Where one schedule takes place. */
@@ -34,36 +37,63 @@ export interface Surroundings {
   scheduler: Scheduler;
   random: SeededRandom;
   stream: StreamModel;
+  peers: PeersModel;
+  memory: MemoryModel;
   faults: NetworkFaults;
   policy: Policy;
   people: readonly Person[];
   variant: Variant;
   projected: (userId: string) => UserState | undefined;
+  highestProjected: () => number;
   deliver: (message: { challengeId: string; userId: string; code: string; wanted: boolean }) => void;
   note: (line: () => string) => void;
 }
 
 /**
- * One process: the real ledger, continuity and use cases, on a clock that is off by up to two seconds. It can be killed between
- * any two steps, and stopped for a while (SIGSTOP).
+ * One process: the real ledger, watch and use cases, on a clock that is off by up to two seconds. It can be killed between any
+ * two steps, stopped for a while (SIGSTOP), and asked to leave (SIGTERM).
  */
 export class AppServer {
   readonly name: string;
   readonly connection: LogConnection;
   readonly continuity: LedgerContinuity;
+  readonly watch: LedgerWatch;
   isAlive = true;
+  /** Takes nothing new. */
+  isLeaving = false;
+  #inFlight = 0;
   #frozenUntil = 0;
   readonly #clockMs: number;
   readonly #ledger: Pick<Ledger, 'act' | 'peek'>;
   readonly #around: Surroundings;
 
-  constructor(name: string, clockMs: number, around: Surroundings, onLoss: (server: AppServer) => void) {
+  /** @param name of this run: one that is started again has another. */
+  constructor(name: string, clockMs: number, around: Surroundings) {
     const { scheduler, random, stream, faults, variant } = around;
     this.name = name;
     this.#clockMs = clockMs;
     this.#around = around;
     this.connection = new LogConnection(stream, { scheduler, random, faults, resume: this.resume });
-    this.continuity = variant.continuity(this.now, () => onLoss(this));
+    const uptime = () => scheduler.now;
+    this.continuity = variant.continuity({
+      now: this.now,
+      uptime,
+      onLoss: (reason) => {
+        around.note(() => `${name} raises the floor: loss ${reason}`);
+        this.watch.tell();
+      },
+    });
+    this.watch = new LedgerWatch({
+      run: name,
+      continuity: this.continuity,
+      peers: around.peers.of(this),
+      memory: around.memory.of(this),
+      stream: () => this.connection.standing(),
+      highestProjected: () => Promise.resolve(around.highestProjected()),
+      uptime,
+      sleep: this.sleep,
+      onProblem: () => {},
+    });
     this.#ledger = variant.ledger({
       log: this.connection,
       continuity: this.continuity,
@@ -99,12 +129,47 @@ export class AppServer {
     return this.#around.scheduler.now < this.#frozenUntil;
   }
 
+  start(): void {
+    void this.watch.start();
+    const again = () => {
+      if (!this.isAlive) return;
+      this.resume(() => void this.watch.watch());
+      this.#around.scheduler.after(WATCH_EVERY_MS, again);
+    };
+    again();
+  }
+
   kill(): void {
     this.isAlive = false;
+    this.connection.break();
+  }
+
+  /** Ends what it has begun, then stops. */
+  async leave(): Promise<void> {
+    this.isLeaving = true;
+    while (this.#inFlight > 0) await this.sleep(10);
+    await this.watch.leave();
+    this.kill();
+  }
+
+  disconnect(): void {
+    this.connection.break();
+    this.resume(() => this.watch.doubt());
+  }
+
+  reconnect(): void {
+    if (!this.isAlive) return;
+    this.connection.open();
+    this.resume(() => void this.watch.reconnected());
   }
 
   /** @throws whatever the use case throws. */
   async handle(asked: Asked, deadline: number, admin?: UserEvent): Promise<Answer> {
+    this.#inFlight += 1;
+    return this.#handle(asked, deadline, admin).finally(() => (this.#inFlight -= 1));
+  }
+
+  async #handle(asked: Asked, deadline: number, admin?: UserEvent): Promise<Answer> {
     const { people, policy } = this.#around;
     const application = APPLICATIONS.find(({ applicationId }) => applicationId === asked.applicationId);
     if (application === undefined) throw new MfaError('UNAUTHENTICATED');

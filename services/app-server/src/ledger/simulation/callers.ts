@@ -99,7 +99,7 @@ export class Callers {
     admin: UserEvent | undefined,
   ): Promise<void> {
     // Work past its deadline is not begun; the deadline counts by the server's own clock.
-    if (!server.isAlive || this.#scheduler.now > deadline) return;
+    if (!server.isAlive || server.isLeaving || this.#scheduler.now > deadline) return;
     const answer = await server.handle(asked, server.now() + deadline - this.#scheduler.now, admin).catch(refused);
     if (!server.isAlive || this.#random.chance(this.#faults.lost)) return;
     this.#scheduler.after(this.#random.between(1, 10), () => heard(answer, server.name));

@@ -1,5 +1,6 @@
 import type { AppendOutcome, Stored, UserLog } from '../log.ts';
 import type { LedgerRecord } from '../record.ts';
+import type { StreamStanding } from '../watch.ts';
 import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -25,6 +26,8 @@ export interface Entry extends Stored {
 /** The stream AUTH as it can be at its worst: what was acknowledged and not yet synced to disk can be lost. */
 export class StreamModel {
   createdAt: number;
+  readonly #isCluster: boolean;
+  #restarts = 0;
   /** No leader: nothing is answered. */
   isUp = true;
   /** Everything that was ever stored, and what was lost of it. For the judges, not for the replicas. */
@@ -34,8 +37,14 @@ export class StreamModel {
   #byUser = new Map<string, Entry[]>();
   #synced = 0;
 
-  constructor(now: number) {
+  constructor(now: number, isCluster: boolean) {
     this.createdAt = now;
+    this.#isCluster = isCluster;
+  }
+
+  get standing(): StreamStanding {
+    const { lastSequence, createdAt } = this;
+    return { lastSequence, createdAt, server: this.#isCluster ? undefined : `server ${this.#restarts}` };
   }
 
   get lastSequence(): number {
@@ -69,6 +78,12 @@ export class StreamModel {
 
   sync(): void {
     this.#synced = this.lastSequence;
+  }
+
+  /** Nothing is answered until it is up again. */
+  goDown(): void {
+    this.isUp = false;
+    this.#restarts += 1;
   }
 
   /** What was not synced is gone, from some message on. @returns how many messages. */
@@ -150,6 +165,10 @@ export class LogConnection implements UserLog {
 
   at(_userId: string, sequence: number): Promise<Stored | undefined> {
     return this.#read(() => this.#stream.at(sequence));
+  }
+
+  standing(): Promise<StreamStanding> {
+    return this.#read(() => this.#stream.standing);
   }
 
   append(userId: string, record: LedgerRecord, expectedSequence: number | undefined): Promise<AppendOutcome> {

@@ -5,9 +5,10 @@ import { chaos } from './chaos.ts';
 import { History } from './history.ts';
 import { judge, type Violation } from './judges.ts';
 import { StreamModel } from './log-model.ts';
+import { MemoryModel } from './memory-model.ts';
+import { PeersModel } from './peers-model.ts';
 import { SeededRandom } from './random.ts';
 import { Scheduler } from './scheduler.ts';
-import { Watch } from './watch-model.ts';
 import { BEGIN, PATIENT, peopleEnrolledAt, STRICT } from './world.ts';
 
 const LASTS_MS = 50_000;
@@ -33,7 +34,10 @@ export async function runSchedule(
   const random = new SeededRandom(seed);
   const scheduler = new Scheduler(BEGIN);
   const history = new History(() => scheduler.now, isTraced);
-  const stream = new StreamModel(BEGIN);
+  const isCluster = random.chance(0.7);
+  const stream = new StreamModel(BEGIN, isCluster);
+  const running = new Map<string, AppServer>();
+  const servers = () => [...running.values()];
   const people = peopleEnrolledAt(BEGIN + READY_MS, random);
   const policy = random.chance(0.3) ? STRICT : PATIENT;
   const some = (often: number) => random.pick([0, 0, often / 4, often]);
@@ -41,14 +45,18 @@ export async function runSchedule(
   const callFaults = { lost: some(0.1), twice: some(0.2), late: some(0.1) };
 
   let projectedUpTo = 0;
+  const memory = new MemoryModel(random);
   const surroundings: Surroundings = {
     scheduler,
     random,
     stream,
+    peers: new PeersModel(scheduler, random, servers),
+    memory,
     faults,
     policy,
     people,
     variant,
+    highestProjected: () => projectedUpTo,
     projected: (userId) => stream.last(userId, projectedUpTo)?.record.state,
     deliver: ({ wanted, ...message }) => {
       if (!wanted) return;
@@ -61,23 +69,14 @@ export async function runSchedule(
     note: (line) => history.note(line),
   };
 
-  const running = new Map<string, { server: AppServer; watch: Watch }>();
+  let runs = 0;
   const begin = (name: string) => {
-    const server: AppServer = new AppServer(name, random.between(-2000, 2000), surroundings, (who) => {
-      history.note(() => `${who.name} notices a loss`);
-      running.get(name)?.watch.tell();
-    });
-    const watch = new Watch(
-      server,
-      () => [...running.values()],
-      surroundings,
-      () => projectedUpTo,
-    );
-    running.set(name, { server, watch });
-    history.note(() => `${name} starts`);
+    const server = new AppServer(`${name}, run ${(runs += 1)}`, random.between(-2000, 2000), surroundings);
+    running.set(name, server);
+    history.note(() => `${server.name} starts`);
+    server.start();
   };
   SERVERS.forEach(begin);
-  const servers = () => [...running.values()].map(({ server }) => server);
   const stage = {
     scheduler,
     random,
@@ -98,6 +97,8 @@ export async function runSchedule(
       scheduler,
       random,
       stream,
+      isCluster,
+      memory,
       history,
       running,
       begin,

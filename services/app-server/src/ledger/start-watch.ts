@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { Router } from '../database/router.ts';
+import { LedgerContinuity, type ContinuityDependencies } from './continuity.ts';
+import { postgresMemory } from './memory.ts';
+import { hearPeers, natsPeers } from './peers.ts';
+import { streamOf } from './stream.ts';
+import { LedgerWatch, WATCH_EVERY_MS, type WatchDependencies } from './watch.ts';
+
+/** Longer than a busy machine takes to answer, and shorter than a look holds. */
+const LOOK_TIMEOUT_MS = 3000;
+
+export interface Watching {
+  continuity: LedgerContinuity;
+  /** Says farewell to the others. To be called when nothing is appended any more. */
+  leave(): Promise<void>;
+}
+
+/** Puts the watch on NATS and Postgres. Resolves when continuity is proven, or a loss was assumed. */
+export async function startWatch({
+  nats,
+  router,
+  now,
+  onLoss,
+  ...deps
+}: { nats: NatsConnection; router: Router } & Pick<ContinuityDependencies, 'now' | 'onLoss'> &
+  Pick<WatchDependencies, 'highestProjected' | 'onProblem'>): Promise<Watching> {
+  const manager = await jetstreamManager(nats, { timeout: LOOK_TIMEOUT_MS, checkAPI: false });
+  const uptime = () => performance.now();
+  const continuity = new LedgerContinuity({
+    now,
+    uptime,
+    onLoss: (reason) => {
+      onLoss(reason);
+      watch.tell();
+    },
+  });
+  const watch = new LedgerWatch({
+    ...deps,
+    continuity,
+    uptime,
+    run: randomUUID(),
+    peers: natsPeers(nats),
+    memory: postgresMemory(router),
+    stream: async () => {
+      const { state, created, cluster } = await manager.streams.info(streamOf(''));
+      const server = cluster === undefined ? nats.info?.server_id : undefined;
+      return { lastSequence: state.last_seq, createdAt: Date.parse(created), server };
+    },
+    sleep: (ms) => sleep(ms),
+  });
+  const silence = hearPeers(nats, watch);
+  void followConnection(nats, watch);
+  await watch.start();
+  const timer = setInterval(() => void watch.watch(), WATCH_EVERY_MS);
+  return {
+    continuity,
+    leave: async () => {
+      clearInterval(timer);
+      await watch.leave();
+      silence();
+    },
+  };
+}
+
+async function followConnection(nats: NatsConnection, watch: LedgerWatch): Promise<void> {
+  for await (const status of nats.status()) {
+    if (status.type === 'disconnect') watch.doubt();
+    if (status.type === 'reconnect') void watch.reconnected();
+  }
+}
