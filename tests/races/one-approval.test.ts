@@ -67,9 +67,11 @@ async function submitAll(
 
 /** What a loser of the race may hear. */
 const DOCUMENTED = new Set(['CHALLENGE_CLOSED', 'CODE_REJECTED', 'TRY_LATER']);
+/** Where NATS and a replica went down within seconds, a loss may have to be assumed, and open challenges are forgotten (ADR 5). */
+const AFTER_A_LOSS = 'CHALLENGE_NOT_FOUND';
 
-function expectDocumented(refused: Answer[]): void {
-  const others = refused.filter(({ body: { code } }) => !DOCUMENTED.has(code ?? ''));
+function expectDocumented(refused: Answer[], ...also: string[]): void {
+  const others = refused.filter(({ body: { code = '' } }) => !DOCUMENTED.has(code) && !also.includes(code));
   expect(others.length, others[0]?.text).toBe(0);
 }
 
@@ -107,7 +109,7 @@ const accidents: [string, () => Promise<unknown> | unknown, () => Promise<unknow
 
 test.each(accidents)(
   'R1: of 200 submissions of one SMS code exactly one is approved, while %s',
-  async (_, breaks, mends) => {
+  async (accident, breaks, mends) => {
     const user = await stack.addUser();
     const started = await stack.client.start(gateway(0), { username: user.username, method: 'sms' });
     const challengeId = started.body.challengeId ?? '';
@@ -124,7 +126,7 @@ test.each(accidents)(
       approved.map(({ body: { result } }) => result),
       'one yes',
     ).toHaveLength(1);
-    expectDocumented(refused);
+    expectDocumented(refused, ...(accident === 'NATS is restarted' ? [AFTER_A_LOSS] : []));
     expect(await approvalsOf(user.userId), 'one approval in the ledger').toBe(1);
   },
 );

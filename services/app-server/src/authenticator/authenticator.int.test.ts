@@ -259,28 +259,33 @@ async function loginWith(desk: Desk, userId: string, code: string, known?: Await
     purpose: 'login',
     attempts: policy.attempts,
   } as const;
-  await desk.ledger.act(userId, crypto.randomUUID(), (state, now) =>
-    decideStart(
-      state,
-      { ...common, method: 'totp', digits: 6, lifeMs: 60_000, cost: 1, attemptId: '', reveal: false },
-      now,
-    ),
+  const opens = { method: 'totp', digits: 6, lifeMs: 60_000, cost: 1, attemptId: '', reveal: false } as const;
+  const options = { deadline: Date.now() + 5000 };
+  await desk.ledger.act(
+    userId,
+    crypto.randomUUID(),
+    (state, now) => decideStart(state, { ...common, ...opens }, now),
+    options,
   );
   const matcher = matcherFor(desk, user, policy.totp, 'challenge', code);
-  const { event } = await desk.ledger.act(userId, crypto.randomUUID(), (state, now) =>
-    decideVerify(
-      state,
-      {
-        ...common,
-        attemptId: '',
-        code,
-        otherDigits: matcher.otherDigits,
-        cost: matcher.cost,
-        floor: desk.continuity.floor(),
-        matches: (challenge) => matcher.matches(state, challenge, now),
-      },
-      now,
-    ),
+  const { event } = await desk.ledger.act(
+    userId,
+    crypto.randomUUID(),
+    (state, now) =>
+      decideVerify(
+        state,
+        {
+          ...common,
+          attemptId: '',
+          code,
+          otherDigits: matcher.otherDigits,
+          cost: matcher.cost,
+          floor: desk.continuity.floor(),
+          matches: (challenge) => matcher.matches(state, challenge, now),
+        },
+        now,
+      ),
+    options,
   );
   return event;
 }

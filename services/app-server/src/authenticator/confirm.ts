@@ -34,7 +34,7 @@ export async function confirm(
   { userId, authenticatorId, code: typed }: InputOf<typeof authenticatorConfirm>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof authenticatorConfirm>> {
-  const { application, attemptId, traceId } = request;
+  const { application, attemptId, traceId, deadline } = request;
   const code = parseCode(typed);
   if (code === undefined) {
     throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: '/code', message: 'must be 6 to 10 digits' }] });
@@ -68,7 +68,7 @@ export async function confirm(
           },
           now,
         ),
-      { traceId },
+      { traceId, deadline },
     )
     .then(({ event }) => {
       if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });

@@ -173,7 +173,7 @@ async function readBack(
 
 async function openEnrolment(
   { ledger, ring }: EnrolDependencies,
-  { application, attemptId, traceId }: AuthorisedRequest,
+  { application, attemptId, traceId, deadline }: AuthorisedRequest,
   { authenticatorId }: LoginAuthenticator,
   userId: string,
   policy: Policy,
@@ -204,7 +204,7 @@ async function openEnrolment(
         },
         now,
       ),
-    { traceId },
+    { traceId, deadline },
   );
   if (event.type !== 'challenge.started') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   return { challengeId, challenge: event.challenge };

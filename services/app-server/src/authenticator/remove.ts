@@ -28,7 +28,7 @@ export async function remove(
     userId,
     request.attemptId,
     () => ({ append: { type: 'authenticator.removed', authenticatorId, by } }),
-    { traceId: request.traceId },
+    request,
   );
   const now = deps.now();
   await deps.router.write((db) =>

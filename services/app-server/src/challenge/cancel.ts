@@ -21,7 +21,7 @@ export async function cancel(
   request: AuthorisedRequest,
 ): Promise<ChallengeView> {
   const { applicationId } = request.application;
-  const { attemptId, traceId } = request;
+  const { attemptId, traceId, deadline } = request;
   const address = addressOfChallenge(challengeId);
   if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
   const { userId, key } = address;
@@ -29,7 +29,7 @@ export async function cancel(
     userId,
     attemptId,
     (current, now) => decideCancel(current, { key, applicationId, purpose: 'login', attemptId }, now),
-    { traceId },
+    { traceId, deadline },
   );
   deps.wake.publish(challengeId);
   return viewOf(state, challengeId, key, applicationId, deps.now());

@@ -65,7 +65,7 @@ export async function resend(
   const recipient = { userId, user, phone };
   if (!('refuse' in early)) await reserveMessage(deps, recipient, policy);
 
-  const { state } = await ledger.act(userId, attemptId, decide, { traceId: request.traceId });
+  const { state } = await ledger.act(userId, attemptId, decide, request);
   const challenge = state.open.find((candidate) => candidate.key === key);
   if (challenge === undefined) throw new MfaError('CHALLENGE_CLOSED');
   await handOver(deps, recipient, challengeId, challenge, application, policy);

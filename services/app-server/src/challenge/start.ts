@@ -135,7 +135,7 @@ async function open(
         },
         now,
       ),
-    { traceId: request.traceId },
+    request,
   );
 
   if (event.type === 'bypass.used' && user !== undefined) {

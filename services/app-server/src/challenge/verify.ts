@@ -72,7 +72,7 @@ export async function verify(
         },
         now,
       ),
-    { traceId: request.traceId },
+    request,
   );
   if (event.type === 'code.rejected') throw new MfaError('CODE_REJECTED', { reason: event.reason });
   if (event.type !== 'challenge.approved') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });

@@ -143,6 +143,19 @@ test.each(['UNAVAILABLE', 'PRIMARY_UNAVAILABLE', 'INTERNAL', 'TRY_LATER'] as con
   },
 );
 
+test('INV-21 a key whose release went unheard is free as soon as NATS hears it, long before its lease ends', async () => {
+  const unavailable = () => Promise.reject(new MfaError('UNAVAILABLE'));
+  let appends = 0;
+  const away: Answers = {
+    ...first,
+    append: async (...args) => ([1, 2].includes(appends++) ? 'unknown' : first.append(...args)),
+  };
+  await expect(withIdempotency(on(away), request('unheard'), {}, unavailable)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  });
+  expect(await withIdempotency(on(second), request('unheard'), {}, async () => 'done')).toBe('done');
+});
+
 test('a bug is thrown as it is, and the key is free again', async () => {
   const bug = new TypeError('bug');
   await expect(withIdempotency(on(first), request('bug'), {}, () => Promise.reject(bug))).rejects.toBe(bug);

@@ -78,7 +78,7 @@ export async function withIdempotency<Output>(
     answer = { error: toErrorMessage(error) };
   }
   if (failure !== undefined && isWorthAnotherTry(failure)) {
-    await release(deps, outcome.claimed);
+    void release(deps, outcome.claimed);
     throw failure;
   }
   const other = await keep(deps, outcome.claimed, answer, request.deadline);
@@ -190,9 +190,13 @@ async function answerOfTheOther(
   throw new MfaError('IDEMPOTENCY_KEY_BUSY', { retryAfterSeconds: 1 });
 }
 
-/** Not heard, it ends with the lease. */
-async function release({ answers }: IdempotencyDependencies, { subject, record, sequence }: Claimed): Promise<void> {
-  await answers.append(subject, { ...record, state: 'free' }, sequence);
+/** Nobody waits for it: what cannot be reached now is released when it can be, and ends with the lease at the latest. */
+async function release({ answers, now }: IdempotencyDependencies, claimed: Claimed): Promise<void> {
+  const { subject, record, sequence } = claimed;
+  for (let tries = 0; now() <= record.leaseUntil + CLOCK_SKEW_MS; tries++) {
+    if ((await answers.append(subject, { ...record, state: 'free' }, sequence)) !== 'unknown') return;
+    await pause(tries);
+  }
 }
 
 function isWorthAnotherTry(error: unknown): boolean {

@@ -16,6 +16,7 @@ export interface Continuity {
   acknowledged(sequence: number, before: number): void;
   /** @throws MfaError UNAVAILABLE while it is not yet known whether the ledger lost anything. */
   assertProven(): void;
+  isProven(): boolean;
   floor(): RecoveryFloor;
   /** Takes note of what another replica, or a record of the ledger, says of the floor and of what was acknowledged. */
   hear(floor: RecoveryFloor, highest: number): void;

@@ -28,13 +28,17 @@ export interface LedgerDependencies {
 export interface ActOptions {
   traceId?: string | undefined;
   /** Nothing is appended after it, since nobody waits for the answer any more. In ms since the epoch. */
-  deadline?: number;
+  deadline: number;
 }
 
 /** Tries at one append before UNAVAILABLE; between them a wait that doubles, with jitter (HA-15). */
 const MAX_TRIES = 8;
 const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 400;
+/** Between two looks whether a doubt is over. */
+const LOOK_AGAIN_MS = 20;
+/** What must not be recorded twice for one attempt, however late its second copy arrives. */
+const LETS_IN: ReadonlySet<UserEvent['type']> = new Set(['challenge.approved', 'bypass.granted', 'bypass.used']);
 /** How many attempts of a user are known by name, besides the newest; and of those that let the user in. */
 const REMEMBERED_ATTEMPTS = 8;
 const REMEMBERED_APPROVALS = 4;
@@ -66,17 +70,17 @@ export class Ledger {
     userId: string,
     attemptId: string,
     decide: (state: UserState, now: number) => Decision,
-    options: ActOptions = {},
+    options: ActOptions,
   ): Promise<Recorded> {
     const { log, now, continuity } = this.#deps;
-    const deadline = Math.min(options.deadline ?? Infinity, now() + LONGEST_ACT_MS);
-    continuity.assertProven();
+    const deadline = Math.min(options.deadline, now() + LONGEST_ACT_MS);
+    await this.#proven(deadline);
     let last = await this.#readOr(() => log.last(userId));
     let fromLeader = false;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const state = await this.#standing(userId, last);
       const already = await this.#already(userId, attemptId, last);
-      if (already !== undefined) return this.#told(already);
+      if (already !== undefined) return this.#told(already, deadline);
       const floorAt = continuity.floor().at;
       const decision = decide(state, now());
       if ('refuse' in decision) {
@@ -90,7 +94,7 @@ export class Ledger {
       }
       const record = this.#record(attemptId, decision.append, state, floorAt, last, options);
       const stored = await this.#append(userId, record, last?.sequence ?? 0, deadline);
-      if (stored !== undefined) return this.#told(stored);
+      if (stored !== undefined) return this.#told(stored, deadline);
       await this.#wait(tries);
       last = await this.#readOr(() => log.lastFromLeader(userId));
       fromLeader = true;
@@ -121,8 +125,8 @@ export class Ledger {
   }
 
   /** What may be said now that it is recorded: nothing, if meanwhile there is a doubt whether it was decided on all that happened. */
-  #told({ record, sequence }: Stored): Recorded {
-    this.#deps.continuity.assertProven();
+  async #told({ record, sequence }: Stored, deadline: number): Promise<Recorded> {
+    await this.#proven(deadline);
     if (!this.#isCurrent(record)) {
       throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'decided before a loss' });
     }
@@ -182,6 +186,13 @@ export class Ledger {
     throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'append unacknowledged' });
   }
 
+  /** A connection that was lost comes back, and NATS elects another leader, in less time than a caller waits. */
+  async #proven(deadline: number): Promise<void> {
+    const { continuity, now, sleep } = this.#deps;
+    while (!continuity.isProven() && now() < deadline - LOOK_AGAIN_MS) await sleep(LOOK_AGAIN_MS);
+    continuity.assertProven();
+  }
+
   async #start(userId: string): Promise<UserState> {
     const projected = await this.#deps.projected(userId);
     return projected === undefined ? INITIAL_STATE : restoredState(projected);
@@ -206,8 +217,7 @@ export class Ledger {
 }
 
 function attemptOf({ record, sequence }: Stored): AttemptBefore {
-  const isYes = record.event.type === 'challenge.approved' || record.event.type === 'bypass.used';
-  return isYes ? [record.attemptId, sequence, 'yes'] : [record.attemptId, sequence];
+  return LETS_IN.has(record.event.type) ? [record.attemptId, sequence, 'yes'] : [record.attemptId, sequence];
 }
 
 /** The newest, and the newest that let the user in: a storm of wrong codes must not drown an answer that was lost on its way. */

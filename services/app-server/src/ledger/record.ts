@@ -1,7 +1,7 @@
 import type { DatedEvent } from '../challenge/events.ts';
 import type { UserState } from '../challenge/state.ts';
 
-/** `yes`: it let the user in, and is remembered longer, since whoever asks again must hear it. */
+/** `yes`: it let the user in, or will once; remembered longer, since recorded again it would let in twice. */
 export type AttemptBefore = [attemptId: string, sequence: number, said?: 'yes'];
 
 /** One message of the ledger: what happened, and the whole state after it. The append that decides is also the audit. */

@@ -11,10 +11,10 @@ import { assertUser } from './exists.ts';
 export async function block(
   { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
   { userId, reason }: InputOf<typeof userBlock>,
-  { attemptId, application, traceId }: AuthorisedRequest,
+  { attemptId, application, traceId, deadline }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userBlock>> {
   await assertUser(router, userId);
   const by = application.name;
-  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.blocked', reason, by } }), { traceId });
+  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.blocked', reason, by } }), { traceId, deadline });
   return { userId };
 }

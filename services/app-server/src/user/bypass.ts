@@ -14,7 +14,7 @@ const DEFAULT_SECONDS = 300;
 export async function bypass(
   { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
   { userId, reason, seconds = DEFAULT_SECONDS }: InputOf<typeof userBypass>,
-  { attemptId, application, traceId }: AuthorisedRequest,
+  { attemptId, application, traceId, deadline }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userBypass>> {
   await assertUser(router, userId);
   const { event } = await ledger.act(
@@ -25,7 +25,7 @@ export async function bypass(
       const expiresAt = now + Math.min(seconds, MAX_BYPASS_SECONDS) * 1000;
       return { append: { type: 'bypass.granted', expiresAt, reason, by: application.name } };
     },
-    { traceId },
+    { traceId, deadline },
   );
   if (event.type !== 'bypass.granted') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   return { userId, expiresAt: new Date(event.expiresAt).toISOString() };

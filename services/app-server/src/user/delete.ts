@@ -16,11 +16,11 @@ export async function remove(
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof userDelete>> {
   const { router, ledger } = deps;
-  const { attemptId, traceId } = request;
+  const { attemptId, traceId, deadline } = request;
   const by = request.application.name;
   if (await router.read((db) => changeWasMade(db, attemptId), { from: 'primary' })) return { userId };
   await assertUser(router, userId);
-  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId });
+  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId, deadline });
   const now = deps.now();
   await router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {

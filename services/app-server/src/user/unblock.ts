@@ -8,10 +8,10 @@ import { assertUser } from './exists.ts';
 export async function unblock(
   { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
   { userId, reason }: InputOf<typeof userUnblock>,
-  { attemptId, application, traceId }: AuthorisedRequest,
+  { attemptId, application, traceId, deadline }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userUnblock>> {
   await assertUser(router, userId);
   const by = application.name;
-  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.unblocked', reason, by } }), { traceId });
+  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.unblocked', reason, by } }), { traceId, deadline });
   return { userId };
 }

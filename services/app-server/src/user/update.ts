@@ -27,14 +27,14 @@ export async function update(
 ): Promise<OutputOf<typeof userUpdate>> {
   const { router, ledger } = deps;
   const { userId, status } = input;
-  const { attemptId, traceId } = request;
+  const { attemptId, traceId, deadline } = request;
   const by = request.application.name;
   await assertUser(router, userId);
   // Looked at before anything is changed: a name that cannot be one disables nobody by half.
   namesOf(input.username ?? 'unchanged', input.aliases ?? []);
 
   if (status === 'disabled') {
-    await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId });
+    await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId, deadline });
   }
   const now = deps.now();
   await router
@@ -47,7 +47,7 @@ export async function update(
     )
     .catch(nameTaken);
   if (status === 'enabled' && (await isEnabled(deps, userId))) {
-    await ledger.act(userId, attemptId, () => ({ append: { type: 'user.enabled', by } }), { traceId });
+    await ledger.act(userId, attemptId, () => ({ append: { type: 'user.enabled', by } }), { traceId, deadline });
   }
   return viewUser(deps, userId, { from: 'primary' });
 }

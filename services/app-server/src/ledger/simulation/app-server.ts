@@ -182,7 +182,7 @@ export class AppServer {
     const deps = this.#dependencies(policy, people);
     const { challengeId = '', code = '' } = asked;
     if (asked.operation === 'admin' && admin !== undefined) {
-      await this.#ledger.act(asked.userId, asked.attemptId, () => ({ append: admin }));
+      await this.#ledger.act(asked.userId, asked.attemptId, () => ({ append: admin }), { deadline });
       return { type: 'done' };
     }
     if (asked.operation === 'start') {
