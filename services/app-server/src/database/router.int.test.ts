@@ -260,6 +260,21 @@ describe('with a node lost', () => {
     expect(performance.now() - healed).toBeLessThan(3000);
   });
 
+  test('the only node left stalls for a moment: a read waits for it, and is no failure', async () => {
+    const alone = createRouter({ urls: [urlOf(pair.primary)], now: Date.now });
+    try {
+      await alone.read(whereAmI);
+      pair.primary.pause();
+      const asked = alone.read(whereAmI);
+      await sleep(400);
+      pair.primary.resume();
+      expect(await asked).toMatchObject({ standby: false });
+    } finally {
+      pair.primary.resume();
+      await alone.close();
+    }
+  });
+
   test('primary killed and standby promoted: found without a restart; the old primary, back by mistake, is not written to', async () => {
     const old = pair.primary;
     await old.kill();

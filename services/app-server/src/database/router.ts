@@ -47,7 +47,7 @@ export interface RouterOptions {
 
 export interface Router {
   /**
-   * Runs on a standby, else on the primary. `work` may run twice, so it must only read.
+   * Runs on a standby, else on the primary. `work` may run several times, so it must only read.
    * @param options.lane `report` gives listings more time than a login gets.
    * @param options.from `primary` when the answer must hold every acknowledged write.
    * @throws MfaError UNAVAILABLE (PRIMARY_UNAVAILABLE with `from: 'primary'`) when no node answers.
@@ -238,21 +238,21 @@ export function createRouter(options: RouterOptions): Router {
     { lane = 'login', from }: { lane?: Lane; from?: 'primary' } = {},
   ): Promise<T> {
     if (from === 'primary') return onPrimary(work, lane);
-    const tried = new Set<Member>();
     let lastError: unknown;
-    for (;;) {
-      const member = readable().find((candidate) => !tried.has(candidate));
-      if (member === undefined) {
-        if (tried.size > 0 || !(await foundMeanwhile())) break;
-        continue;
+    // Twice: the only node that is left may have been slow once.
+    for (const last of [false, true]) {
+      const tried = new Set<Member>();
+      const next = () => readable().find((candidate) => !tried.has(candidate));
+      for (let member = next(); member !== undefined; member = next()) {
+        tried.add(member);
+        try {
+          return await work(member.node.lanes[lane]);
+        } catch (error) {
+          if (learn(member, error) === 'never') throw error;
+          lastError = error;
+        }
       }
-      tried.add(member);
-      try {
-        return await work(member.node.lanes[lane]);
-      } catch (error) {
-        if (learn(member, error) === 'never') throw error;
-        lastError = error;
-      }
+      if (last || failureOf(lastError) === 'busy' || !(await foundMeanwhile())) break;
     }
     throw new MfaError('UNAVAILABLE', {
       retryAfterSeconds: RETRY_AFTER_SECONDS.any,
