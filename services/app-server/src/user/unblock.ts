@@ -12,6 +12,9 @@ export async function unblock(
 ): Promise<OutputOf<typeof userUnblock>> {
   await assertUser(router, userId);
   const by = application.name;
-  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.unblocked', reason, by } }), { traceId, deadline });
+  await ledger.act(userId, attemptId, () => ({ append: { type: 'user.unblocked', reason, by } }), {
+    traceId,
+    deadline,
+  });
   return { userId };
 }
