@@ -237,15 +237,12 @@ test('R17: a disabled user enrols nothing', async () => {
 
 test('with the primary hung nothing is enrolled, and the answer says when to come back', async () => {
   const userId = await fresh();
-  house.pair.primary.pause();
-  try {
+  await house.whileHung([house.pair.primary], async () => {
     await expect(enrol(a, { userId, type: 'totp' }, request())).rejects.toMatchObject({
       code: 'PRIMARY_UNAVAILABLE',
       retryAfterSeconds: 5,
     });
-  } finally {
-    house.pair.primary.resume();
-  }
+  });
 });
 
 /** A login by TOTP, without the layers around it: what the ledger records of this code. */

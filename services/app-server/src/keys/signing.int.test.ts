@@ -107,13 +107,10 @@ test('a rotation publishes first and signs after the lead, and what the old key 
 });
 
 test('signing goes on with both Postgres nodes hung', async () => {
-  for (const node of house.pair.nodes) node.pause();
-  try {
+  await house.whileHung(house.pair.nodes, async () => {
     await expect(a.signer.refresh()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect((await verifiedBy(a, await a.signer.sign(facts()))).payload.sub).toBe(user.userId);
-  } finally {
-    for (const node of house.pair.nodes) node.resume();
-  }
+  });
 });
 
 test('KEY-01: no private key is readable in the database', async () => {

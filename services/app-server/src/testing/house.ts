@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scope } from '@countersign/contracts';
-import { startNats, startPostgresPair, waitUntil, type NatsServer, type PostgresPair } from '@countersign/testkit';
+import {
+  startNats,
+  startPostgresPair,
+  waitUntil,
+  type NatsServer,
+  type PostgresNode,
+  type PostgresPair,
+} from '@countersign/testkit';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
@@ -45,6 +52,8 @@ export interface House {
   pair: PostgresPair;
   nats: NatsServer;
   replica(name: string): Promise<Replica>;
+  /** Postgres nodes answer nothing meanwhile. Resolves when every replica has found them again. */
+  whileHung(nodes: readonly PostgresNode[], work: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -64,12 +73,18 @@ export async function startHouse(name: string): Promise<House> {
   const urls = pair.nodes.map(({ url }) => asService(url));
   await pair.caughtUp();
   const closing: (() => Promise<unknown>)[] = [];
+  const routers: Router[] = [];
+  const allFound = () =>
+    waitUntil(() => routers.every((router) => router.nodes().every(({ reachable }) => reachable)), {
+      what: 'both nodes to be found',
+    });
 
   async function replica(replicaName: string): Promise<Replica> {
     let offsetMs = 0;
     const now = () => Date.now() + offsetMs;
     const router = createRouter({ urls, now });
-    await waitUntil(() => router.nodes().every(({ reachable }) => reachable), { what: 'both nodes to be found' });
+    routers.push(router);
+    await allFound();
     const ring = loadKeyRing(RING);
     await adoptKeyRoot(router, ring, now);
     await checkCanary(router, ring, now);
@@ -122,6 +137,15 @@ export async function startHouse(name: string): Promise<House> {
     pair,
     nats,
     replica,
+    whileHung: async (nodes, work) => {
+      for (const node of nodes) node.pause();
+      try {
+        await work();
+      } finally {
+        for (const node of nodes) node.resume();
+      }
+      await allFound();
+    },
     stop: async () => {
       await Promise.all(closing.map((close) => close()));
       await Promise.all([pair.kill(), nats.kill()]);

@@ -12,22 +12,13 @@ beforeAll(async () => {
 });
 afterAll(() => house.stop());
 
-async function withBothAway(work: () => Promise<void>): Promise<void> {
-  for (const node of house.pair.nodes) node.pause();
-  try {
-    await work();
-  } finally {
-    for (const node of house.pair.nodes) node.resume();
-  }
-}
-
 test('with both Postgres nodes away, users seen lately are found, by name and by id; others are not taken for unknown', async () => {
   const seen = await create(a, { username: 'seen', aliases: ['Seen@Example.com'] }, requestOf());
   const unseen = await create(a, { username: 'unseen' }, requestOf());
   expect(await a.users.byName('seen')).toMatchObject({ userId: seen.userId });
   expect(await a.users.byName('nobody')).toBeUndefined();
 
-  await withBothAway(async () => {
+  await house.whileHung(house.pair.nodes, async () => {
     expect(await a.users.byName('seen')).toMatchObject({ userId: seen.userId });
     expect(await a.users.byId(seen.userId)).toMatchObject({ username: 'seen' });
     for (const question of [
@@ -49,7 +40,7 @@ test('a user who was found to be gone is not remembered', async () => {
   expect(await a.users.byName('leaving')).toMatchObject({ userId });
   await remove(a, { userId }, requestOf());
   expect(await a.users.byName('leaving')).toBeUndefined();
-  await withBothAway(async () => {
+  await house.whileHung(house.pair.nodes, async () => {
     await expect(a.users.byName('leaving')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 });

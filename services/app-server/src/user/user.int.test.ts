@@ -231,8 +231,7 @@ describe('with the primary hung', () => {
     const { userId } = await create(a, { username: one }, requestOf());
     const other = await create(a, { username: two }, requestOf());
     await house.pair.caughtUp();
-    house.pair.primary.pause();
-    try {
+    await house.whileHung([house.pair.primary], async () => {
       await block(b, { userId: other.userId, reason: 'Phone stolen' }, requestOf());
       expect(await get(a, { userId: other.userId })).toHaveProperty('blocked');
       const disabled = update(a, { userId, status: 'disabled' }, requestOf());
@@ -242,8 +241,6 @@ describe('with the primary hung', () => {
       await expect(create(a, { username: fresh() }, requestOf())).rejects.toMatchObject({
         code: 'PRIMARY_UNAVAILABLE',
       });
-    } finally {
-      house.pair.primary.resume();
-    }
+    });
   });
 });
