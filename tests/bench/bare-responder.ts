@@ -28,9 +28,9 @@ process.stdout.write('ready\n');
 process.once('SIGTERM', () => process.exit(0));
 
 async function append(user: string): Promise<number> {
-  const subject = `auth.bare-${user}`;
+  const subject = `bare.${user}`;
   for (;;) {
-    const last = await manager.direct.getMessage('AUTH', { last_by_subj: subject });
+    const last = await manager.direct.getMessage('BARE', { last_by_subj: subject });
     try {
       const ack = await client.publish(subject, record, { expect: { lastSubjectSequence: last?.seq ?? 0 } });
       return ack.seq;

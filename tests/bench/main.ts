@@ -7,6 +7,8 @@ import { cpus, totalmem } from 'node:os';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { totpCode, totpStep } from '@countersign/otp';
 import { freePort, startProcess, waitUntil, type RunningProcess } from '@countersign/testkit';
 import { codeFor } from '../../services/app-server/src/challenge/code.ts';
@@ -51,6 +53,8 @@ const stack = await startStack({
   policy: { attempts: { free: 20, anywhere: { burst: 100, refillSeconds: 60 } } },
 });
 const ring = loadKeyRing(stack.keyRing);
+const nats = await connectRoot(stack);
+const ledgers = await jetstreamManager(nats);
 const bare = await startBare(stack);
 const rows: Row[] = [];
 const ratios: number[] = [];
@@ -62,11 +66,13 @@ try {
   await seedUsers(stack.postgres.primary.url, ring, 0, FEW_USERS);
   await stack.postgres.caughtUp();
   await warmUp();
+  await projected();
   rows.push(await smsLogins(`SMS login, closed loop, ${FEW_USERS} users`, FEW_USERS));
 
   say('seeding', `${USERS} users`);
   await seedUsers(stack.postgres.primary.url, ring, FEW_USERS, USERS);
   await stack.postgres.caughtUp();
+  await projected();
   rows.push(await smsLogins(`SMS login, closed loop, ${USERS} users`, USERS));
   rows.push(await totpLogins(`TOTP login, closed loop, ${USERS} users`, (step) => closedLoop(CALLERS, SECONDS, step)));
   const rate = Math.max(10, Math.round((rows.at(-1)?.perSecond ?? 100) / 2));
@@ -74,6 +80,7 @@ try {
 
   // In turn, so that a machine whose speed drifts slows both.
   for (let round = 0; round < 3; round++) {
+    await projected();
     const bareRow = await bareRequests();
     const verifyRow = await verifiesAlone();
     ratios.push(verifyRow.perSecond / bareRow.perSecond);
@@ -84,7 +91,13 @@ try {
   if (options.write) writeFileSync(join(import.meta.dirname, '../../docs/sizing.md'), report);
 } finally {
   for (const process of bare.processes) await process.kill();
+  await nats.close();
   await stack.stop();
+}
+
+function connectRoot({ natsRootUrl }: Stack): Promise<NatsConnection> {
+  const { username, password, host } = new URL(natsRootUrl);
+  return connect({ servers: [host], user: username, pass: password });
 }
 
 /** Everything whose CPU a login costs; the load generator itself is not among it. */
@@ -189,6 +202,7 @@ async function verifiesAlone(): Promise<Row> {
       }
     }),
   );
+  await projected();
   const verify = new Latencies();
   const row = await withCost('verify alone, closed loop', measured(), async () => {
     const startedAt = performance.now();
@@ -220,7 +234,29 @@ async function bareRequests(): Promise<Row> {
   return { ...row, verify };
 }
 
+/** What was measured before is in the audit, so that nobody pays for another's work. */
+async function projected(): Promise<void> {
+  const { state } = await ledgers.streams.info('AUTH');
+  const sequence = async () => {
+    const [row] = await stack.sql<{ sequence: string }>(
+      `select sequence from projection_checkpoint where stream = 'AUTH' order by stream_created desc limit 1`,
+    );
+    return Number(row?.sequence ?? 0);
+  };
+  await waitUntil(async () => (await sequence()) >= state.last_seq, {
+    timeoutMs: 120_000,
+    what: 'the audit to catch up',
+  });
+}
+
+/** A stream like the ledger, which nobody projects. */
+async function addBareStream(): Promise<void> {
+  const { config } = await ledgers.streams.info('AUTH');
+  await ledgers.streams.add({ ...config, name: 'BARE', subjects: ['bare.*'] });
+}
+
 async function startBare({ natsRootUrl, dir }: Stack): Promise<{ urls: string[]; processes: RunningProcess[] }> {
+  await addBareStream();
   const url = new URL(natsRootUrl);
   const environment = {
     PATH: process.env['PATH'] ?? '',
