@@ -26,6 +26,7 @@ interface Replica extends Watching {
 interface MemoryRow {
   nats_server: string;
   floor_at: string;
+  opened_by: string;
   closed_at: string | null;
 }
 
@@ -125,7 +126,7 @@ async function append({ nats: connection, continuity }: Replica): Promise<void> 
 }
 
 async function remembered(): Promise<MemoryRow | undefined> {
-  const { rows } = await owner.query<MemoryRow>('select nats_server, floor_at, closed_at from ledger_memory');
+  const { rows } = await owner.query<MemoryRow>('select * from ledger_memory');
   return rows[0];
 }
 
@@ -178,6 +179,9 @@ describe('HA-20 a replica that starts', () => {
   test('beside one that decides takes its word, and its floor', async () => {
     const first = await replica();
     await append(first);
+    await untilRemembered(first);
+    // It does not write the same twice, so that the second has nothing but the word of the first.
+    await owner.query('truncate ledger_memory');
     const second = await replica();
     expectNoLoss(first.continuity.floor().at, second);
     expect(second.continuity.highest()).toBe(1);
@@ -185,9 +189,15 @@ describe('HA-20 a replica that starts', () => {
   });
 
   test('after all have left in order and NATS was restarted finds the end that the last one wrote down, once', async () => {
-    const [first, second] = await two();
-    const floorAt = first.continuity.floor().at;
+    const first = await replica();
     await untilRemembered(first);
+    const opened = await remembered();
+    const second = await replica();
+    for (const one of [first, second, first]) await append(one);
+    await waitUntil(async () => (await remembered())?.opened_by !== opened?.opened_by, {
+      what: 'the second to open it',
+    });
+    const floorAt = first.continuity.floor().at;
     await leave(second);
     expect((await remembered())?.closed_at).toBeNull();
     await leave(first);
@@ -286,8 +296,10 @@ describe('HA-20 replicas that run', () => {
   test('decide nothing while NATS is away, and raise no floor when all of them are back', async () => {
     const both = await two();
     const floorAt = both[0].continuity.floor().at;
-    await nats.stop();
-    await waitUntil(() => both.every(({ continuity }) => !continuity.isProven()), { what: 'both to doubt' });
+    await nats.kill();
+    // Sooner than their next looks, which are not due at the same time.
+    const timeoutMs = 300;
+    await waitUntil(() => both.every(({ continuity }) => !continuity.isProven()), { what: 'both to doubt', timeoutMs });
     for (const { continuity } of both) {
       expect(() => continuity.assertProven()).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }));
     }
@@ -352,6 +364,7 @@ describe('HA-20 replicas that run', () => {
     expectNoLoss(floorAt, first, second, third);
     third.continuity.lost();
     for (const one of [first, second]) await untilHeard(third.continuity.floor().at, one);
+    expect(third.onLoss.mock.calls).toEqual([['seen']]);
   });
 });
 
