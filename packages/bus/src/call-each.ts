@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
-import { formatTraceparent, newTrace } from '@countersign/telemetry';
+import { formatTraceparent, newTrace, pooledRandomBytes } from '@countersign/telemetry';
 import type { CallOptions } from './call.ts';
 import { decodeAnswer, encodeHead } from './codec.ts';
 import type { Bus } from './connection.ts';
@@ -31,7 +30,7 @@ export function callEach<O extends Operation>(
 ): Promise<EachAnswer<OutputOf<O>>[]> {
   const deadlineMs = options.deadlineMs ?? DEFAULT_EACH_DEADLINE_MS;
   const startedAt = performance.now();
-  const traceparent = options.traceparent ?? formatTraceparent(newTrace(randomBytes));
+  const traceparent = options.traceparent ?? formatTraceparent(newTrace(pooledRandomBytes));
   const answers = new Map<string, EachAnswer<OutputOf<O>>>();
   const working = new Set<string>();
 

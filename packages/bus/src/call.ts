@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
-import { formatTraceparent, newTrace } from '@countersign/telemetry';
+import { formatTraceparent, newTrace, pooledRandomBytes } from '@countersign/telemetry';
 import type { Msg } from '@nats-io/nats-core';
 import { decodeAnswer, encodeHead, type Answer } from './codec.ts';
 import type { Bus } from './connection.ts';
@@ -66,7 +65,7 @@ function exchange(bus: Bus, operation: Operation, payload: string, options: Call
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
   const deadline = Date.now() + deadlineMs;
   const end = performance.now() + deadlineMs;
-  const traceparent = options.traceparent ?? formatTraceparent(newTrace(randomBytes));
+  const traceparent = options.traceparent ?? formatTraceparent(newTrace(pooledRandomBytes));
 
   return new Promise((resolve) => {
     let tries = 0;

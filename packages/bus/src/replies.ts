@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { pooledRandomBytes } from '@countersign/telemetry';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 
 /** One call that waits for an answer. */
@@ -29,7 +29,7 @@ export function createReplies(nats: NatsConnection, prefix: string | undefined):
   return {
     open: (waiter) => {
       // Drawn, not counted: whoever overheard one answer must not know where the next is awaited.
-      const subject = `${inbox}.${randomBytes(16).toString('base64url')}`;
+      const subject = `${inbox}.${pooledRandomBytes(16).toString('base64url')}`;
       waiters.set(subject, waiter);
       return { subject, close: () => void waiters.delete(subject) };
     },

@@ -1,6 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
-import { continueTrace, formatTraceparent, parseTraceparent, type Logger, type Metrics } from '@countersign/telemetry';
+import {
+  continueTrace,
+  formatTraceparent,
+  parseTraceparent,
+  type Logger,
+  type Metrics,
+  pooledRandomBytes,
+} from '@countersign/telemetry';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { decodeHead, encodeError, encodeOutput, encodeWorking, type RequestHead } from './codec.ts';
 import type { Bus } from './connection.ts';
@@ -139,7 +145,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
         credential: head.credential,
         ...(head.idempotencyKey !== undefined && { idempotencyKey: head.idempotencyKey }),
         deadline,
-        traceparent: formatTraceparent(continueTrace(head.traceparent, randomBytes)),
+        traceparent: formatTraceparent(continueTrace(head.traceparent, pooledRandomBytes)),
       });
       text = encodeOutput(options.replica, output);
     } catch (error) {

@@ -1,9 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MfaError } from '@countersign/contracts';
-import { continueTrace, formatTraceparent, type Logger, type Metrics } from '@countersign/telemetry';
+import { continueTrace, formatTraceparent, type Logger, type Metrics, pooledRandomBytes } from '@countersign/telemetry';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addressSet } from './address.ts';
 import { acceptJson } from './body.ts';
@@ -163,7 +163,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     reply.header('request-id', request.id);
     const { traceparent } = request.headers;
     request.traceparent = formatTraceparent(
-      continueTrace(typeof traceparent === 'string' ? traceparent : undefined, randomBytes),
+      continueTrace(typeof traceparent === 'string' ? traceparent : undefined, pooledRandomBytes),
     );
     if (draining.signal.aborted) reply.header('connection', 'close');
     done(hasUselessBody(request) ? bodyNotAllowed() : undefined);

@@ -27,9 +27,15 @@ export interface LoggerOptions {
   destination?: DestinationStream;
 }
 
+/** A line waits no longer than this for others that are written with it; a process that is killed takes it along. */
+const FLUSH_EVERY_MS = 200;
+const BUFFER_BYTES = 4096;
+
 /** JSON lines, one per event. Only the fields of `fields.ts` are printed. */
 export function createLogger(options: LoggerOptions): Logger {
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: false });
+  const destination =
+    options.destination ??
+    pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_EVERY_MS });
   const base = pino(
     {
       level: options.level ?? 'info',
