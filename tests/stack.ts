@@ -21,6 +21,7 @@ import {
 import { base32Decode, totpCode, totpStep, type TotpParameters } from '@countersign/otp';
 import {
   createAuthority,
+  ensureRole,
   freePort,
   issueCertificate,
   startNats,
@@ -159,6 +160,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     const [{ nats, rootUrl, passwords }, postgres, { inboxProcess, inboxUrl, carriersFile, inboxToken }] =
       await Promise.all([natsOf(dir, logs, gatewayCount), postgresOf(dir, logs), inboxOf(dir, logs)]);
+    await ensureRole(postgres.primary, 'countersign_service', passwords.serviceRole);
     closers.push(
       () => nats.kill(),
       () => postgres.kill(),
@@ -173,7 +175,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       COUNTERSIGN_NATS_URLS: `nats://127.0.0.1:${nats.port}`,
       COUNTERSIGN_NATS_USER: 'app-server',
       COUNTERSIGN_NATS_PASSWORD: passwords.appServer,
-      COUNTERSIGN_POSTGRES_URLS: postgres.nodes.map(({ url }) => url).join(','),
+      // With no more rights than in production.
+      COUNTERSIGN_POSTGRES_URLS: postgres.nodes.map(({ url }) => asServiceRole(url, passwords.serviceRole)).join(','),
+      COUNTERSIGN_POSTGRES_OWNER_URLS: postgres.nodes.map(({ url }) => url).join(','),
       COUNTERSIGN_KEY_RING: keyRing,
       COUNTERSIGN_CARRIERS_FILE: carriersFile,
       COUNTERSIGN_PUBLIC_URL: publicUrl,
@@ -298,7 +302,7 @@ function gatewayName(index: number): string {
 
 async function natsOf(dir: string, logs: string, gatewayCount: number) {
   const gateways = Array.from({ length: gatewayCount }, secret);
-  const passwords = { appServer: secret(), gateways, admin: secret(), root: secret() };
+  const passwords = { appServer: secret(), gateways, admin: secret(), root: secret(), serviceRole: secret() };
   const permissions = (service: string, more = '') =>
     `{\n${readFileSync(join(ROOT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
   const nats = await startNats({
@@ -371,6 +375,12 @@ async function startReplica(
 /** Of our own environment only what a process needs: a variable of this machine must not change a test. */
 function bareEnvironment(): Record<string, string> {
   return { PATH: process.env['PATH'] ?? '', TZ: 'UTC', NODE_COMPILE_CACHE: join(ROOT, '.countersign/compile-cache') };
+}
+
+function asServiceRole(url: string, password: string): string {
+  const service = new URL(url);
+  [service.username, service.password] = ['countersign_service', password];
+  return service.href;
 }
 
 async function isReady(url: string): Promise<boolean> {

@@ -124,6 +124,11 @@ test('the service role gets no right to change the audit, and may have months ma
   const service = new URL(url);
   [service.username, service.password] = ['countersign_service', 'service'];
   await withClient(service.href, async (client) => {
+    const { rows: unreadable } = await client.query(
+      `select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+       and relname !~ '^audit_event_\\d' and not has_table_privilege(oid, 'select')`,
+    );
+    expect(unreadable, 'a table that a migration added without its grant').toEqual([]);
     await client.query(`select audit_event_make_month('2030-01-01')`);
     await client.query(
       `insert into audit_event (at, stream, sequence, attempt_id, type, detail) values ('2030-01-05', 'AUTH', 1, 'a', 't', '{}')`,

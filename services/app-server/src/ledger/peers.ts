@@ -51,10 +51,11 @@ function askerIn(message: Msg): string | undefined {
 }
 
 function viewIn(message: Msg): PeerView | undefined {
-  const { run, floor, highest, isProven, isLeaving } = fieldsOf(message) as Partial<PeerView>;
-  if (typeof run !== 'string' || floor === undefined || !Number.isFinite(floor.at)) return undefined;
-  if (highest === undefined || !Number.isSafeInteger(highest) || typeof isProven !== 'boolean') return undefined;
-  return { run, floor: { at: floor.at }, highest, isProven, ...(isLeaving === true && { isLeaving }) };
+  const { run, floor, highest, isProven, isLeaving } = fieldsOf(message);
+  const at = typeof floor === 'object' && floor !== null && 'at' in floor ? floor.at : undefined;
+  if (typeof run !== 'string' || typeof at !== 'number' || !Number.isFinite(at)) return undefined;
+  if (typeof highest !== 'number' || !Number.isSafeInteger(highest) || typeof isProven !== 'boolean') return undefined;
+  return { run, floor: { at }, highest, isProven, ...(isLeaving === true && { isLeaving }) };
 }
 
 /** Nothing, when the message is not of our form: a throw here would end the connection's reader. */
