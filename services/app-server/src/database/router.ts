@@ -74,6 +74,8 @@ interface Member {
   probing: Promise<void> | undefined;
 }
 
+/** How often all nodes are tried while some answer probes: the only one that is left may be slow for a moment. */
+const READ_ROUNDS = 3;
 const RETRY_AFTER_SECONDS = { primary: 5, any: 2 };
 
 /**
@@ -239,8 +241,7 @@ export function createRouter(options: RouterOptions): Router {
   ): Promise<T> {
     if (from === 'primary') return onPrimary(work, lane);
     let lastError: unknown;
-    // Twice: the only node that is left may have been slow once.
-    for (const last of [false, true]) {
+    for (let round = 1; ; round++) {
       const tried = new Set<Member>();
       const next = () => readable().find((candidate) => !tried.has(candidate));
       for (let member = next(); member !== undefined; member = next()) {
@@ -252,7 +253,7 @@ export function createRouter(options: RouterOptions): Router {
           lastError = error;
         }
       }
-      if (last || failureOf(lastError) === 'busy' || !(await foundMeanwhile())) break;
+      if (round === READ_ROUNDS || failureOf(lastError) === 'busy' || !(await foundMeanwhile())) break;
     }
     throw new MfaError('UNAVAILABLE', {
       retryAfterSeconds: RETRY_AFTER_SECONDS.any,
