@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import type { LedgerWatch, Peers, PeerView } from './watch.ts';
 
@@ -11,7 +12,8 @@ export function natsPeers(nats: NatsConnection): Peers {
       const views: PeerView[] = [];
       const answers = await nats
         .requestMany(ASK, JSON.stringify({ by }), { strategy: 'timer', maxWait: withinMs })
-        .catch(() => []);
+        // Whoever asks again at once when nobody can be asked would do nothing else.
+        .catch(() => sleep(withinMs, []));
       for await (const message of answers) {
         const view = viewIn(message);
         if (view !== undefined) views.push(view);
