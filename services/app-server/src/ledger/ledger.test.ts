@@ -520,10 +520,17 @@ describe('when the ledger lost something (HA-20)', () => {
     expect(attempts(log)).toEqual(['mine']);
   });
 
-  test('the same goes for one whose acknowledgement was lost', async () => {
+  test.each([
+    ['found at once', Infinity],
+    ['found when its repetition is refused', 0],
+  ])('the same goes for one whose acknowledgement was lost (%s)', async (_, staleUpTo) => {
     const { act, continuity, log } = replica();
     continuity.check(9, 9, Infinity);
     log.fates = ['unheard'];
+    log.staleUpTo = staleUpTo;
+    log.afterAppend = () => {
+      if (log.sent.length === 2) log.staleUpTo = Infinity;
+    };
     await expect(act('mine', deciding(blocked('mine')))).rejects.toMatchObject(unavailable('ledger went back'));
     expect(continuity.floor().at).toBeGreaterThanOrEqual(BEGIN);
   });
