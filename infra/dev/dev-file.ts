@@ -29,8 +29,10 @@ export interface DevFile {
   adminKey: string;
   users: DevUser[];
   postgres: { primary: string; standby: string };
-  /** As a user who may do anything, for looking at streams. */
+  /** As a user who may do anything, for looking at streams; of a cluster all servers, comma-separated. */
   nats: string;
+  /** Path of the authority of the NATS servers, where they speak TLS. */
+  natsCa?: string;
   /** Passwords of the NATS users of the services and of the command line. */
   natsUsers: Record<string, string>;
   processes: Record<string, number>;

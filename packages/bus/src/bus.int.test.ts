@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { MfaError, operation, type Operation } from '@countersign/contracts';
 import { createLogger, createMetrics, silentLogger } from '@countersign/telemetry';
 import {
+  createAuthority,
+  issueCertificate,
   startNats,
   startProcess,
   waitUntil,
@@ -469,4 +471,45 @@ test('R25: 10,000 overlapping calls by two callers, each gets its own answer', a
   };
   await Promise.all(Array.from({ length: 500 }, worker));
   expect(outcomes.filter((right) => right)).toHaveLength(10_000);
+});
+
+describe('TLS', () => {
+  test('the connection is encrypted and the certificate of the server is checked', async () => {
+    const now = Date.now();
+    const [ours, foreign] = await Promise.all(
+      ['ours', 'foreign'].map((commonName) => createAuthority({ commonName, now })),
+    );
+    const own = await issueCertificate(ours!, { commonName: 'nats', usage: 'server', now });
+    const dir = join(folder, 'tls');
+    mkdirSync(dir);
+    const [certificate, key] = [join(dir, 'nats.pem'), join(dir, 'nats.key')];
+    writeFileSync(certificate, own.certificatePem);
+    writeFileSync(key, own.keyPem);
+    const server = await startNats({
+      storeDir: dir,
+      configuration: `tls { cert_file: "${certificate}", key_file: "${key}" }`,
+    });
+    undo.push(() => server.stop());
+    const options = { servers: [server.url], name: 'caller' };
+
+    const encrypted = await connectBus({ ...options, authorities: ours!.certificatePem });
+    expect(encrypted.nats.info?.tls_required).toBe(true);
+    expect(await encrypted.nats.rtt()).toBeGreaterThanOrEqual(0);
+    await encrypted.drain();
+
+    const stranger = await Promise.race([
+      connectBus({ ...options, authorities: foreign!.certificatePem }),
+      delay(1500, 'still refused' as const, { ref: false }),
+    ]);
+    expect(stranger).toBe('still refused');
+  });
+
+  test('a server without TLS is not spoken to in the clear', async () => {
+    const authority = await createAuthority({ commonName: 'ours', now: Date.now() });
+    const plain = await Promise.race([
+      connectBus({ servers: [nats.url], name: 'caller', authorities: authority.certificatePem }),
+      delay(1500, 'still refused' as const, { ref: false }),
+    ]);
+    expect(plain).toBe('still refused');
+  });
 });

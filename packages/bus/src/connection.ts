@@ -10,6 +10,8 @@ export interface BusOptions {
   servers: string[];
   user?: string;
   password?: string;
+  /** Authorities of the servers' certificates as PEM. With it the connection is encrypted, or there is none. */
+  authorities?: string;
   /** Shown by NATS to its operators. */
   name: string;
   logger?: Logger;
@@ -72,6 +74,7 @@ async function firstConnection(
         name: options.name,
         ...(options.user !== undefined && { user: options.user }),
         ...(options.password !== undefined && { pass: options.password }),
+        ...(options.authorities !== undefined && { tls: { ca: options.authorities } }),
         ...(inboxPrefix !== undefined && { inboxPrefix }),
         timeout: 2000,
         maxReconnectAttempts: -1,

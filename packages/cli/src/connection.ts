@@ -55,11 +55,12 @@ export async function openConnection(settings: CliSettings): Promise<Connection>
 }
 
 async function connect(settings: CliSettings): Promise<Bus> {
-  const { servers, user, password } = settings;
+  const { servers, user, password, authorities } = settings;
   const connecting = connectBus({
     servers,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
+    ...(authorities !== undefined && { authorities }),
     name: 'countersign command line',
   }).catch((cause: unknown) => {
     throw new CommandError(

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { readEnvironment, secret, settings } from '@countersign/config';
+import { fromFile, readEnvironment, secret, settings } from '@countersign/config';
 import { Type } from 'typebox';
 import { CommandError } from './failure.ts';
 
@@ -12,6 +12,14 @@ export const ENVIRONMENT = settings({
   }),
   COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user that may call the operations.' })),
   COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_NATS_CA: Type.Optional(
+    fromFile(
+      Type.String({
+        pattern: '^\\s*-----BEGIN ',
+        description: 'Authorities of the NATS servers as PEM. With it the connection is encrypted, or there is none.',
+      }),
+    ),
+  ),
   COUNTERSIGN_ADMIN_KEY: secret(Type.String({ description: 'API key of an application with the scope admin.' })),
 });
 
@@ -19,6 +27,8 @@ export interface CliSettings {
   servers: string[];
   user?: string;
   password?: string;
+  /** Of the certificates of NATS, PEM. */
+  authorities?: string;
   adminKey: string;
   /** Where they come from, for people. */
   source: string;
@@ -57,6 +67,7 @@ function fromEnvironment(environment: Environment): CliSettings {
     servers: read.COUNTERSIGN_NATS_URLS,
     ...(read.COUNTERSIGN_NATS_USER !== undefined && { user: read.COUNTERSIGN_NATS_USER }),
     ...(read.COUNTERSIGN_NATS_PASSWORD !== undefined && { password: read.COUNTERSIGN_NATS_PASSWORD }),
+    ...(read.COUNTERSIGN_NATS_CA !== undefined && { authorities: read.COUNTERSIGN_NATS_CA }),
     adminKey: read.COUNTERSIGN_ADMIN_KEY,
     source: 'the environment',
   };
@@ -81,7 +92,15 @@ function fromDevelopmentStack(file: string, userId: number | undefined): CliSett
     throw unusable(file, `does not hold nats, natsUsers.${ADMIN_USER} and adminKey`);
   }
   // The address is that of a user who may do anything. The command line is to be content with what an administrator may.
-  return { servers: [withoutCredentials(nats)], user: ADMIN_USER, password, adminKey, source: file };
+  const authorityFile = fieldOf(content, 'natsCa');
+  return {
+    servers: nats.split(',').map(withoutCredentials),
+    user: ADMIN_USER,
+    password,
+    ...(typeof authorityFile === 'string' && { authorities: readFileSync(authorityFile, 'utf8') }),
+    adminKey,
+    source: file,
+  };
 }
 
 function parse(file: string): unknown {

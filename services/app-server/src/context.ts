@@ -95,11 +95,16 @@ export async function createContext(
   await adoptKeyRoot(router, ring, now);
   await checkCanary(router, ring, now);
 
-  const { COUNTERSIGN_NATS_USER: user, COUNTERSIGN_NATS_PASSWORD: password } = environment;
+  const {
+    COUNTERSIGN_NATS_USER: user,
+    COUNTERSIGN_NATS_PASSWORD: password,
+    COUNTERSIGN_NATS_CA: authorities,
+  } = environment;
   const bus = await connectBus({
     servers: environment.COUNTERSIGN_NATS_URLS,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
+    ...(authorities !== undefined && { authorities }),
     name: replica,
     logger,
     metrics,

@@ -1,4 +1,4 @@
-import { secret, settings, type SettingsOf } from '@countersign/config';
+import { fromFile, secret, settings, type SettingsOf } from '@countersign/config';
 import { Type } from 'typebox';
 
 /** Every setting of app-server. `pnpm countersign` and `npm start` set the same ones. */
@@ -26,6 +26,14 @@ export const ENVIRONMENT = settings({
   }),
   COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user of app-server.' })),
   COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_NATS_CA: Type.Optional(
+    fromFile(
+      Type.String({
+        pattern: '^\\s*-----BEGIN ',
+        description: 'Authorities of the NATS servers as PEM. With it the connection is encrypted, or there is none.',
+      }),
+    ),
+  ),
   COUNTERSIGN_NATS_REPLICAS: Type.Integer({
     minimum: 1,
     maximum: 5,

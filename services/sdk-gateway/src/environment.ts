@@ -42,6 +42,14 @@ export const ENVIRONMENT = settings({
   }),
   COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user of sdk-gateway.' })),
   COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_NATS_CA: Type.Optional(
+    fromFile(
+      Type.String({
+        pattern: '^\\s*-----BEGIN ',
+        description: 'Authorities of the NATS servers as PEM. With it the connection is encrypted, or there is none.',
+      }),
+    ),
+  ),
   COUNTERSIGN_TRUSTED_PROXIES: Type.Array(Type.String(), {
     default: [],
     description: 'Addresses and networks of balancers whose X-Forwarded-For is believed.',
