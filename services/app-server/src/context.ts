@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connectBus, type Bus } from '@countersign/bus';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
-import { highestProjected, startProjector, type Projector } from './audit/projector.ts';
+import { startProjector, type Projector } from './audit/projector.ts';
 import { createTrail, ensureTrailStream, type Trail } from './audit/trail.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
-import type { UserState } from './challenge/state.ts';
 import { assertSchema, migrate } from './database/migrate.ts';
 import { createRouter, type Router } from './database/router.ts';
 import type { SendBudgets } from './dispatch/budget.ts';
@@ -24,14 +22,12 @@ import { checkCanary } from './keys/canary.ts';
 import { loadKeyRing, type KeyRing } from './keys/ring.ts';
 import { adoptKeyRoot } from './keys/root.ts';
 import { ResultSigner } from './keys/signing.ts';
-import type { LedgerContinuity, LossReason } from './ledger/continuity.ts';
-import { jetStreamLog } from './ledger/jetstream-log.ts';
-import { Ledger } from './ledger/ledger.ts';
-import { ensureLedgerStream } from './ledger/stream.ts';
-import { startWatch } from './ledger/start-watch.ts';
+import { adoptLayout } from './ledger/layout.ts';
+import { ensureLedgerStream, partitionsOf } from './ledger/partition.ts';
+import type { UserLedger } from './ledger/partitioned-ledger.ts';
+import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
 import { Policies } from './policy/policies.ts';
 import { LoginUsers } from './user/login-users.ts';
-import { getProjectedState } from './user/store.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
 export interface Context {
@@ -43,8 +39,8 @@ export interface Context {
   bus: Bus;
   router: Router;
   ring: KeyRing;
-  continuity: LedgerContinuity;
-  ledger: Ledger;
+  ledger: UserLedger;
+  parts: readonly LedgerPart[];
   wake: Wake;
   users: LoginUsers;
   applications: Applications;
@@ -64,12 +60,6 @@ export interface Context {
 const JETSTREAM_TIMEOUT_MS = 1000;
 /** Creating a stream on three servers takes longer. */
 const JETSTREAM_SETUP_TIMEOUT_MS = 10_000;
-
-const FLOOR_RAISED: Record<LossReason, string> = {
-  seen: 'The ledger lacks messages that were acknowledged. Find out why in the NATS logs.',
-  assumed:
-    'Nobody is left who could say whether the ledger lost messages. Expected at the first start, and after all replicas were killed.',
-};
 
 /** Wires app-server by hand, in the order in which things depend on each other. */
 export async function createContext(
@@ -94,6 +84,8 @@ export async function createContext(
   await assertSchema(router);
   await adoptKeyRoot(router, ring, now);
   await checkCanary(router, ring, now);
+  const streams = environment.COUNTERSIGN_LEDGER_STREAMS;
+  await adoptLayout(router, streams);
 
   const {
     COUNTERSIGN_NATS_USER: user,
@@ -113,27 +105,21 @@ export async function createContext(
   const manager = await jetstreamManager(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS, checkAPI: false });
   const setup = await jetstreamManager(bus.nats, { timeout: JETSTREAM_SETUP_TIMEOUT_MS, checkAPI: false });
   const copies = environment.COUNTERSIGN_NATS_REPLICAS;
-  await ensureLedgerStream(setup, copies);
+  const partitions = partitionsOf(streams);
+  for (const partition of partitions) await ensureLedgerStream(setup, partition, copies);
   await ensureTrailStream(setup, copies);
   await ensureIdempotencyStream(setup, copies);
 
-  const watch = await startWatch({
+  const { ledger, parts, leave } = await startLedger({
     nats: bus.nats,
+    client,
+    manager,
+    partitions,
     router,
-    now,
-    onLoss: (reason) => logger.error('ledger.floor', { reason, detail: FLOOR_RAISED[reason] }),
-    highestProjected: () => highestProjected(router),
-    onProblem: problem('ledger.unproven'),
-  });
-  const { continuity } = watch;
-  const ledger = new Ledger({
-    log: jetStreamLog(client, manager),
-    continuity,
-    projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
     replica,
+    logger,
     now,
     random,
-    sleep: (ms) => sleep(ms),
   });
 
   const applications = new Applications(router, now, problem('applications.stale'));
@@ -159,11 +145,12 @@ export async function createContext(
   const projector = startProjector({
     jetstream: client,
     manager,
+    partitions,
     router,
     now,
     logger,
     metrics,
-    onLedgerLoss: () => continuity.lost(),
+    onLedgerLoss: (stream) => parts.find(({ partition }) => partition.stream === stream)?.continuity.lost(),
   });
 
   return {
@@ -175,8 +162,8 @@ export async function createContext(
     bus,
     router,
     ring,
-    continuity,
     ledger,
+    parts,
     wake: natsWake(bus.nats),
     users: new LoginUsers(router, ring, now),
     applications,
@@ -190,7 +177,7 @@ export async function createContext(
     projector,
     close: async () => {
       for (const reader of [applications, policies, signer]) reader.stop();
-      await Promise.all([dispatch.drain(), projector.stop(), watch.leave()]);
+      await Promise.all([dispatch.drain(), projector.stop(), leave()]);
       await bus.drain();
       await router.close();
     },
@@ -203,7 +190,7 @@ function carriersOf({ COUNTERSIGN_CARRIERS_FILE: file }: Environment): Carrier[]
 
 /** Whether the code of a message is still waited for: the challenge is open, and no later code has taken its place. */
 async function isStillOpen(
-  ledger: Ledger,
+  ledger: UserLedger,
   { userId, messageId, challengeId }: { userId: string; messageId: string; challengeId: string },
 ) {
   const { open } = await ledger.peek(userId);

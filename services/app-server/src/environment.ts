@@ -1,5 +1,6 @@
 import { fromFile, secret, settings, type SettingsOf } from '@countersign/config';
 import { Type } from 'typebox';
+import { MOST_PARTITIONS } from './ledger/partition.ts';
 
 /** Every setting of app-server. `pnpm countersign` and `npm start` set the same ones. */
 export const ENVIRONMENT = settings({
@@ -39,6 +40,14 @@ export const ENVIRONMENT = settings({
     maximum: 5,
     default: 1,
     description: 'Copies of each JetStream stream: 3 in production, 1 where there is one NATS server.',
+  }),
+  COUNTERSIGN_LEDGER_STREAMS: Type.Integer({
+    minimum: 1,
+    maximum: MOST_PARTITIONS,
+    default: 1,
+    description:
+      'Streams over which users are spread; chosen once, before the first start. Three in a cluster: then a server that dies ' +
+      'holds up a third of the users for some seconds.',
   }),
   COUNTERSIGN_POSTGRES_URLS: secret(
     Type.Array(Type.String(), {

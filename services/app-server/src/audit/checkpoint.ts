@@ -1,7 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
-import { streamOf } from '../ledger/stream.ts';
 import { ensureAuditMonths } from './months.ts';
 import type { AuditRow } from './projected.ts';
 
@@ -59,15 +58,13 @@ export function rewindCheckpoint(
       .where('sequence', '=', String(from.sequence))
       .executeTakeFirst();
     if (moved.numUpdatedRows !== 1n) return false;
-    if (from.stream === streamOf('')) {
-      // States from after the place stay, since they are stricter than none; whatever happens to the user next replaces them.
-      await transaction
-        .updateTable('user_ledger')
-        .set({ stream_sequence: sequence })
-        .where('stream_created', '=', new Date(from.created))
-        .where('stream_sequence', '>', String(sequence))
-        .execute();
-    }
+    // States from after the place stay, since they are stricter than none; whatever happens to the user next replaces them.
+    await transaction
+      .updateTable('user_ledger')
+      .set({ stream_sequence: sequence })
+      .where('stream_created', '=', new Date(from.created))
+      .where('stream_sequence', '>', String(sequence))
+      .execute();
     const { at, detail, ...columns } = row;
     await transaction
       .insertInto('audit_event')
@@ -92,16 +89,16 @@ export async function isProjected(db: Kysely<Schema>, stream: string, row: Audit
 }
 
 /**
- * The highest sequence of the ledger that is known in Postgres: the primary's word if it can be had, since a standby may be behind;
+ * The highest sequence of a stream that is known in Postgres: the primary's word if it can be had, since a standby may be behind;
  * 0 before anything was projected.
  * @throws MfaError UNAVAILABLE when no node answers.
  */
-export async function highestProjected(router: Router): Promise<number> {
+export async function highestProjected(router: Router, stream: string): Promise<number> {
   const ask = async (db: Kysely<Schema>) => {
     const row = await db
       .selectFrom('projection_checkpoint')
       .select('sequence')
-      .where('stream', '=', streamOf(''))
+      .where('stream', '=', stream)
       .orderBy('stream_created', 'desc')
       .limit(1)
       .executeTakeFirst();

@@ -8,7 +8,7 @@ const key = 'AQsd9Zz1Q2m8PpFvYcW3aA';
 
 function project(event: object, state: object = {}, subject = `auth.${userId}`) {
   const data = Buffer.from(JSON.stringify({ attemptId: 'a', event: { at: 5, ...event }, state, replica: 'r' }));
-  return projectLedger({ sequence: 7, subject, data, storedAt: 6 });
+  return projectLedger('auth.')({ sequence: 7, subject, data, storedAt: 6 });
 }
 
 test.each([

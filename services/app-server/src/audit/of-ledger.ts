@@ -1,10 +1,8 @@
 import { challengeIdAt } from '@countersign/contracts';
 import type { LedgerRecord } from '../ledger/record.ts';
-import { subjectOf } from '../ledger/stream.ts';
-import type { Projected, StreamMessage } from './projected.ts';
+import type { Projected, Projection, StreamMessage } from './projected.ts';
 
 const decoder = new TextDecoder();
-const PREFIX = subjectOf('');
 
 /** What every event may carry, as far as it has a column. Read loosely, because a newer replica may know more events. */
 interface EventFields {
@@ -22,11 +20,17 @@ interface EventFields {
 
 /**
  * A message of the ledger: its event is a row of the audit, its state that of the user, and an approval the use of an authenticator.
+ * @param prefix what the subjects of this part of the ledger begin with.
  * @throws when it is not a record of the ledger.
  */
-export function projectLedger(message: StreamMessage): Projected {
-  if (!message.subject.startsWith(PREFIX)) throw new Error('not a subject of the ledger');
-  const userId = message.subject.slice(PREFIX.length);
+export const projectLedger =
+  (prefix: string): Projection =>
+  (message) => {
+    if (!message.subject.startsWith(prefix)) throw new Error('not a subject of the ledger');
+    return projectRecord(message, message.subject.slice(prefix.length));
+  };
+
+function projectRecord(message: StreamMessage, userId: string): Projected {
   const record = JSON.parse(decoder.decode(message.data)) as LedgerRecord;
   const event = record.event as EventFields;
   if (!isTime(event.at) || typeof event.type !== 'string') throw new Error('not a record of the ledger');

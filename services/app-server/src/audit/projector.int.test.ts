@@ -25,14 +25,14 @@ import { INITIAL_STATE, type UserState } from '../challenge/state.ts';
 import { migrate } from '../database/migrate.ts';
 import { createRouter, type Router } from '../database/router.ts';
 import type { LedgerRecord } from '../ledger/record.ts';
-import { ensureLedgerStream, streamOf, subjectOf } from '../ledger/stream.ts';
-import { checkpointOf } from './checkpoint.ts';
+import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
+import { checkpointOf, highestProjected } from './checkpoint.ts';
 import type { Projected } from './projected.ts';
-import { highestProjected, startProjector, type Projector } from './projector.ts';
+import { startProjector, type Projector } from './projector.ts';
 import { createTrail, ensureTrailStream, TRAIL_STREAM } from './trail.ts';
 import { writeBatch } from './write-batch.ts';
 
-const AUTH = streamOf('');
+const AUTH = UNDIVIDED.stream;
 const T0 = Date.UTC(2026, 10, 23, 12);
 
 let root: string;
@@ -82,7 +82,7 @@ function openSql(url: string): pg.Pool {
 }
 
 async function ensureStreams(): Promise<void> {
-  await ensureLedgerStream(manager, 1);
+  await ensureLedgerStream(manager, UNDIVIDED, 1);
   await ensureTrailStream(manager, 1);
 }
 
@@ -103,6 +103,7 @@ async function start(urls: string[] = [databaseUrl]): Promise<Running> {
   const projector = startProjector({
     jetstream: jetstream(own, { timeout: 2000 }),
     manager: await jetstreamManager(own, { timeout: 2000 }),
+    partitions: [UNDIVIDED],
     router,
     now: Date.now,
     logger: silentLogger(),
@@ -137,7 +138,7 @@ async function append(userId: string, event: DatedEvent, state: Partial<UserStat
     replica: 'app-1',
     traceId: 'aaaabbbbccccddddeeeeffff00001111',
   };
-  return (await client.publish(subjectOf(userId), JSON.stringify(record))).seq;
+  return (await client.publish(`auth.${userId}`, JSON.stringify(record))).seq;
 }
 
 async function appendMany(count: number, at = T0): Promise<void> {
@@ -408,7 +409,7 @@ test('HA-41 what is delivered again changes nothing', async () => {
   await append(userId, rejected(T0 - 1000), { knownDevices: ['new'] });
   await until(AUTH, 2);
   await sql.query(`update projection_checkpoint set sequence = 0 where stream = 'AUTH'`);
-  await waitUntil(async () => (await highestProjected(running.router)) === 2, { what: 'the replay' });
+  await waitUntil(async () => (await highestProjected(running.router, AUTH)) === 2, { what: 'the replay' });
   expect(await sequences()).toEqual([1, 2]);
   // The later sequence wins, whatever the clock of the replica that appended it said.
   expect((await sql.query(`select state -> 'knownDevices' as d from user_ledger`)).rows).toEqual([{ d: ['new'] }]);
@@ -456,7 +457,7 @@ test('HA-20 a stream that was made anew is projected from its beginning beside t
   await append(userId, rejected(T0 + 1), { knownDevices: ['new'] });
   await append(randomUUID(), rejected(T0 + 2));
   await waitUntil(async () => (await sequences()).length === 33, { what: 'both streams in the audit' });
-  expect(await highestProjected(running.router)).toBe(2);
+  expect(await highestProjected(running.router, AUTH)).toBe(2);
   const kept = await sql.query(`select state -> 'knownDevices' as d, stream_sequence as s from user_ledger`);
   expect(kept.rows).toEqual([{ d: ['new'], s: '1' }]);
 });

@@ -1,15 +1,13 @@
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import type { Router } from '../database/router.ts';
-import { streamOf } from '../ledger/stream.ts';
+import type { Partition } from '../ledger/partition.ts';
 import { follow, type ProjectionStatus } from './follow.ts';
 import { projectLedger } from './of-ledger.ts';
 import { projectTrail } from './of-trail.ts';
 import type { Projection } from './projected.ts';
 import { jetStreamSource } from './source.ts';
 import { TRAIL_STREAM } from './trail.ts';
-
-export { highestProjected } from './checkpoint.ts';
 
 export interface ProjectorDependencies {
   jetstream: JetStreamClient;
@@ -18,8 +16,9 @@ export interface ProjectorDependencies {
   now: () => number;
   logger: Logger;
   metrics: Metrics;
-  /** The ledger's stream forgot messages that had been projected: the recovery floor must rise. */
-  onLedgerLoss?: () => void;
+  partitions: readonly Partition[];
+  /** A stream of the ledger forgot messages that had been projected: its recovery floor must rise. */
+  onLedgerLoss?: (stream: string) => void;
 }
 
 export interface Projector {
@@ -28,27 +27,23 @@ export interface Projector {
   stop(): Promise<void>;
 }
 
-const PROJECTIONS: Record<string, Projection> = {
-  [streamOf('')]: projectLedger,
-  [TRAIL_STREAM]: projectTrail,
-};
-
 /**
  * Copies the ledger and the trail into Postgres: `audit_event`, `user_ledger`, `authenticator.last_used_at`. Start it after
  * watchContinuity, which compares the checkpoint with the stream before this could take the one back to the other.
  */
 export function startProjector(deps: ProjectorDependencies): Projector {
-  const { jetstream, manager, onLedgerLoss, ...rest } = deps;
-  const followers = Object.entries(PROJECTIONS).map(([stream, project]) =>
+  const { jetstream, manager, partitions, onLedgerLoss, ...rest } = deps;
+  const followed = (stream: string, project: Projection, onLoss?: (stream: string) => void) =>
     follow({
       ...rest,
       project,
       source: jetStreamSource(jetstream, manager, stream),
-      onLoss: () => {
-        if (stream === streamOf('')) onLedgerLoss?.();
-      },
-    }),
-  );
+      ...(onLoss !== undefined && { onLoss }),
+    });
+  const followers = [
+    ...partitions.map(({ stream, prefix }) => followed(stream, projectLedger(prefix), onLedgerLoss)),
+    followed(TRAIL_STREAM, projectTrail),
+  ];
   return {
     status: () => followers.map((follower) => follower.status()),
     stop: async () => {

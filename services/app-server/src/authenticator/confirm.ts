@@ -6,8 +6,7 @@ import { decideVerify } from '../challenge/decide.ts';
 import { matcherFor } from '../challenge/match.ts';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from '../keys/ring.ts';
-import type { Continuity } from '../ledger/continuity.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { getLogin } from '../user/store.ts';
@@ -16,8 +15,7 @@ import { activate } from './store.ts';
 
 export interface ConfirmDependencies {
   router: Router;
-  ledger: Ledger;
-  continuity: Continuity;
+  ledger: UserLedger;
   users: LoginUsers;
   policies: Policies;
   ring: KeyRing;
@@ -51,7 +49,7 @@ export async function confirm(
     .act(
       userId,
       attemptId,
-      (state, now) =>
+      (state, now, floor) =>
         decideVerify(
           state,
           {
@@ -63,7 +61,7 @@ export async function confirm(
             otherDigits: [],
             attempts: policy.attempts,
             cost: 1,
-            floor: deps.continuity.floor(),
+            floor,
             matches: (challenge) => matcher.matches(state, challenge, now),
           },
           now,

@@ -17,7 +17,7 @@ import { decideStart } from '../challenge/decide.ts';
 import { handOver, reserveMessage, type MessageDependencies, type Recipient } from '../challenge/message.ts';
 import type { OpenChallenge } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { getLogin, type LoginAuthenticator, type LoginUser } from '../user/store.ts';
@@ -26,7 +26,7 @@ import { claimPlace, insertPhone, insertTotp } from './store.ts';
 
 export interface EnrolDependencies extends MessageDependencies {
   router: Router;
-  ledger: Ledger;
+  ledger: UserLedger;
   policies: Policies;
 }
 

@@ -2,7 +2,7 @@ import { MfaError, type authenticatorRemove, type InputOf, type OutputOf } from 
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, changeWasMade, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { getLogin } from '../user/store.ts';
 import { deleteAuthenticator } from './store.ts';
 
@@ -11,7 +11,7 @@ import { deleteAuthenticator } from './store.ts';
  * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_NOT_FOUND, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
 export async function remove(
-  deps: { router: Router; ledger: Ledger; now: () => number },
+  deps: { router: Router; ledger: UserLedger; now: () => number },
   { userId, authenticatorId }: InputOf<typeof authenticatorRemove>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof authenticatorRemove>> {

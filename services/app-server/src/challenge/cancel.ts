@@ -6,7 +6,7 @@ import {
   type InputOf,
 } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { decideCancel } from './decide.ts';
 import { viewOf } from './get.ts';
 import type { Wake } from './wake.ts';
@@ -16,7 +16,7 @@ import type { Wake } from './wake.ts';
  * @throws MfaError CHALLENGE_NOT_FOUND, CHALLENGE_CLOSED, UNAVAILABLE.
  */
 export async function cancel(
-  deps: { ledger: Ledger; wake: Wake; now: () => number },
+  deps: { ledger: UserLedger; wake: Wake; now: () => number },
   { challengeId }: InputOf<typeof challengeCancel>,
   request: AuthorisedRequest,
 ): Promise<ChallengeView> {

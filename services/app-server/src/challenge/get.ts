@@ -6,12 +6,12 @@ import {
   type InputOf,
 } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { UserState } from './state.ts';
 import type { Wake } from './wake.ts';
 
 export interface GetDependencies {
-  ledger: Ledger;
+  ledger: UserLedger;
   wake: Wake;
   now: () => number;
 }

@@ -6,7 +6,7 @@ import {
   type StartedChallenge,
 } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
 import { codeFor, codeMacFor } from './code.ts';
 import { decideResend } from './decide.ts';
@@ -15,7 +15,7 @@ import { promptFor } from './prompt.ts';
 import type { UserState } from './state.ts';
 
 export interface ResendDependencies extends MessageDependencies {
-  ledger: Ledger;
+  ledger: UserLedger;
   policies: Policies;
 }
 

@@ -10,7 +10,7 @@ import {
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
 import type { ResultSigner } from '../keys/signing.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import type { LoginUser } from '../user/store.ts';
@@ -22,7 +22,7 @@ import { chooseMethod, type ChosenMethod } from './method.ts';
 import { promptFor } from './prompt.ts';
 
 export interface StartDependencies extends MessageDependencies {
-  ledger: Ledger;
+  ledger: UserLedger;
   policies: Policies;
   signer: ResultSigner;
   trail: Trail;

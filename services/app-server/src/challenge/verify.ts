@@ -9,8 +9,7 @@ import { parseCode } from '@countersign/otp';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { ResultSigner } from '../keys/signing.ts';
-import type { Continuity } from '../ledger/continuity.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { decideVerify } from './decide.ts';
@@ -18,8 +17,7 @@ import { matcherFor } from './match.ts';
 import type { Wake } from './wake.ts';
 
 export interface VerifyDependencies {
-  ledger: Ledger;
-  continuity: Continuity;
+  ledger: UserLedger;
   users: LoginUsers;
   policies: Policies;
   signer: ResultSigner;
@@ -54,7 +52,7 @@ export async function verify(
   const { event } = await deps.ledger.act(
     userId,
     attemptId,
-    (state, now) =>
+    (state, now, floor) =>
       decideVerify(
         state,
         {
@@ -66,7 +64,7 @@ export async function verify(
           otherDigits: matcher.otherDigits,
           attempts: policy.attempts,
           cost: matcher.cost,
-          floor: deps.continuity.floor(),
+          floor,
           disabled: user?.status === 'disabled',
           matches: (challenge) => matcher.matches(state, challenge, now),
         },

@@ -16,6 +16,7 @@ export interface Schema {
   user_ledger: UserLedgerTable;
   projection_checkpoint: ProjectionCheckpointTable;
   ledger_memory: LedgerMemoryTable;
+  ledger_layout: LedgerLayoutTable;
   schema_migration: SchemaMigrationTable;
 }
 
@@ -159,8 +160,15 @@ interface ProjectionCheckpointTable {
 }
 
 /** One row: how the ledger stood when replicas last ran; see ledger/watch.ts. */
-interface LedgerMemoryTable {
+interface LedgerLayoutTable {
   is_only: Generated<boolean>;
+  streams: number;
+}
+
+interface LedgerMemoryTable {
+  /** True in the row of the stream AUTH, by which the version before finds it; null in others. */
+  is_only: ColumnType<boolean | null, boolean | null, never>;
+  stream: string;
   stream_created: Date;
   /** The one NATS server process that held the stream; null in a cluster. */
   nats_server: string | null;

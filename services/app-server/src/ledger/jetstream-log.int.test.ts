@@ -12,7 +12,7 @@ import { jetStreamLog } from './jetstream-log.ts';
 import { Ledger } from './ledger.ts';
 import type { UserLog } from './log.ts';
 import { encodeRecord, type LedgerRecord } from './record.ts';
-import { ensureLedgerStream, subjectOf } from './stream.ts';
+import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
 
 const TIMEOUT_MS = 1000;
 const folder = mkdtempSync(join(tmpdir(), 'jetstream-log-'));
@@ -28,8 +28,8 @@ beforeAll(async () => {
   logs = await Promise.all(
     connections.map(async (connection) => {
       const manager = await jetstreamManager(connection, { timeout: TIMEOUT_MS });
-      await ensureLedgerStream(manager, 1);
-      return jetStreamLog(jetstream(connection, { timeout: TIMEOUT_MS }), manager);
+      await ensureLedgerStream(manager, UNDIVIDED, 1);
+      return jetStreamLog(jetstream(connection, { timeout: TIMEOUT_MS }), manager, UNDIVIDED);
     }),
   );
 });
@@ -133,7 +133,7 @@ test('an append that NATS does not acknowledge is of unknown outcome; asked agai
 test('a record of a version that this build does not know is thrown, not decided on', async () => {
   const userId = crypto.randomUUID();
   const future = { ...recordOf('future'), state: { ...INITIAL_STATE, version: 2 } as unknown as UserState };
-  await jetstream(connections[0]!).publish(subjectOf(userId), encodeRecord(future));
+  await jetstream(connections[0]!).publish(`auth.${userId}`, encodeRecord(future));
   await expect(log().last(userId)).rejects.toThrow('unknown version 2');
   const decide = () => {
     throw new Error('decided');

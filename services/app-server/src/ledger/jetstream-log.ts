@@ -1,24 +1,28 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { decodeRecord, encodeRecord } from './record.ts';
-import { streamOf, subjectOf } from './stream.ts';
+import type { Partition } from './partition.ts';
 import type { AppendOutcome, Stored, UserLog } from './log.ts';
 
 const WRONG_LAST_SEQUENCE = 10071;
 
-/** The ledger's log on JetStream. Timeouts are those of the client and manager it is given. */
-export function jetStreamLog(client: JetStreamClient, manager: JetStreamManager): UserLog {
+/** One part of the ledger's log on JetStream. Timeouts are those of the client and manager it is given. */
+export function jetStreamLog(
+  client: JetStreamClient,
+  manager: JetStreamManager,
+  { stream, prefix }: Partition,
+): UserLog {
+  const subjectOf = (userId: string) => `${prefix}${userId}`;
   return {
-    last: async (userId) =>
-      stored(await manager.direct.getMessage(streamOf(userId), { last_by_subj: subjectOf(userId) })),
+    last: async (userId) => stored(await manager.direct.getMessage(stream, { last_by_subj: subjectOf(userId) })),
 
     lastFromLeader: async (userId) =>
-      stored(await manager.streams.getMessage(streamOf(userId), { last_by_subj: subjectOf(userId) })),
+      stored(await manager.streams.getMessage(stream, { last_by_subj: subjectOf(userId) })),
 
-    at: async (userId, sequence) => stored(await manager.streams.getMessage(streamOf(userId), { seq: sequence })),
+    at: async (_userId, sequence) => stored(await manager.streams.getMessage(stream, { seq: sequence })),
 
     // A replica that lags answers "nobody"; then the append is repeated and refused, and this is asked again.
     successor: async (userId, sequence) =>
-      stored(await manager.direct.getMessage(streamOf(userId), { seq: sequence + 1, next_by_subj: subjectOf(userId) })),
+      stored(await manager.direct.getMessage(stream, { seq: sequence + 1, next_by_subj: subjectOf(userId) })),
 
     append: async (userId, record, expectedSequence): Promise<AppendOutcome> => {
       try {

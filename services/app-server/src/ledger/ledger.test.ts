@@ -6,7 +6,7 @@ import { INITIAL_STATE, type OpenChallenge, type UserState } from '../challenge/
 import { LedgerContinuity } from './continuity.ts';
 import { Ledger } from './ledger.ts';
 import type { AppendOutcome, Stored, UserLog } from './log.ts';
-import type { LedgerRecord } from './record.ts';
+import { RecordUnreadable, type LedgerRecord } from './record.ts';
 import { StreamModel } from './simulation/log-model.ts';
 
 const BEGIN = Date.UTC(2026, 10, 23, 9, 30);
@@ -164,7 +164,9 @@ describe('one decision', () => {
     await act('first', deciding(blocked('one')));
     const decide = deciding({ type: 'user.unblocked', reason: 'two', by: 'desk' });
     const told = await act('second', decide);
-    expect(decide).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ blocked: expect.anything() }), BEGIN);
+    expect(decide).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ blocked: expect.anything() }), BEGIN, {
+      at: 0,
+    });
     expect(told).toMatchObject({ event: { type: 'user.unblocked', at: BEGIN }, state: INITIAL_STATE, sequence: 2 });
     expect(log.stream.last(ALICE)?.record).toMatchObject({
       event: told.event,
@@ -178,7 +180,7 @@ describe('one decision', () => {
     await act('first', deciding(blocked('one')));
     const decide = deciding(blocked('bob'));
     await ledger.act(BOB, 'first', decide, { deadline: DEADLINE });
-    expect(decide).toHaveBeenCalledExactlyOnceWith(INITIAL_STATE, BEGIN);
+    expect(decide).toHaveBeenCalledExactlyOnceWith(INITIAL_STATE, BEGIN, { at: 0 });
     expect(log.stream.last(BOB)?.record.before).toEqual([]);
   });
 });
@@ -541,7 +543,7 @@ describe('when the ledger lost something (HA-20)', () => {
     continuity.raise({ at: FLOOR });
     const decide = deciding({ type: 'user.enabled', by: 'desk' });
     const { state } = await act('mine', decide);
-    expect(decide).toHaveBeenCalledExactlyOnceWith(restored, BEGIN);
+    expect(decide).toHaveBeenCalledExactlyOnceWith(restored, BEGIN, { at: FLOOR });
     expect(state).toEqual({ ...INITIAL_STATE, factors: before.factors });
     expect(log.stream.last(ALICE)?.record.floorAt).toBe(FLOOR);
   });
@@ -551,7 +553,7 @@ describe('when the ledger lost something (HA-20)', () => {
     meanwhile(log, 'after', before, FLOOR);
     const decide = deciding({ type: 'user.enabled', by: 'desk' });
     await act('mine', decide);
-    expect(decide).toHaveBeenCalledExactlyOnceWith({ ...INITIAL_STATE, ...before }, BEGIN);
+    expect(decide).toHaveBeenCalledExactlyOnceWith({ ...INITIAL_STATE, ...before }, BEGIN, { at: FLOOR });
     expect(continuity.floor()).toEqual({ at: FLOOR });
     expect(log.stream.last(ALICE)?.record.floorAt).toBe(FLOOR);
   });
@@ -560,7 +562,7 @@ describe('when the ledger lost something (HA-20)', () => {
     const { act, log } = replica({ projected: { ...INITIAL_STATE, ...before } });
     const decide = deciding(blocked('mine'));
     expect(await act('mine', decide)).toMatchObject({ sequence: 1, state: { factors: before.factors, open: [] } });
-    expect(decide).toHaveBeenCalledExactlyOnceWith(restored, BEGIN);
+    expect(decide).toHaveBeenCalledExactlyOnceWith(restored, BEGIN, { at: 0 });
     expect(log.stream.last(ALICE)?.record.state.factors).toEqual(before.factors);
   });
 
@@ -570,6 +572,17 @@ describe('when the ledger lost something (HA-20)', () => {
     expect((await act('mine', deciding(blocked('mine')))).state.disabled).toBeUndefined();
     expect(askProjected).not.toHaveBeenCalled();
   });
+});
+
+test('HA-20 nothing is appended while it is in doubt whether the ledger went back: it would hide how much is missing', async () => {
+  const { act, log, continuity, plan } = replica();
+  log.failing = { last: Infinity };
+  plan(500, () => {
+    continuity.doubt();
+    log.failing = {};
+  });
+  await expect(act('mine', deciding(blocked('mine')))).rejects.toMatchObject(unavailable('ledger continuity unproven'));
+  expect(log.count('append')).toBe(0);
 });
 
 describe('a read that fails', () => {
@@ -593,23 +606,38 @@ describe('a read that fails', () => {
     ],
   ];
 
-  test.each(reads)('%s: is repeated twice', async (name, ask) => {
+  test.each(reads)('%s: is repeated', async (name, ask) => {
     const acting = replica();
     acting.log.failing = { [name]: 2 };
     await expect(ask(acting)).resolves.toMatchObject({ event: { reason: 'mine' } });
     expect(acting.waits).toEqual([4, 8]);
   });
 
-  test.each(reads)('%s: three times is UNAVAILABLE', async (name, ask) => {
+  test.each(reads)('%s: while a new leader is elected, for as long as somebody waits', async (name, ask) => {
     const acting = replica();
-    acting.log.failing = { [name]: 3 };
+    acting.log.failing = { [name]: Infinity };
+    acting.plan(DEADLINE - BEGIN - 1000, () => (acting.log.failing = {}));
+    await expect(ask(acting)).resolves.toMatchObject({ event: { reason: 'mine' } });
+  });
+
+  test.each(reads)('%s: until the deadline is UNAVAILABLE', async (name, ask) => {
+    const acting = replica();
+    acting.log.failing = { [name]: Infinity };
     await expect(ask(acting)).rejects.toMatchObject(unavailable('ledger unread'));
-    expect(acting.log.count(name)).toBe(3);
+    expect(acting.now()).toBeGreaterThanOrEqual(DEADLINE);
+    expect(acting.now()).toBeLessThan(DEADLINE + 1000);
+  });
+
+  test('of what is not one of ours is not repeated: it would say the same', async () => {
+    const acting = replica();
+    vi.spyOn(acting.log, 'last').mockRejectedValue(new RecordUnreadable('of a newer version'));
+    await expect(acting.act('mine', deciding(blocked('mine')))).rejects.toMatchObject(unavailable('ledger unread'));
+    expect(acting.waits).toEqual([]);
   });
 
   test('R6 decides nothing', async () => {
     const { act, log } = replica();
-    log.failing = { last: 3 };
+    log.failing = { last: Infinity };
     const decide = deciding(blocked('mine'));
     await expect(act('mine', decide)).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 2 });
     expect(decide).not.toHaveBeenCalled();

@@ -1,10 +1,11 @@
 import { MfaError } from '@countersign/contracts';
 import type { Decision } from '../challenge/decide.ts';
 import type { DatedEvent, UserEvent } from '../challenge/events.ts';
+import type { RecoveryFloor } from '../challenge/floor.ts';
 import { evolve } from '../challenge/evolve.ts';
 import { INITIAL_STATE, restoredState, type UserState } from '../challenge/state.ts';
 import type { Continuity } from './continuity.ts';
-import type { AttemptBefore, LedgerRecord } from './record.ts';
+import { RecordUnreadable, type AttemptBefore, type LedgerRecord } from './record.ts';
 import type { Stored, UserLog } from './log.ts';
 
 /** One decision that was recorded. */
@@ -44,6 +45,8 @@ const REMEMBERED_ATTEMPTS = 8;
 const REMEMBERED_APPROVALS = 4;
 /** How long after it was asked for a decision may still be appended, so that none comes long after its time (INV-6). */
 const LONGEST_ACT_MS = 10_000;
+/** A look decides nothing; who looks would rather hear that it is not to be had. */
+const LONGEST_PEEK_MS = 2000;
 
 /**
  * The one way in which anything is decided: read, decide, append on condition that nothing happened meanwhile, and only then
@@ -58,7 +61,8 @@ export class Ledger {
 
   /** The state as any replica knows it: good enough to look at, never to decide on. */
   async peek(userId: string): Promise<UserState> {
-    return this.#standing(userId, await this.#readOr(() => this.#deps.log.last(userId)));
+    const { log, now } = this.#deps;
+    return this.#standing(userId, await this.#readOr(() => log.last(userId), now() + LONGEST_PEEK_MS));
   }
 
   /**
@@ -69,34 +73,34 @@ export class Ledger {
   async act(
     userId: string,
     attemptId: string,
-    decide: (state: UserState, now: number) => Decision,
+    decide: (state: UserState, now: number, floor: RecoveryFloor) => Decision,
     options: ActOptions,
   ): Promise<Recorded> {
     const { log, now, continuity } = this.#deps;
     const deadline = Math.min(options.deadline, now() + LONGEST_ACT_MS);
     await this.#proven(deadline);
-    let last = await this.#readOr(() => log.last(userId));
+    let last = await this.#readOr(() => log.last(userId), deadline);
     let fromLeader = false;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const state = await this.#standing(userId, last);
-      const already = await this.#already(userId, attemptId, last);
+      const already = await this.#already(userId, attemptId, last, deadline);
       if (already !== undefined) return this.#told(already, deadline);
-      const floorAt = continuity.floor().at;
-      const decision = decide(state, now());
+      const floor = continuity.floor();
+      const decision = decide(state, now(), floor);
       if ('refuse' in decision) {
         // The read may have been old. A stale "no" is asked again, of the leader, before it is believed (HA-11).
         if (fromLeader) throw decision.refuse;
-        const current = await this.#readOr(() => log.lastFromLeader(userId));
+        const current = await this.#readOr(() => log.lastFromLeader(userId), deadline);
         if (current?.sequence === last?.sequence) throw decision.refuse;
         last = current;
         fromLeader = true;
         continue;
       }
-      const record = this.#record(attemptId, decision.append, state, floorAt, last, options);
+      const record = this.#record(attemptId, decision.append, state, floor.at, last, options);
       const stored = await this.#append(userId, record, last?.sequence ?? 0, deadline);
       if (stored !== undefined) return this.#told(stored, deadline);
       await this.#wait(tries);
-      last = await this.#readOr(() => log.lastFromLeader(userId));
+      last = await this.#readOr(() => log.lastFromLeader(userId), deadline);
       fromLeader = true;
     }
     throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'append contended' });
@@ -111,11 +115,16 @@ export class Ledger {
   }
 
   /** What this attempt recorded earlier. */
-  async #already(userId: string, attemptId: string, last: Stored | undefined): Promise<Stored | undefined> {
+  async #already(
+    userId: string,
+    attemptId: string,
+    last: Stored | undefined,
+    deadline: number,
+  ): Promise<Stored | undefined> {
     if (last === undefined || last.record.attemptId === attemptId) return last;
     const [, sequence] = last.record.before.find(([before]) => before === attemptId) ?? [];
     if (sequence === undefined) return undefined;
-    const found = await this.#readOr(() => this.#deps.log.at(userId, sequence));
+    const found = await this.#readOr(() => this.#deps.log.at(userId, sequence), deadline);
     if (found?.record.attemptId === attemptId) return found;
     throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'earlier attempt unread' });
   }
@@ -170,6 +179,8 @@ export class Ledger {
     // Of the first try: the message may date from then.
     const mark = continuity.highest();
     for (let tries = 0; tries < MAX_TRIES && now() < deadline; tries++) {
+      // What is appended to a ledger that went back, before anybody has looked, would hide how much is missing.
+      await this.#proven(deadline);
       const result = await log.append(userId, record, expectedSequence);
       if (result.outcome === 'stored') {
         continuity.acknowledged(result.sequence, mark);
@@ -198,12 +209,13 @@ export class Ledger {
     return projected === undefined ? INITIAL_STATE : restoredState(projected);
   }
 
-  async #readOr(read: () => Promise<Stored | undefined>): Promise<Stored | undefined> {
+  /** Tries until the deadline, since a leader that was lost has a successor before it. */
+  async #readOr(read: () => Promise<Stored | undefined>, deadline: number): Promise<Stored | undefined> {
     for (let tries = 0; ; tries++) {
       try {
         return await read();
       } catch (error) {
-        if (tries >= 2)
+        if (this.#deps.now() >= deadline || error instanceof RecordUnreadable)
           throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'ledger unread', cause: error });
         await this.#wait(tries);
       }

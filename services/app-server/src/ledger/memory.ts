@@ -4,7 +4,8 @@ import type { Schema } from '../database/schema.ts';
 import type { Memory, Remembered } from './watch.ts';
 
 /** Remembers in Postgres, which fails at other times than NATS does. */
-export function postgresMemory(router: Router): Memory {
+export function postgresMemory(router: Router, stream: string): Memory {
+  const recalled = (db: Kysely<Schema>) => recall(db, stream);
   return {
     recall: () =>
       router.read(recalled, { from: 'primary' }).catch(async () => {
@@ -23,9 +24,9 @@ export function postgresMemory(router: Router): Memory {
       await router.write((db) =>
         db
           .insertInto('ledger_memory')
-          .values({ ...columns, floor_at: floor.at })
+          .values({ ...columns, stream, is_only: stream === 'AUTH' ? true : null, floor_at: floor.at })
           .onConflict((conflict) =>
-            conflict.column('is_only').doUpdateSet({
+            conflict.column('stream').doUpdateSet({
               ...columns,
               floor_at: sql`greatest(ledger_memory.floor_at, excluded.floor_at)`,
               updated_at: sql`now()`,
@@ -40,6 +41,7 @@ export function postgresMemory(router: Router): Memory {
         db
           .updateTable('ledger_memory')
           .set({ closed_at: lastSequence, updated_at: sql`now()` })
+          .where('stream', '=', stream)
           .where('opened_by', 'in', left)
           .execute(),
       );
@@ -47,8 +49,8 @@ export function postgresMemory(router: Router): Memory {
   };
 }
 
-async function recalled(db: Kysely<Schema>): Promise<Remembered | undefined> {
-  const row = await db.selectFrom('ledger_memory').selectAll().executeTakeFirst();
+async function recall(db: Kysely<Schema>, stream: string): Promise<Remembered | undefined> {
+  const row = await db.selectFrom('ledger_memory').selectAll().where('stream', '=', stream).executeTakeFirst();
   return (
     row && {
       createdAt: row.stream_created.getTime(),

@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import type { LedgerWatch, Peers, PeerView } from './watch.ts';
 
-const ASK = 'peers.ledger.ask';
-const TELL = 'peers.ledger.tell';
+const asking = (peers: string) => `${peers}.ask`;
+const telling = (peers: string) => `${peers}.tell`;
 
-/** Asks and tells the other app-servers over NATS. */
-export function natsPeers(nats: NatsConnection): Peers {
+/** Asks and tells the other app-servers over NATS. @param peers of the partition. */
+export function natsPeers(nats: NatsConnection, peers: string): Peers {
   return {
     ask: async (by, withinMs) => {
       const views: PeerView[] = [];
       const answers = await nats
-        .requestMany(ASK, JSON.stringify({ by }), { strategy: 'timer', maxWait: withinMs })
+        .requestMany(asking(peers), JSON.stringify({ by }), { strategy: 'timer', maxWait: withinMs })
         // Whoever asks again at once when nobody can be asked would do nothing else.
         .catch(() => sleep(withinMs, []));
       for await (const message of answers) {
@@ -21,21 +21,21 @@ export function natsPeers(nats: NatsConnection): Peers {
       return views;
     },
     tell: (view) => {
-      if (!nats.isClosed()) nats.publish(TELL, JSON.stringify(view));
+      if (!nats.isClosed()) nats.publish(telling(peers), JSON.stringify(view));
     },
   };
 }
 
 /** Lets the watch hear what the others ask and tell. @returns how to stop it. */
-export function hearPeers(nats: NatsConnection, watch: LedgerWatch): () => void {
-  const questions = nats.subscribe(ASK, {
+export function hearPeers(nats: NatsConnection, peers: string, watch: LedgerWatch): () => void {
+  const questions = nats.subscribe(asking(peers), {
     callback: (_error, message) => {
       const by = askerIn(message);
       const view = by === undefined ? undefined : watch.asked(by);
       if (view !== undefined) message.respond(JSON.stringify(view));
     },
   });
-  const views = nats.subscribe(TELL, {
+  const views = nats.subscribe(telling(peers), {
     callback: (_error, message) => {
       const view = viewIn(message);
       if (view !== undefined) watch.hear(view);

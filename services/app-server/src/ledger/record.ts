@@ -27,9 +27,22 @@ export function encodeRecord(record: LedgerRecord): Uint8Array {
   return encoder.encode(JSON.stringify(record));
 }
 
-/** @throws when the message is not one of ours: better no login than one decided on something unknown. */
+/** A message that is not one of ours, or of a version that is newer than this replica. Reading it again would not help. */
+export class RecordUnreadable extends Error {
+  override readonly name = 'RecordUnreadable';
+}
+
+/** @throws RecordUnreadable: better no login than one decided on something unknown. */
 export function decodeRecord(data: Uint8Array): LedgerRecord {
-  const record = JSON.parse(decoder.decode(data)) as LedgerRecord;
-  if (record.state.version !== 1) throw new Error(`ledger record of unknown version ${String(record.state.version)}`);
-  return record;
+  const record = parse(data);
+  if (record.state.version === 1) return record;
+  throw new RecordUnreadable(`ledger record of unknown version ${String(record.state.version)}`);
+}
+
+function parse(data: Uint8Array): LedgerRecord {
+  try {
+    return JSON.parse(decoder.decode(data)) as LedgerRecord;
+  } catch (cause) {
+    throw new RecordUnreadable('ledger record that is no JSON', { cause });
+  }
 }

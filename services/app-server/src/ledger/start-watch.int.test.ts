@@ -14,7 +14,7 @@ import { createRouter, type Router } from '../database/router.ts';
 import type { LossReason } from './continuity.ts';
 import { postgresMemory } from './memory.ts';
 import { startWatch, type Watching } from './start-watch.ts';
-import { ensureLedgerStream, subjectOf } from './stream.ts';
+import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
 import type { PeerView } from './watch.ts';
 
 interface Replica extends Watching {
@@ -73,10 +73,11 @@ async function replica(): Promise<Replica> {
   const onLoss = vi.fn<(reason: LossReason) => void>();
   const watching = await startWatch({
     nats: connection,
+    partition: UNDIVIDED,
     router,
     now: () => Date.now(),
     onLoss,
-    highestProjected: () => highestProjected(router),
+    highestProjected: () => highestProjected(router, UNDIVIDED.stream),
     onProblem: () => undefined,
   });
   const started = { ...watching, nats: connection, router, onLoss };
@@ -90,7 +91,7 @@ function connectNats(): Promise<NatsConnection> {
 
 /** @returns when it was created. */
 async function ensureStream(connection: NatsConnection): Promise<number> {
-  const { created } = await ensureLedgerStream(await jetstreamManager(connection, { timeout: 2000 }), 1);
+  const { created } = await ensureLedgerStream(await jetstreamManager(connection, { timeout: 2000 }), UNDIVIDED, 1);
   return Date.parse(created);
 }
 
@@ -121,7 +122,7 @@ async function letGo(replicas: Replica[]): Promise<void> {
 
 async function append({ nats: connection, continuity }: Replica): Promise<void> {
   const before = continuity.highest();
-  const { seq } = await jetstream(connection).publish(subjectOf(crypto.randomUUID()), '{}');
+  const { seq } = await jetstream(connection).publish(`auth.${crypto.randomUUID()}`, '{}');
   continuity.acknowledged(seq, before);
 }
 
@@ -247,7 +248,7 @@ describe('HA-20 a replica that starts', () => {
     await loseData();
     const connection = await connectNats();
     await ensureStream(connection);
-    for (const user of ['a', 'b']) await jetstream(connection).publish(subjectOf(user), '{}');
+    for (const user of ['a', 'b']) await jetstream(connection).publish(`auth.${user}`, '{}');
     await connection.close();
     expect((await replica()).onLoss.mock.calls).toEqual([['assumed']]);
   });
@@ -373,7 +374,7 @@ describe('the memory', () => {
 
   test('HA-20 is not closed by one that left when another has opened it since', async () => {
     const router = await connectPostgres();
-    const memory = postgresMemory(router);
+    const memory = postgresMemory(router, UNDIVIDED.stream);
     expect(await memory.recall()).toBeUndefined();
     await memory.keep(standing, 'a');
     await memory.keep({ ...standing, floor: { at: 5 } }, 'b');

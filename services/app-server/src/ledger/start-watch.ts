@@ -6,7 +6,7 @@ import type { Router } from '../database/router.ts';
 import { LedgerContinuity, type ContinuityDependencies } from './continuity.ts';
 import { postgresMemory } from './memory.ts';
 import { hearPeers, natsPeers } from './peers.ts';
-import { streamOf } from './stream.ts';
+import type { Partition } from './partition.ts';
 import { LedgerWatch, WATCH_EVERY_MS, type WatchDependencies } from './watch.ts';
 
 /** Longer than a busy machine takes to answer, and shorter than a look holds. */
@@ -15,17 +15,18 @@ const LOOK_TIMEOUT_MS = 3000;
 export interface Watching {
   continuity: LedgerContinuity;
   /** Says farewell to the others. To be called when nothing is appended any more. */
-  leave(): Promise<void>;
+  readonly leave: () => Promise<void>;
 }
 
-/** Puts the watch on NATS and Postgres. Resolves when continuity is proven, or a loss was assumed. */
+/** Puts the watch over one part of the ledger on NATS and Postgres. Resolves when continuity is proven, or a loss was assumed. */
 export async function startWatch({
   nats,
+  partition,
   router,
   now,
   onLoss,
   ...deps
-}: { nats: NatsConnection; router: Router } & Pick<ContinuityDependencies, 'now' | 'onLoss'> &
+}: { nats: NatsConnection; partition: Partition; router: Router } & Pick<ContinuityDependencies, 'now' | 'onLoss'> &
   Pick<WatchDependencies, 'highestProjected' | 'onProblem'>): Promise<Watching> {
   const manager = await jetstreamManager(nats, { timeout: LOOK_TIMEOUT_MS, checkAPI: false });
   const uptime = () => performance.now();
@@ -42,16 +43,16 @@ export async function startWatch({
     continuity,
     uptime,
     run: randomUUID(),
-    peers: natsPeers(nats),
-    memory: postgresMemory(router),
+    peers: natsPeers(nats, partition.peers),
+    memory: postgresMemory(router, partition.stream),
     stream: async () => {
-      const { state, created, cluster } = await manager.streams.info(streamOf(''));
+      const { state, created, cluster } = await manager.streams.info(partition.stream);
       const server = cluster === undefined ? nats.info?.server_id : undefined;
       return { lastSequence: state.last_seq, createdAt: Date.parse(created), server };
     },
     sleep: (ms) => sleep(ms),
   });
-  const silence = hearPeers(nats, watch);
+  const silence = hearPeers(nats, partition.peers, watch);
   void followConnection(nats, watch);
   await watch.start();
   const timer = setInterval(() => void watch.watch(), WATCH_EVERY_MS);

@@ -10,7 +10,7 @@ import { ensureTrailStream } from '../audit/trail.ts';
 import { ensureDispatchStreams } from '../dispatch/streams.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { loadKeyRing } from '../keys/ring.ts';
-import { ensureLedgerStream } from '../ledger/stream.ts';
+import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { check, type CheckDependencies } from './check.ts';
 
 let nats: NatsServer;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   nats = await startNats({ storeDir: folder });
   connection = await connect({ servers: nats.url });
   const manager = await jetstreamManager(connection);
-  await ensureLedgerStream(manager, 1);
+  await ensureLedgerStream(manager, UNDIVIDED, 1);
   await ensureTrailStream(manager, 1);
   await ensureDispatchStreams(manager, 1);
   await ensureIdempotencyStream(manager, 1);
@@ -44,7 +44,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
     router: { nodes: () => [], read, write: read, close: () => Promise.resolve() },
     ring: loadKeyRing(`k1:${Buffer.alloc(32, 7).toString('base64')}`),
     signer: { signsSince: Date.now },
-    continuity: { isProven: () => true, floor: () => ({ at: 0 }) },
+    parts: [{ partition: UNDIVIDED, continuity: { isProven: () => true, floor: () => ({ at: 0 }) } }],
     policies: { layers: () => [] },
     pool: { states: () => [{ name: 'inbox', phase: 'closed' as const }] },
     projector: { status: () => [] },

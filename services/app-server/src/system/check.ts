@@ -8,6 +8,7 @@ import { checkCanary } from '../keys/canary.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { ResultSigner } from '../keys/signing.ts';
 import type { LedgerContinuity } from '../ledger/continuity.ts';
+import type { Partition } from '../ledger/partition.ts';
 import type { Policies } from '../policy/policies.ts';
 import { latestPolicies } from '../policy/store.ts';
 import { checkCarriers, type CarrierView } from './carrier-checks.ts';
@@ -28,7 +29,7 @@ export interface CheckDependencies {
   router: Router;
   ring: KeyRing;
   signer: Pick<ResultSigner, 'signsSince'>;
-  continuity: Pick<LedgerContinuity, 'isProven' | 'floor'>;
+  parts: readonly { partition: Partition; continuity: Pick<LedgerContinuity, 'isProven' | 'floor'> }[];
   policies: Pick<Policies, 'layers'>;
   pool: { states(): readonly CarrierView[] };
   projector: Pick<Projector, 'status'>;
@@ -43,14 +44,20 @@ interface Look {
 /** What one replica looks at, in the order in which it is shown. */
 const LOOKS: readonly Look[] = [
   { name: 'postgres', at: ({ router }) => checkPostgres(router.nodes()) },
-  { name: 'nats.streams', at: async ({ bus }) => checkStreams(await readStreams(await managerOf(bus.nats))) },
+  {
+    name: 'nats.streams',
+    at: async ({ bus, parts }) => {
+      const partitions = parts.map(({ partition }) => partition);
+      return checkStreams(await readStreams(await managerOf(bus.nats), partitions), partitions);
+    },
+  },
   {
     name: 'clock.nats',
     at: async ({ bus, replica, now }) => [
       checkNatsClock(await readNatsClock(jetstream(bus.nats, JETSTREAM), await managerOf(bus.nats), replica, now)),
     ],
   },
-  { name: 'ledger.continuity', at: ({ continuity, now }) => [checkContinuity(continuity, now())] },
+  { name: 'ledger.continuity', at: ({ parts, now }) => parts.map((part) => checkContinuity(part, now())) },
   { name: 'audit.projection', at: ({ projector }) => projector.status().map(checkProjection) },
   { name: 'keys.ring', at: ({ router, ring, now }) => checkRing(ring, () => checkCanary(router, ring, now)) },
   { name: 'keys.signing', at: ({ signer, now }) => [checkSigningKey(signer.signsSince(), now())] },

@@ -47,7 +47,12 @@ test.each([
   [true, NOW - 60_000, 'warn'],
   [true, NOW - DAY_MS, 'ok'],
 ])('a ledger that is proven: %s, with a floor at %i', (proven, at, level) => {
-  expect(checkContinuity({ isProven: () => proven, floor: () => ({ at }) }, NOW).level).toBe(level);
+  expect(
+    checkContinuity(
+      { partition: { stream: 'AUTH' }, continuity: { isProven: () => proven, floor: () => ({ at }) } },
+      NOW,
+    ).level,
+  ).toBe(level);
 });
 
 test.each<[number | undefined, number, string]>([

@@ -1,13 +1,20 @@
 import type { ProjectionStatus } from '../audit/follow.ts';
 import type { Check } from '@countersign/contracts';
-import type { RecoveryFloor } from '../challenge/floor.ts';
+import type { LedgerContinuity } from '../ledger/continuity.ts';
+import type { Partition } from '../ledger/partition.ts';
+
+/** What of a part's continuity is shown. */
+type Seen = Pick<LedgerContinuity, 'isProven' | 'floor'>;
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 /** Whether this replica knows that the ledger lost nothing; and whether it did, lately. */
-export function checkContinuity(continuity: { isProven(): boolean; floor(): RecoveryFloor }, now: number): Check {
-  const name = 'ledger.continuity';
+export function checkContinuity(
+  { partition, continuity }: { partition: Pick<Partition, 'stream'>; continuity: Seen },
+  now: number,
+): Check {
+  const name = `ledger.continuity.${partition.stream}`;
   if (!continuity.isProven()) {
     return {
       name,

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureTrailStream } from '../audit/trail.ts';
 import { ensureDispatchStreams } from '../dispatch/streams.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
-import { ensureLedgerStream } from '../ledger/stream.ts';
+import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { readNatsClock } from './nats-clock.ts';
 import { checkStreams, readStreams } from './stream-checks.ts';
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   nats = await startNats({ storeDir: folder });
   connection = await connect({ servers: nats.url });
   manager = await jetstreamManager(connection);
-  await ensureLedgerStream(manager, 1);
+  await ensureLedgerStream(manager, UNDIVIDED, 1);
   await ensureTrailStream(manager, 1);
   await ensureDispatchStreams(manager, 1);
   await ensureIdempotencyStream(manager, 1);
@@ -32,7 +32,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const look = async () => checkStreams(await readStreams(manager));
+const look = async () => checkStreams(await readStreams(manager, [UNDIVIDED]), [UNDIVIDED]);
 
 test('the streams as app-server makes them are as they must be', async () => {
   const checks = await look();

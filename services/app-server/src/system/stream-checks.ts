@@ -3,26 +3,31 @@ import { JetStreamApiError, type JetStreamManager, type StreamConfig, type Strea
 import { TRAIL_STREAM } from '../audit/trail.ts';
 import { DISPATCH, LIMITS } from '../dispatch/streams.ts';
 import { IDEMPOTENCY } from '../idempotency/stream.ts';
-import { streamOf } from '../ledger/stream.ts';
+import type { Partition } from '../ledger/partition.ts';
 
 type Setting = keyof StreamConfig;
+
+interface Wanted {
+  name: string;
+  purpose: string;
+  settings: Partial<StreamConfig>;
+}
 
 /**
  * What must hold of each stream for decisions to be safe, whoever made it and whatever was changed since. Sizes and ages are the
  * administrator's, within these.
  */
-const WANTED: readonly { name: string; purpose: string; settings: Partial<StreamConfig> }[] = [
-  {
-    name: streamOf(''),
-    purpose: 'the ledger, without which nobody logs in',
-    settings: {
-      retention: 'limits',
-      storage: 'file',
-      discard: 'new',
-      deny_delete: true,
-      deny_purge: true,
-    },
-  },
+const wantedStreams = (partitions: readonly Partition[]): readonly Wanted[] => [
+  ...partitions.map(({ stream }) => ({ ...LEDGER, name: stream })),
+  ...OTHERS,
+];
+
+const LEDGER: Omit<Wanted, 'name'> = {
+  purpose: 'the ledger, without which nobody logs in',
+  settings: { retention: 'limits', storage: 'file', discard: 'new', deny_delete: true, deny_purge: true },
+};
+
+const OTHERS: readonly Wanted[] = [
   {
     name: TRAIL_STREAM,
     purpose: 'the audit of what decided nothing',
@@ -49,8 +54,11 @@ const NEARLY_FULL = 0.8;
 const STREAM_NOT_FOUND = 10_059;
 
 /** @returns what NATS says of each stream; undefined for one that is not there. */
-export function readStreams(manager: JetStreamManager): Promise<Map<string, StreamInfo | undefined>> {
-  const entries = WANTED.map(async ({ name }) => [name, await infoOf(manager, name)] as const);
+export function readStreams(
+  manager: JetStreamManager,
+  partitions: readonly Partition[],
+): Promise<Map<string, StreamInfo | undefined>> {
+  const entries = wantedStreams(partitions).map(async ({ name }) => [name, await infoOf(manager, name)] as const);
   return Promise.all(entries).then((list) => new Map(list));
 }
 
@@ -64,8 +72,11 @@ async function infoOf(manager: JetStreamManager, name: string): Promise<StreamIn
 }
 
 /** One check for each stream: the worst that was found of it. */
-export function checkStreams(infos: ReadonlyMap<string, StreamInfo | undefined>): Check[] {
-  return WANTED.map((wanted) => {
+export function checkStreams(
+  infos: ReadonlyMap<string, StreamInfo | undefined>,
+  partitions: readonly Partition[],
+): Check[] {
+  return wantedStreams(partitions).map((wanted) => {
     const info = infos.get(wanted.name);
     const name = `nats.stream.${wanted.name}`;
     if (info === undefined) {

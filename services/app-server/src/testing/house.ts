@@ -25,7 +25,7 @@ import { ResultSigner } from '../keys/signing.ts';
 import { LedgerContinuity } from '../ledger/continuity.ts';
 import { jetStreamLog } from '../ledger/jetstream-log.ts';
 import { Ledger } from '../ledger/ledger.ts';
-import { ensureLedgerStream } from '../ledger/stream.ts';
+import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { Policies } from '../policy/policies.ts';
 import { LoginUsers } from '../user/login-users.ts';
 import { getProjectedState } from '../user/store.ts';
@@ -92,11 +92,11 @@ export async function startHouse(name: string): Promise<House> {
     const connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     const client = jetstream(connection, { timeout: 1000 });
     const manager = await jetstreamManager(connection, { timeout: 1000 });
-    await ensureLedgerStream(manager, 1);
+    await ensureLedgerStream(manager, UNDIVIDED, 1);
     const continuity = new LedgerContinuity({ now, uptime: () => performance.now(), onLoss: () => {} });
     continuity.check(0, 0, Infinity);
     const ledger = new Ledger({
-      log: jetStreamLog(client, manager),
+      log: jetStreamLog(client, manager, UNDIVIDED),
       continuity,
       projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
       replica: replicaName,

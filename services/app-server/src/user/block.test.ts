@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Decision } from '../challenge/decide.ts';
 import { evolve } from '../challenge/evolve.ts';
 import { INITIAL_STATE, type UserState } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
-import type { Ledger, Recorded } from '../ledger/ledger.ts';
+import type { Recorded } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { requestOf } from '../testing/house.ts';
 import { block } from './block.ts';
 
@@ -21,15 +21,15 @@ function routerThatKnows(where: 'standby' | 'primary' | 'nobody'): Router {
 /** A ledger that holds one user and keeps what was recorded. */
 function ledgerOf(state: UserState) {
   const recorded: { userId: string; attemptId: string; state: UserState }[] = [];
-  const act = (user: string, attemptId: string, decide: (state: UserState, now: number) => Decision) => {
-    const decision = decide(state, AT);
+  const act: UserLedger['act'] = (user, attemptId, decide) => {
+    const decision = decide(state, AT, { at: 0 });
     if ('refuse' in decision) return Promise.reject(decision.refuse);
     const event = { ...decision.append, at: AT };
     const after = evolve(state, event);
     recorded.push({ userId: user, attemptId, state: after });
     return Promise.resolve({ event, state: after, sequence: recorded.length } satisfies Recorded);
   };
-  return { recorded, ledger: { act } satisfies Pick<Ledger, 'act'> };
+  return { recorded, ledger: { act } satisfies Pick<UserLedger, 'act'> };
 }
 
 test('a block is one append under the attempt: reason and author are kept, a bypass that was given is withdrawn', async () => {

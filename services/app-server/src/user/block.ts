@@ -1,7 +1,7 @@
 import type { InputOf, OutputOf, userBlock } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Router } from '../database/router.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 
 /**
@@ -9,7 +9,7 @@ import { assertUser } from './exists.ts';
  * @throws MfaError USER_NOT_FOUND, UNAVAILABLE.
  */
 export async function block(
-  { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
+  { router, ledger }: { router: Router; ledger: Pick<UserLedger, 'act'> },
   { userId, reason }: InputOf<typeof userBlock>,
   { attemptId, application, traceId, deadline }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userBlock>> {

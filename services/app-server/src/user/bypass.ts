@@ -1,7 +1,7 @@
 import { MAX_BYPASS_SECONDS, MfaError, type InputOf, type OutputOf, type userBypass } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Router } from '../database/router.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 
 const DEFAULT_SECONDS = 300;
@@ -12,7 +12,7 @@ const DEFAULT_SECONDS = 300;
  * @throws MfaError USER_NOT_FOUND, USER_DISABLED for somebody who is disabled or blocked, UNAVAILABLE.
  */
 export async function bypass(
-  { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
+  { router, ledger }: { router: Router; ledger: Pick<UserLedger, 'act'> },
   { userId, reason, seconds = DEFAULT_SECONDS }: InputOf<typeof userBypass>,
   { attemptId, application, traceId, deadline }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userBypass>> {

@@ -2,7 +2,7 @@ import { type InputOf, type OutputOf, type userDelete } from '@countersign/contr
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, changeWasMade, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 
 /**
@@ -11,7 +11,7 @@ import { assertUser } from './exists.ts';
  * @throws MfaError USER_NOT_FOUND, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
 export async function remove(
-  deps: { router: Router; ledger: Pick<Ledger, 'act'>; now: () => number },
+  deps: { router: Router; ledger: Pick<UserLedger, 'act'>; now: () => number },
   { userId }: InputOf<typeof userDelete>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof userDelete>> {

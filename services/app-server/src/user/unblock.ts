@@ -1,12 +1,12 @@
 import type { InputOf, OutputOf, userUnblock } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Router } from '../database/router.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 
 /** Lifts a block; what was open under it stays void. @throws MfaError USER_NOT_FOUND, UNAVAILABLE. */
 export async function unblock(
-  { router, ledger }: { router: Router; ledger: Pick<Ledger, 'act'> },
+  { router, ledger }: { router: Router; ledger: Pick<UserLedger, 'act'> },
   { userId, reason }: InputOf<typeof userUnblock>,
   { attemptId, application, traceId, deadline }: AuthorisedRequest,
 ): Promise<OutputOf<typeof userUnblock>> {

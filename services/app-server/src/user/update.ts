@@ -3,13 +3,13 @@ import type { Kysely } from 'kysely';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Schema } from '../database/schema.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 import { namesOf, nameTaken, takeNames } from './names.ts';
 import { viewUser, type ViewDependencies } from './view.ts';
 
 export interface UpdateDependencies extends ViewDependencies {
-  ledger: Pick<Ledger, 'act' | 'peek'>;
+  ledger: Pick<UserLedger, 'act' | 'peek'>;
   now: () => number;
 }
 

@@ -4,13 +4,13 @@ import { isRemoved } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
 import { SealBroken, type KeyRing } from '../keys/ring.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { sealedAt } from './login-users.ts';
 import { maskPhone } from './mask-phone.ts';
 
 export interface ViewDependencies {
   router: Router;
-  ledger: Pick<Ledger, 'peek'>;
+  ledger: Pick<UserLedger, 'peek'>;
   ring: KeyRing;
 }
 

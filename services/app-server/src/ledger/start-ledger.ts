@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '@countersign/telemetry';
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { highestProjected } from '../audit/checkpoint.ts';
+import type { UserState } from '../challenge/state.ts';
+import type { Router } from '../database/router.ts';
+import { getProjectedState } from '../user/store.ts';
+import type { LedgerContinuity, LossReason } from './continuity.ts';
+import { jetStreamLog } from './jetstream-log.ts';
+import { Ledger } from './ledger.ts';
+import type { Partition } from './partition.ts';
+import { partitionedLedger, type UserLedger } from './partitioned-ledger.ts';
+import { startWatch } from './start-watch.ts';
+
+export interface LedgerPart {
+  partition: Partition;
+  continuity: LedgerContinuity;
+}
+
+export interface StartedLedger {
+  ledger: UserLedger;
+  parts: readonly LedgerPart[];
+  /** Says farewell to the other replicas. To be called when nothing is appended any more. */
+  readonly leave: () => Promise<void>;
+}
+
+export interface StartLedgerDependencies {
+  nats: NatsConnection;
+  client: JetStreamClient;
+  manager: JetStreamManager;
+  partitions: readonly Partition[];
+  router: Router;
+  replica: string;
+  logger: Logger;
+  now: () => number;
+  random: () => number;
+}
+
+const FLOOR_RAISED: Record<LossReason, string> = {
+  seen: 'The ledger lacks messages that were acknowledged. Find out why in the NATS logs.',
+  assumed:
+    'Nobody is left who could say whether the ledger lost messages. Expected at the first start, and after all replicas were killed.',
+};
+
+/** Every part of the ledger with its own watch. Resolves when the continuity of each is proven, or a loss was assumed. */
+export async function startLedger(deps: StartLedgerDependencies): Promise<StartedLedger> {
+  const started = await Promise.all(deps.partitions.map((partition) => startPart(partition, deps)));
+  return {
+    ledger: partitionedLedger(started.map(({ ledger }) => ledger)),
+    parts: started,
+    leave: async () => {
+      await Promise.all(started.map(({ leave }) => leave()));
+    },
+  };
+}
+
+async function startPart(partition: Partition, deps: StartLedgerDependencies) {
+  const { nats, client, manager, router, replica, logger, now, random } = deps;
+  const { stream } = partition;
+  const { continuity, leave } = await startWatch({
+    nats,
+    partition,
+    router,
+    now,
+    onLoss: (reason) => logger.error('ledger.floor', { stream, reason, detail: FLOOR_RAISED[reason] }),
+    highestProjected: () => highestProjected(router, stream),
+    onProblem: (error) => logger.warn('ledger.unproven', { stream, error }),
+  });
+  const ledger = new Ledger({
+    log: jetStreamLog(client, manager, partition),
+    continuity,
+    projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
+    replica,
+    now,
+    random,
+    sleep: (ms) => sleep(ms),
+  });
+  return { partition, continuity, ledger, leave };
+}
