@@ -14,6 +14,8 @@ export interface DevUser {
 /** `.countersign/dev.json`: where the running stack is and how to get in, for scripts and tests. */
 export interface DevFile {
   sdkGateways: string[];
+  /** Of the production topology: balancers in front of the gateways. */
+  balancers?: string[];
   userPortals: string[];
   mobileServices: string[];
   adminApis: string[];

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { call, connectBus, credentialFromApiKey, type Bus } from '@countersign/bus';
 import {
   applicationCreate,
@@ -16,6 +17,7 @@ import {
   type UserView,
 } from '@countersign/contracts';
 import { base32Decode, totpCode, totpStep } from '@countersign/otp';
+import type { NatsAddress } from './services.ts';
 import type { SecretsFile } from './secrets.ts';
 
 const APPLICATION = 'Demo portal';
@@ -27,7 +29,7 @@ const PEOPLE = [
 const TOTP = { algorithm: 'SHA1', digits: 6, periodSeconds: 30 } as const;
 
 export interface SeedOptions {
-  natsUrl: string;
+  nats: Pick<NatsAddress, 'urls' | 'authority'>;
   secrets: SecretsFile;
   adminKey: string;
   now: () => number;
@@ -37,10 +39,11 @@ export interface SeedOptions {
  * The demo organisation, made through the same operations that administrators use. A second run changes nothing; one that was
  * killed is taken up where it stopped, because every attempt has a name that does not change.
  */
-export async function seed({ natsUrl, secrets, adminKey, now }: SeedOptions): Promise<void> {
+export async function seed({ nats, secrets, adminKey, now }: SeedOptions): Promise<void> {
   const { content } = secrets;
   const bus = await connectBus({
-    servers: [natsUrl],
+    servers: [...nats.urls],
+    ...(nats.authority !== undefined && { authorities: readFileSync(nats.authority, 'utf8') }),
     user: 'admin',
     password: content.natsPasswords.admin,
     name: 'seed',

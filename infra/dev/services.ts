@@ -50,10 +50,28 @@ export function startInbox(layout: Layout, secrets: Secrets, onCrash: OnCrash): 
   return startService(layout, { name: 'inbox', main: 'infra/dev/inbox/main.ts', environment, isReady }, onCrash);
 }
 
-export interface AppServerOptions {
+/** How NATS is reached, and how it keeps streams. */
+export interface NatsAddress {
+  urls: readonly string[];
+  /** Path of the authority of its certificates; without it NATS is spoken to in the clear. */
+  authority?: string;
+  /** Copies of each stream. */
+  copies: number;
+  /** Over how many streams users are spread. */
+  ledgerStreams: number;
+}
+
+/** What every service of a stack shares. */
+export interface Surroundings {
   layout: Layout;
   secrets: Secrets;
-  postgres: DevPostgres;
+  nats: NatsAddress;
+  /** Where callers reach sdk-gateway. */
+  publicUrl: string;
+}
+
+export interface AppServerOptions extends Surroundings {
+  postgres: Pick<DevPostgres, 'serviceUrls' | 'ownerUrls'>;
 }
 
 export function startAppServer(options: AppServerOptions, port: number, name: string, onCrash: OnCrash) {
@@ -72,7 +90,8 @@ export async function makeAdministrator(options: AppServerOptions, name: string)
   return (JSON.parse(stdout) as { apiKey: string }).apiKey;
 }
 
-function appServerEnvironment({ layout, secrets, postgres }: AppServerOptions, replica: string, port: number) {
+function appServerEnvironment(options: AppServerOptions, replica: string, port: number) {
+  const { layout, secrets, nats, postgres } = options;
   const carriersFile = join(layout.dir, 'carriers.json');
   const url = `http://127.0.0.1:${layout.ports.inbox}/api/messages`;
   const inbox = { type: 'inbox', url, token: { env: 'COUNTERSIGN_DEV_INBOX_TOKEN' } };
@@ -81,52 +100,53 @@ function appServerEnvironment({ layout, secrets, postgres }: AppServerOptions, r
     COUNTERSIGN_REPLICA: replica,
     COUNTERSIGN_HOST: '127.0.0.1',
     COUNTERSIGN_PORT: String(port),
-    COUNTERSIGN_NATS_URLS: natsUrl(layout),
-    COUNTERSIGN_NATS_USER: 'app-server',
-    COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords['app-server'],
+    ...natsEnvironment(options, 'app-server'),
+    COUNTERSIGN_NATS_REPLICAS: String(nats.copies),
+    COUNTERSIGN_LEDGER_STREAMS: String(nats.ledgerStreams),
     COUNTERSIGN_POSTGRES_URLS: postgres.serviceUrls.join(','),
     COUNTERSIGN_POSTGRES_OWNER_URLS: postgres.ownerUrls.join(','),
     COUNTERSIGN_KEY_RING: secrets.keyRing,
     COUNTERSIGN_CARRIERS_FILE: carriersFile,
-    COUNTERSIGN_PUBLIC_URL: publicUrl(layout),
+    COUNTERSIGN_PUBLIC_URL: options.publicUrl,
     COUNTERSIGN_DEV_INBOX_TOKEN: secrets.inboxToken,
   };
 }
 
-export interface GatewayOptions {
-  layout: Layout;
-  secrets: Secrets;
+export interface GatewayOptions extends Surroundings {
   certificates: CertificateFiles;
+  /** Balancers in front, whose word on the caller's address is taken. */
+  trustedProxies?: readonly string[];
 }
 
 export async function startGateway(
-  { layout, secrets, certificates }: GatewayOptions,
+  options: GatewayOptions,
   port: number,
   name: GatewayName,
   onCrash: OnCrash,
 ): Promise<RunningProcess> {
+  const { layout, certificates, trustedProxies } = options;
   const environment = {
     COUNTERSIGN_REPLICA: name,
     COUNTERSIGN_HOST: '127.0.0.1',
     COUNTERSIGN_PORT: String(port),
-    COUNTERSIGN_PUBLIC_URL: publicUrl(layout),
+    COUNTERSIGN_PUBLIC_URL: options.publicUrl,
     COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
     COUNTERSIGN_TLS_KEY_FILE: certificates.key,
-    COUNTERSIGN_NATS_URLS: natsUrl(layout),
-    COUNTERSIGN_NATS_USER: name,
-    COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords[name],
+    ...(trustedProxies !== undefined && { COUNTERSIGN_TRUSTED_PROXIES: trustedProxies.join(',') }),
+    ...natsEnvironment(options, name),
   };
   const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
   const isReady = async () => (await client.send('GET', `https://localhost:${port}/health/ready`)).status === 200;
   return startService(layout, { name, main: 'services/sdk-gateway/src/main.ts', environment, isReady }, onCrash);
 }
 
-export function natsUrl({ ports }: Layout): string {
-  return `nats://127.0.0.1:${ports.nats}`;
-}
-
-function publicUrl({ ports }: Layout): string {
-  return `https://localhost:${ports.sdkGateways[0]}`;
+function natsEnvironment({ nats, secrets }: Surroundings, user: 'app-server' | GatewayName): Environment {
+  return {
+    COUNTERSIGN_NATS_URLS: nats.urls.join(','),
+    COUNTERSIGN_NATS_USER: user,
+    COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords[user],
+    ...(nats.authority !== undefined && { COUNTERSIGN_NATS_CA_FILE: nats.authority }),
+  };
 }
 
 async function answers(url: string): Promise<boolean> {

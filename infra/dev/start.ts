@@ -1,18 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import { haLayout } from '../ha/ha-layout.ts';
+import { startHaStack } from '../ha/stack.ts';
 import { runDemo } from './demo.ts';
 import type { DevFile } from './dev-file.ts';
 import { CHECKOUT, layout } from './layout.ts';
 import { RunsAlready } from './run-lock.ts';
-import { CannotStart, startDevStack, type DevStack } from './stack.ts';
+import { CannotStart, type RunningStack } from './running-stack.ts';
+import { startDevStack } from './stack.ts';
 
-const HELP = `npm start [-- --fresh]
+const HELP = `npm start [-- --fresh] [-- --ha]
 
 Starts the development stack and stays until Ctrl-C.
   --fresh    throw away the data of earlier runs first
+  --ha       the production topology on this machine: three NATS servers, Patroni, etcd, HAProxy
 `;
 
-const here = layout(process.env);
+const isHa = process.argv.includes('--ha');
+const here = isHa ? haLayout(process.env) : layout(process.env);
 const say = (line: string) => console.log(line);
 
 async function main(args: readonly string[]): Promise<number> {
@@ -20,16 +25,19 @@ async function main(args: readonly string[]): Promise<number> {
     say(HELP);
     return 0;
   }
-  const unknown = args.find((argument) => argument !== '--fresh');
+  const unknown = args.find((argument) => !['--fresh', '--ha'].includes(argument));
   if (unknown !== undefined) {
     console.error(`There is no option ${unknown}.\n\n${HELP}`);
     return 1;
   }
   const asked = askedToStop();
   const startedAt = performance.now();
-  let stack: DevStack;
+  let stack: RunningStack;
   try {
-    stack = await startDevStack({ layout: here, fresh: args.includes('--fresh'), say, signal: asked.signal });
+    const options = { fresh: args.includes('--fresh'), say, signal: asked.signal };
+    stack = isHa
+      ? await startHaStack({ ...options, layout: haLayout(process.env) })
+      : await startDevStack({ ...options, layout: here });
   } catch (error) {
     if (asked.signal.aborted) return 0;
     return explain(error);
@@ -84,6 +92,7 @@ function ignoresHangup(): boolean {
 
 function describe(dev: DevFile): void {
   const rows: [string, string][] = [
+    ...(dev.balancers === undefined ? [] : [['balancers', dev.balancers.join('   ')] as [string, string]]),
     ['SDK gateways', dev.sdkGateways.join('   ')],
     ['  interface', `${dev.sdkGateways[0]}/v1/openapi.json`],
     ['  authority', relative(process.cwd(), dev.ca)],

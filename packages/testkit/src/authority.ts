@@ -11,8 +11,8 @@ export interface KeyAndCertificate {
 
 export interface CertificateOptions {
   commonName: string;
-  /** What the holder may use it for. */
-  usage: 'server' | 'client';
+  /** What the holder may use it for; `both` for servers that speak to their like. */
+  usage: 'server' | 'client' | 'both';
   /** Now, in milliseconds since 1970. */
   now: number;
   /** DNS names and IP addresses; this machine unless given. */
@@ -27,6 +27,11 @@ export interface IssuedCertificate extends KeyAndCertificate {
 }
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const USAGES = {
+  server: [x509.ExtendedKeyUsage.serverAuth],
+  client: [x509.ExtendedKeyUsage.clientAuth],
+  both: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
+} as const;
 const DAY_MS = 86_400_000;
 const LONGEST_DAYS = 825;
 const THIS_MACHINE = ['localhost', '127.0.0.1', '::1'];
@@ -75,9 +80,7 @@ export async function issueCertificate(
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([
-        options.usage === 'server' ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth,
-      ]),
+      new x509.ExtendedKeyUsageExtension([...USAGES[options.usage]]),
       new x509.SubjectAlternativeNameExtension(
         names.map((value) => ({ type: /^[0-9.]+$|:/.test(value) ? 'ip' : 'dns', value })),
       ),

