@@ -92,7 +92,13 @@ function administrator(bus: Bus, adminKey: string, installation: string): Ask {
 async function relaxBudgets(ask: Ask): Promise<void> {
   const { version } = await ask('policy-read', policyGet, { scope: 'global' });
   if (version > 0) return;
-  const messages = { perNumberHour: 1000, perNumberDay: 10_000, resendWaitSeconds: 5 };
+  const messages = {
+    perNumberHour: 1000,
+    perNumberDay: 10_000,
+    perPrefixHour: 1_000_000,
+    perDay: 10_000_000,
+    resendWaitSeconds: 5,
+  };
   await ask('policy', policySet, { scope: 'global', expectedVersion: version, document: { messages } });
 }
 

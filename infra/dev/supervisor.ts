@@ -42,7 +42,7 @@ export function createSupervisor(say: (line: string) => void, onChange: () => vo
     const { name } = entry.running;
     for (;;) {
       if (performance.now() - entry.upSince > STABLE_AFTER_MS) entry.crashes = 0;
-      const pauseMs = Math.min(entry.pauseMs * 2 ** entry.crashes, LONGEST_PAUSE_MS);
+      const pauseMs = Math.max(entry.pauseMs, Math.min(entry.pauseMs * 2 ** entry.crashes, LONGEST_PAUSE_MS));
       entry.crashes += 1;
       await sleep(pauseMs, undefined, { signal: stopping.signal });
       try {

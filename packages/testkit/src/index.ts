@@ -18,6 +18,6 @@ export { postgresUser } from './postgres-user.ts';
 export type { PostgresUser } from './postgres-user.ts';
 export { prepareProcess, startProcess } from './process.ts';
 export type { ProcessOptions, RunningProcess } from './process.ts';
-export { isAlive, killTree, processRow } from './process-table.ts';
+export { descendantsOf, isAlive, killTree, processRow } from './process-table.ts';
 export { waitUntil } from './wait-until.ts';
 export type { WaitOptions } from './wait-until.ts';

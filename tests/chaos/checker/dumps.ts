@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { jetstream, jetstreamManager, DeliverPolicy } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import pg from 'pg';
+
+/** A message of the ledger as it lies in the stream. */
+export interface LedgerMessage {
+  stream: string;
+  sequence: number;
+  subject: string;
+  attemptId: string;
+  event: { type: string; at: number; [field: string]: unknown };
+}
+
+export interface AuditRow {
+  stream: string;
+  sequence: number;
+  attemptId: string;
+  type: string;
+  userId: string | null;
+  challengeId: string | null;
+}
+
+export interface Dumps {
+  ledger: LedgerMessage[];
+  /** Of the streams of the ledger. */
+  audit: AuditRow[];
+  users: Set<string>;
+  /** The last sequence of each stream. */
+  ends: Map<string, number>;
+}
+
+export interface DumpOptions {
+  servers: readonly string[];
+  user: string;
+  password: string;
+  ca: string;
+  streams: readonly string[];
+  /** Any node; the rows of the primary are read. */
+  postgres: readonly string[];
+  /** Sequences that an earlier look has already judged, by stream. */
+  after: ReadonlyMap<string, number>;
+}
+
+/** Everything that was decided since the last look, from the engines themselves. */
+export async function dump(options: DumpOptions): Promise<Dumps> {
+  const { servers, user, password, streams, after } = options;
+  const nats = await connect({
+    servers: [...servers],
+    user,
+    pass: password,
+    tls: { ca: readFileSync(options.ca, 'utf8') },
+    timeout: 5000,
+  });
+  const ledger: LedgerMessage[] = [];
+  const ends = new Map<string, number>();
+  try {
+    const manager = await jetstreamManager(nats, { timeout: 5000 });
+    for (const stream of streams) {
+      const { state } = await manager.streams.info(stream);
+      const from = (after.get(stream) ?? 0) + 1;
+      ends.set(stream, state.last_seq);
+      if (state.last_seq < from) continue;
+      const consumer = await jetstream(nats).consumers.get(stream, {
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: from,
+      });
+      for await (const message of await consumer.consume({ max_messages: 2000 })) {
+        const { attemptId, event } = message.json<Pick<LedgerMessage, 'attemptId' | 'event'>>();
+        ledger.push({ stream, sequence: message.seq, subject: message.subject, attemptId, event });
+        if (message.seq >= state.last_seq) break;
+      }
+    }
+  } finally {
+    await nats.close();
+  }
+  return { ledger, ends, ...(await rows(options, ends)) };
+}
+
+/** Waits until the projection has come as far as the streams. */
+async function rows(
+  { postgres, streams, after }: DumpOptions,
+  ends: ReadonlyMap<string, number>,
+): Promise<Pick<Dumps, 'audit' | 'users'>> {
+  const client = await primaryOf(postgres);
+  try {
+    const until = performance.now() + 60_000;
+    for (;;) {
+      const { rows: found } = await client.query<{ stream: string; last: string }>(
+        'select stream, max(sequence) as last from projection_checkpoint group by stream',
+      );
+      const reached = new Map(found.map(({ stream, last }) => [stream, Number(last)]));
+      if (streams.every((stream) => (reached.get(stream) ?? 0) >= (ends.get(stream) ?? 0))) break;
+      if (performance.now() > until) break;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    const audit: AuditRow[] = [];
+    for (const stream of streams) {
+      const { rows: page } = await client.query<Omit<AuditRow, 'sequence'> & { sequence: string }>(
+        `select stream, sequence, attempt_id as "attemptId", type, user_id as "userId", challenge_id as "challengeId"
+         from audit_event where stream = $1 and sequence > $2 and sequence <= $3 order by sequence`,
+        [stream, after.get(stream) ?? 0, ends.get(stream) ?? 0],
+      );
+      audit.push(...page.map((row) => ({ ...row, sequence: Number(row.sequence) })));
+    }
+    const { rows: names } = await client.query<{ user_id: string }>('select user_id from app_user');
+    return { audit, users: new Set(names.map(({ user_id }) => user_id)) };
+  } finally {
+    await client.end();
+  }
+}
+
+async function primaryOf(urls: readonly string[]): Promise<pg.Client> {
+  for (const url of urls) {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const { rows: said } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
+      if (said[0]?.standby === false) return client;
+    } catch {
+      // The other one then.
+    }
+    await client.end().catch(() => undefined);
+  }
+  throw new Error('no Postgres node is primary');
+}

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { descendantsOf, isAlive, waitUntil } from '@countersign/testkit';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import type { DevFile } from '../../infra/dev/dev-file.ts';
+import { createJsonClient } from '../../infra/dev/https-json.ts';
+import type { HaLayout } from '../../infra/ha/ha-layout.ts';
+
+/** A server or service by its name in the topology: `nats-1`, `app-server-2`. */
+export type Member = string;
+
+/** The running topology, as whoever breaks things sees it. */
+export interface Cluster {
+  readonly members: readonly Member[];
+  pid(member: Member): number;
+  /** Every process of a member: Patroni with its Postgres, a balancer with its worker. */
+  processes(member: Member): number[];
+  /** Only Postgres itself, with Patroni left alone. */
+  postgresProcesses(member: Member): number[];
+  signal(pids: readonly number[], name: NodeJS.Signals): void;
+  postgresPrimary(): Promise<Member>;
+  postgresStandby(): Promise<Member>;
+  /** The NATS server that leads a stream. */
+  leaderOf(stream: string): Promise<Member>;
+  /** Resolves when all that should run runs and has caught up. */
+  healthy(): Promise<void>;
+}
+
+const HEALTHY_WITHIN_MS = 120_000;
+
+export function clusterOf(dev: DevFile, layout: HaLayout): Cluster {
+  const ca = readFileSync(dev.ca, 'utf8');
+  const web = createJsonClient({ ca, timeoutMs: 1500 });
+  const status = (url: string) =>
+    web.send('GET', url).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+  const members = Object.keys(dev.processes);
+  const pid = (member: Member) => dev.processes[member] ?? 0;
+  const patroni = (path: string) =>
+    Promise.all(
+      layout.postgres.map(async ({ name, rest }) => ({
+        name,
+        yes: (await status(`https://127.0.0.1:${rest}${path}`)) === 200,
+      })),
+    );
+  const one = async (path: string, what: string): Promise<Member> => {
+    let name: Member | undefined;
+    await waitUntil(async () => (name = (await patroni(path)).find(({ yes }) => yes)?.name) !== undefined, {
+      what,
+      timeoutMs: HEALTHY_WITHIN_MS,
+    });
+    return name ?? '';
+  };
+  const postgresProcesses = (member: Member): number[] => {
+    const main = Number(readFileSync(join(layout.dir, member, 'data', 'postmaster.pid'), 'utf8').split('\n')[0]);
+    return isAlive(main) ? [main, ...descendantsOf(main)] : [];
+  };
+
+  async function withStreams<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+    const nats = await connect({
+      servers: layout.nats.map(({ client }) => `127.0.0.1:${client}`),
+      user: 'root',
+      pass: decodeURIComponent(new URL(dev.nats.split(',')[0] ?? '').password),
+      tls: { ca },
+      timeout: 3000,
+    });
+    try {
+      return await work(await jetstreamManager(nats, { timeout: 3000, checkAPI: false }));
+    } finally {
+      await nats.close();
+    }
+  }
+
+  async function streamsAreWhole(): Promise<boolean> {
+    return withStreams(async (manager) => {
+      for await (const { cluster } of manager.streams.list()) {
+        const followers = cluster?.replicas ?? [];
+        if (cluster?.leader === undefined || followers.length < 2) return false;
+        if (followers.some(({ current, offline }) => !current || offline === true)) return false;
+      }
+      return true;
+    });
+  }
+
+  return {
+    members,
+    pid,
+    processes: (member) => {
+      const known = pid(member);
+      const found = known > 0 && isAlive(known) ? [known, ...descendantsOf(known)] : [];
+      return member.startsWith('postgres-') ? [...new Set([...found, ...postgresProcesses(member)])] : found;
+    },
+    postgresProcesses,
+    signal: (pids, name) => {
+      for (const each of pids) {
+        try {
+          process.kill(each, name);
+        } catch {
+          // It ended by itself.
+        }
+      }
+    },
+    postgresPrimary: () => one('/primary', 'a Postgres primary'),
+    postgresStandby: () => one('/replica', 'a Postgres standby'),
+    leaderOf: (stream) => withStreams(async (manager) => (await manager.streams.info(stream)).cluster?.leader ?? ''),
+    healthy: async () => {
+      const isHealthy = async () => {
+        if (members.some((member) => pid(member) === 0)) return false;
+        const ready = [
+          ...dev.sdkGateways.map((url) => `${url}/health/ready`),
+          ...(dev.balancers ?? []).map((url) => `${url}/health/ready`),
+        ];
+        const app = dev.adminApis.map(async (url) => (await fetch(`${url}/health/ready`)).status);
+        const statuses = await Promise.all([...ready.map(status), ...app]);
+        if (statuses.some((found) => found !== 200)) return false;
+        const [primary, sync] = await Promise.all([patroni('/primary'), patroni('/sync')]);
+        if (!primary.some(({ yes }) => yes) || !sync.some(({ yes }) => yes)) return false;
+        return streamsAreWhole();
+      };
+      await waitUntil(() => isHealthy().catch(() => false), {
+        what: 'everything to run and to have caught up',
+        timeoutMs: HEALTHY_WITHIN_MS,
+      });
+      await sleep(500);
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * `npm run chaos`: breaks one thing after another in the production topology while people log in, and says what they noticed.
+ * `-- --short` for the few that matter most, `-- --faults "nats-1 killed,…"` for some, `-- --write` into docs/resilience.md.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { totpCode, totpStep } from '@countersign/otp';
+import { CHECKOUT } from '../../infra/dev/layout.ts';
+import { readJson } from '../../infra/dev/private-file.ts';
+import { haLayout } from '../../infra/ha/ha-layout.ts';
+import { PACES } from '../../infra/ha/postgres.ts';
+import { startHaStack } from '../../infra/ha/stack.ts';
+import { loadKeyRing } from '../../services/app-server/src/keys/ring.ts';
+import { seededUser, seedUsers } from '../bench/seed.ts';
+import { check } from './checker/check.ts';
+import { dump } from './checker/dumps.ts';
+import { clusterOf } from './cluster.ts';
+import { Caller } from './driver/caller.ts';
+import { InboxCodes } from './driver/inbox-codes.ts';
+import { arrivals, kindFor } from './driver/load.ts';
+import { Logins, type Person } from './driver/logins.ts';
+import { FAULTS, type Fault } from './faults.ts';
+import { History } from './history.ts';
+import { rowOf, tableOf, type Row } from './report.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    short: { type: 'boolean', default: false },
+    faults: { type: 'string' },
+    rate: { type: 'string', default: '50' },
+    pace: { type: 'string', default: 'fast' },
+    users: { type: 'string', default: '20000' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const RATE = Number(options.rate);
+const USERS = Number(options.users);
+const WRITES_PER_SECOND = 4;
+const BEFORE_MS = 3000;
+const OBSERVE_MS = 12_000;
+const pace = options.pace === 'current' ? PACES.current : PACES.fast;
+const wanted = options.faults?.split(',').map((name) => name.trim());
+const chosen = FAULTS.filter((fault) => (wanted ? wanted.includes(fault.name) : !options.short || fault.short));
+if (chosen.length === 0) throw new Error(`No such fault. There are: ${FAULTS.map(({ name }) => name).join(', ')}`);
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const asked = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => asked.abort());
+
+const layout = haLayout({
+  COUNTERSIGN_DEV_DIR: process.env['COUNTERSIGN_DEV_DIR'] ?? join('.countersign', 'chaos'),
+  COUNTERSIGN_DEV_FIRST_PORT: process.env['COUNTERSIGN_DEV_FIRST_PORT'] ?? '28100',
+});
+mkdirSync(layout.dir, { recursive: true });
+const stack = await startHaStack({ layout, fresh: true, pace, say, signal: asked.signal });
+const clock = () => performance.now();
+const { dev } = stack;
+const secrets = readJson(join(layout.dir, 'secrets.json')) as { keyRing: string };
+await seedUsers(dev.postgres.primary, loadKeyRing(secrets.keyRing), 0, USERS).catch(() =>
+  seedUsers(dev.postgres.standby, loadKeyRing(secrets.keyRing), 0, USERS),
+);
+const cluster = clusterOf(dev, layout);
+const codes = new InboxCodes(dev.inbox);
+const judged = new Map<string, number>();
+const rows: Row[] = [];
+let nextLogin = 0;
+let nextWrite = 0;
+
+try {
+  for (const fault of chosen) {
+    if (asked.signal.aborted) break;
+    say(`\n── ${fault.name}`);
+    rows.push(await tryFault(fault));
+  }
+} finally {
+  codes.close();
+  await stack.stop();
+}
+const table = tableOf(rows);
+say(`\n${table}\n`);
+const broken = rows.filter((row) => row.broken.length > 0);
+for (const row of broken) say(`${row.fault}:\n  ${row.broken.slice(0, 10).join('\n  ')}`);
+if (options.write) write(table);
+say(`${rows.length - broken.length} passed, ${broken.length} failed`);
+process.exit(broken.length > 0 || rows.length < chosen.length ? 1 : 0);
+
+async function tryFault(fault: Fault): Promise<Row> {
+  await cluster.healthy();
+  const history = new History(join(layout.dir, `${fault.name.replaceAll(/\W+/g, '-')}.jsonl`));
+  const caller = new Caller({
+    balancers: dev.balancers ?? dev.sdkGateways,
+    ca: readFileSync(dev.ca, 'utf8'),
+    apiKey: dev.apiKey,
+    history,
+    clock,
+  });
+  const logins = new Logins({ caller, codes, history, clock, random: Math.random });
+  const stopLogins = arrivals(RATE, clock, (_, dueAt) => {
+    const login = nextLogin++;
+    return logins.run(login, kindFor(Math.random()), personOf(login % USERS), dueAt);
+  });
+  const stopWrites = arrivals(WRITES_PER_SECOND, clock, () => writeUser(caller, history, nextWrite++));
+
+  await sleep(BEFORE_MS);
+  const injectedAt = clock();
+  history.mark('injected', injectedAt);
+  await fault.inject(cluster);
+  await sleep(fault.observeMs ?? OBSERVE_MS);
+  await Promise.all([stopLogins(), stopWrites()]);
+  history.mark('load ended', clock());
+  await logins.settled();
+  await cluster.healthy();
+
+  const root = new URL(dev.nats.split(',')[0] ?? '');
+  const dumps = await dump({
+    servers: layout.nats.map(({ client }) => `127.0.0.1:${client}`),
+    user: root.username,
+    password: root.password,
+    ca: dev.ca,
+    streams: ['AUTH_1', 'AUTH_2', 'AUTH_3'],
+    postgres: [dev.postgres.primary, dev.postgres.standby],
+    after: judged,
+  });
+  for (const [stream, end] of dumps.ends) judged.set(stream, end);
+  await Promise.all([caller.close(), history.close()]);
+  const row = rowOf(fault, injectedAt, history.logins, history.writes, check(history, dumps));
+  say(tableOf([row]).split('\n').at(-1) ?? '');
+  for (const reason of row.broken.slice(0, 5)) say(`   ${reason}`);
+  const reasons = Map.groupBy(
+    history.logins.filter(({ isIn }) => !isIn),
+    ({ kind, reason }) => `${kind}: ${reason}`,
+  );
+  for (const [reason, { length }] of reasons) say(`   ${length} × ${reason}`);
+  return row;
+}
+
+function personOf(number: number): Person {
+  const { userId, username, phone, secret } = seededUser(number);
+  const totp = (now: number) =>
+    totpCode({ secret, algorithm: 'SHA1', digits: 6, periodSeconds: 30 }, totpStep(now, 30));
+  return { userId, username, phone, totp };
+}
+
+async function writeUser(caller: Caller, history: History, number: number): Promise<void> {
+  const at = clock();
+  const username = `chaos-${number}-${Date.now()}`;
+  const { status, body } = await caller.once({ login: -1, what: 'admin' }, 'POST', '/v1/users', { username });
+  const { userId } = body;
+  const isDone = status === 201 && typeof userId === 'string';
+  history.write({ at, ms: clock() - at, username, status, ...(isDone && { userId }) });
+}
+
+function write(text: string): void {
+  const file = join(CHECKOUT, 'docs', 'resilience.md');
+  const [begin, end] = ['<!-- table: npm run chaos -- --write -->', '<!-- end of table -->'];
+  const page = readFileSync(file, 'utf8');
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'CPU'}, Linux ${release()}, Node ${process.version}`;
+  const [before, rest] = page.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`${file} has no place for the table`);
+  const head = `${new Date().toISOString().slice(0, 10)}, ${machine}, ${RATE} logins/s, Patroni ttl ${pace.ttl} s.`;
+  writeFileSync(file, `${before}${begin}\n\n${head}\n\n${text}\n\n${end}${after}`);
+}
