@@ -1,7 +1,7 @@
 // Brings a fresh machine to where `npm start` and its sisters can run: pnpm, the packages, the pinned Node, nats-server.
 // Plain JavaScript without dependencies, because it runs on whatever Node the machine has (20 or newer).
 //
-//   node infra/dev/bootstrap.mjs start|demo|test|bench [arguments]
+//   node infra/dev/bootstrap.mjs start|demo|test|bench|chaos [arguments]
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -29,6 +29,7 @@ const PROGRAMS = {
   demo: 'infra/dev/demo.ts',
   test: 'infra/dev/test.ts',
   bench: 'tests/bench/main.ts',
+  chaos: 'tests/chaos/main.ts',
 };
 
 /** Something the person has to do; the sentence says what. */
@@ -44,7 +45,8 @@ async function main([command, ...args]) {
   const environment = childEnvironment();
   await installPackages(environment);
   checkPinnedNode();
-  await installNats();
+  await installDebian(NATS);
+  if (command === 'chaos' || args.includes('--ha')) await installDebian(TOPOLOGY);
   return runProgram(program, args, environment);
 }
 
@@ -147,28 +149,59 @@ function checkPinnedNode() {
   );
 }
 
-async function installNats() {
-  if (findProgram('nats-server') !== undefined) return;
+/** What is installed from Debian's packages where it is missing, and how to get it elsewhere. */
+const NATS = {
+  what: 'nats-server',
+  programs: ['nats-server'],
+  packages: ['nats-server'],
+  advice:
+    'Install nats-server 2.9 or newer (Debian, Ubuntu: apt-get install nats-server; others: https://nats.io/download).',
+};
+/** python3-idna: without it Patroni cannot speak TLS to etcd, and Debian's package does not ask for it. */
+const TOPOLOGY = {
+  what: 'the production topology',
+  programs: ['patroni', 'etcd', 'haproxy', 'pg_rewind'],
+  packages: ['patroni', 'python3-etcd', 'python3-idna', 'etcd-server', 'haproxy', 'postgresql'],
+  advice:
+    'Install Patroni, etcd, HAProxy and PostgreSQL 15 (Debian: apt-get install patroni python3-etcd python3-idna etcd-server haproxy postgresql).',
+};
+
+/** Only the programs are wanted, not servers of the machine's own. */
+async function installDebian({ what, programs, packages, advice }) {
+  const missing = () => programs.filter((name) => findProgram(name) === undefined);
+  if (missing().length === 0) return;
   const aptGet = findProgram('apt-get');
-  const advice =
-    'Install nats-server 2.9 or newer (Debian, Ubuntu: apt-get install nats-server; others: https://nats.io/download).';
-  if (process.getuid() !== 0 || aptGet === undefined) throw new Instruction(`nats-server is missing. ${advice}`);
+  if (process.getuid() !== 0 || aptGet === undefined) {
+    throw new Instruction(`${missing().join(', ')} is missing. ${advice}`);
+  }
+  // Debian's postgresql makes and starts a cluster of its own unless it is told not to.
+  if (packages.includes('postgresql')) {
+    mkdirSync('/etc/postgresql-common/createcluster.d', { recursive: true });
+    writeFileSync('/etc/postgresql-common/createcluster.d/countersign.conf', 'create_main_cluster = false\n');
+  }
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const lock = ['-o', 'DPkg::Lock::Timeout=300'];
   await step('reading the package lists', aptGet, [...lock, 'update'], { environment, advice }).catch(() => undefined);
-  await step('installing nats-server', aptGet, [...lock, 'install', '-y', '--no-install-recommends', 'nats-server'], {
+  await step(`installing ${what}`, aptGet, [...lock, 'install', '-y', '--no-install-recommends', ...packages], {
     environment,
     advice,
   });
-  // Only the program is wanted, not a server of the machine's own.
-  if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['disable', '--now', 'nats-server']);
-  if (findProgram('nats-server') === undefined) throw new Instruction(`nats-server is still missing. ${advice}`);
+  if (existsSync('/run/systemd/system')) {
+    for (const service of ['nats-server', 'patroni', 'etcd', 'haproxy'])
+      spawnSync('systemctl', ['disable', '--now', service]);
+  }
+  if (missing().length > 0) throw new Instruction(`${missing().join(', ')} is still missing. ${advice}`);
 }
 
 function findProgram(name) {
   // A user's PATH leaves out the folder where Debian puts servers.
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin'];
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin', ...postgresFolders()];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
+
+function postgresFolders() {
+  const root = '/usr/lib/postgresql';
+  return existsSync(root) ? readdirSync(root).map((version) => join(root, version, 'bin')) : [];
 }
 
 /** Runs one command with its output in the log, and one line for people: what, and how long. */

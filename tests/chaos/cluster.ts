@@ -80,7 +80,7 @@ export function clusterOf(dev: DevFile, layout: HaLayout): Cluster {
       for await (const { cluster } of manager.streams.list()) {
         const followers = cluster?.replicas ?? [];
         if (cluster?.leader === undefined || followers.length < 2) return false;
-        if (followers.some(({ current, offline }) => !current || offline === true)) return false;
+        if (followers.some(({ current, offline }) => !current || offline)) return false;
       }
       return true;
     });

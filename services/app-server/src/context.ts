@@ -59,7 +59,7 @@ export interface Context {
 /** One JetStream request. Shorter than the pause in which a leader is lost, so that a dead one costs a repeat and not a hang. */
 const JETSTREAM_TIMEOUT_MS = 1000;
 /** Creating a stream on three servers takes longer. */
-const JETSTREAM_SETUP_TIMEOUT_MS = 10_000;
+const JETSTREAM_SETUP_TIMEOUT_MS = 3000;
 
 /** Wires app-server by hand, in the order in which things depend on each other. */
 export async function createContext(

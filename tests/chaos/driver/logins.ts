@@ -76,7 +76,7 @@ export class Logins {
     const path = `/v1/challenges/${challengeId}/verify`;
     const { status, body } = await this.#options.caller.ask({ login, what: 'verify' }, 'POST', path, { code });
     if (status === 200 && body['state'] === 'approved') return { isIn: true, challengeId, accepted: code };
-    return { ...refused(`verify ${status} ${String(body['code'] ?? '')}`), challengeId };
+    return { ...refused(`verify ${status}${typeof body['code'] === 'string' ? ` ${body['code']}` : ''}`), challengeId };
   }
 
   /** One page waits while the code is typed into another. The waiting one is asked again while it hears "pending". */

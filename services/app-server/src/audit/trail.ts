@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { MfaError } from '@countersign/contracts';
+import { ensureStream } from '../streams/ensure-stream.ts';
 
 /** Something worth a row in the audit that decided nothing: a refusal before any authenticator was touched, a message sent. */
 export interface TrailEvent {
@@ -58,14 +59,9 @@ export function createTrail(jetstream: JetStreamClient, replica: string): Trail 
 
 /** Creates the stream where it is missing. Full means refused: a record is never thrown away for a newer one (HA-40). */
 export async function ensureTrailStream(manager: JetStreamManager, replicas: number): Promise<void> {
-  try {
-    await manager.streams.info(TRAIL_STREAM);
-    return;
-  } catch {
-    // Missing, or not to be had; adding it tells which.
-  }
-  try {
-    await manager.streams.add({
+  await ensureStream(
+    manager,
+    {
       name: TRAIL_STREAM,
       subjects: ['trail.*'],
       retention: RetentionPolicy.Limits,
@@ -76,11 +72,7 @@ export async function ensureTrailStream(manager: JetStreamManager, replicas: num
       max_msg_size: 16 * 1024,
       deny_delete: true,
       deny_purge: true,
-    });
-  } catch (error) {
-    // Two replicas that start at once both try; the second finds it there.
-    await manager.streams.info(TRAIL_STREAM).catch(() => {
-      throw error;
-    });
-  }
+    },
+    'leave',
+  );
 }

@@ -5,8 +5,8 @@ import {
   StorageType,
   type ConsumerConfig,
   type JetStreamManager,
-  type StreamConfig,
 } from '@nats-io/jetstream';
+import { ensureStream, type WantedStream } from '../streams/ensure-stream.ts';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 
@@ -34,9 +34,7 @@ export function sendersOf(channel: string): string {
   return `senders-${channel}`;
 }
 
-type Wanted = Partial<StreamConfig> & Pick<StreamConfig, 'name'>;
-
-function dispatchStream(replicas: number): Wanted {
+function dispatchStream(replicas: number): WantedStream {
   return {
     name: DISPATCH,
     subjects: ['dispatch.*'],
@@ -51,7 +49,7 @@ function dispatchStream(replicas: number): Wanted {
   };
 }
 
-function limitsStream(replicas: number): Wanted {
+function limitsStream(replicas: number): WantedStream {
   return {
     name: LIMITS,
     subjects: ['limits.>'],
@@ -70,7 +68,9 @@ function limitsStream(replicas: number): Wanted {
  * @param replicas 3 in production, 1 on one machine.
  */
 export async function ensureDispatchStreams(manager: JetStreamManager, replicas: number): Promise<void> {
-  await Promise.all([ensureStream(manager, dispatchStream(replicas)), ensureStream(manager, limitsStream(replicas))]);
+  await Promise.all(
+    [dispatchStream(replicas), limitsStream(replicas)].map((wanted) => ensureStream(manager, wanted, 'update')),
+  );
 }
 
 export interface SenderSettings {
@@ -102,16 +102,6 @@ export async function ensureSenders(
     // It is there with other settings (an earlier build), or another replica was a moment faster.
     await manager.consumers.update(DISPATCH, sendersOf(channel), config).catch((cause: unknown) => {
       throw new Error(`The consumer ${sendersOf(channel)} can be neither made nor changed.`, { cause: cause ?? error });
-    });
-  }
-}
-
-async function ensureStream(manager: JetStreamManager, wanted: Wanted): Promise<void> {
-  try {
-    await manager.streams.add(wanted);
-  } catch (error) {
-    await manager.streams.update(wanted.name, wanted).catch((cause: unknown) => {
-      throw new Error(`The stream ${wanted.name} can be neither made nor changed.`, { cause: cause ?? error });
     });
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { RetentionPolicy, StorageType, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream';
+import { RetentionPolicy, StorageType, type JetStreamManager } from '@nats-io/jetstream';
+import { ensureStream } from '../streams/ensure-stream.ts';
 
 /** What was answered to requests with an Idempotency-Key: one message per key. */
 export const IDEMPOTENCY = 'IDEMPOTENCY';
@@ -21,20 +22,17 @@ export function idempotencySubject(applicationId: string, operation: string, key
  * @param replicas 3 in production, 1 on one machine.
  */
 export async function ensureIdempotencyStream(manager: JetStreamManager, replicas: number): Promise<void> {
-  const wanted: Partial<StreamConfig> & { name: string } = {
-    name: IDEMPOTENCY,
-    subjects: ['idempotency.*'],
-    retention: RetentionPolicy.Limits,
-    storage: StorageType.File,
-    num_replicas: replicas,
-    max_msgs_per_subject: 1,
-    max_age: IDEMPOTENCY_HOURS * NANOSECONDS_PER_HOUR,
-  };
-  try {
-    await manager.streams.add(wanted);
-  } catch (error) {
-    await manager.streams.update(IDEMPOTENCY, wanted).catch((cause: unknown) => {
-      throw new Error(`The stream ${IDEMPOTENCY} can be neither made nor changed.`, { cause: cause ?? error });
-    });
-  }
+  await ensureStream(
+    manager,
+    {
+      name: IDEMPOTENCY,
+      subjects: ['idempotency.*'],
+      retention: RetentionPolicy.Limits,
+      storage: StorageType.File,
+      num_replicas: replicas,
+      max_msgs_per_subject: 1,
+      max_age: IDEMPOTENCY_HOURS * NANOSECONDS_PER_HOUR,
+    },
+    'update',
+  );
 }

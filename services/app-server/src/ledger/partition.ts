@@ -6,6 +6,7 @@ import {
   type JetStreamManager,
   type StreamInfo,
 } from '@nats-io/jetstream';
+import { ensureStream } from '../streams/ensure-stream.ts';
 
 /**
  * A part of the users and the stream that holds their records. In a cluster each stream has its own leader, so a leader that dies
@@ -52,18 +53,14 @@ const NANOSECONDS_PER_DAY = 86_400 * 1e9;
  * delete or purge a message.
  * @param replicas 3 in production, 1 on one machine.
  */
-export async function ensureLedgerStream(
+export function ensureLedgerStream(
   manager: JetStreamManager,
   { stream, prefix }: Partition,
   replicas: number,
 ): Promise<StreamInfo> {
-  try {
-    return await manager.streams.info(stream);
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
-  try {
-    return await manager.streams.add({
+  return ensureStream(
+    manager,
+    {
       name: stream,
       subjects: [`${prefix}*`],
       retention: RetentionPolicy.Limits,
@@ -75,15 +72,7 @@ export async function ensureLedgerStream(
       allow_direct: true,
       deny_delete: true,
       deny_purge: true,
-    });
-  } catch (error) {
-    // Two replicas that start at once both try; the second finds it there.
-    return manager.streams.info(stream).catch(() => {
-      throw error;
-    });
-  }
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 10059 || error.code === 404);
+    },
+    'leave',
+  );
 }

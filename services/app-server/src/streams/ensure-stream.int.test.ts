@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startNats, type NatsServer } from '@countersign/testkit';
+import { JetStreamNotEnabled, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ensureStream, StreamUnavailable } from './ensure-stream.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'streams-'));
+let nats: NatsServer;
+let connection: NatsConnection;
+let manager: JetStreamManager;
+
+beforeAll(async () => {
+  nats = await startNats({ storeDir: folder });
+  connection = await connect({ servers: nats.url });
+  manager = await jetstreamManager(connection);
+});
+afterAll(async () => {
+  await connection.close();
+  await nats.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('twenty at once make one stream, and each is told of it', async () => {
+  const wanted = { name: 'ONCE', subjects: ['once.*'], num_replicas: 1 };
+  const infos = await Promise.all(Array.from({ length: 20 }, () => ensureStream(manager, wanted, 'leave')));
+  expect(new Set(infos.map(({ created }) => created)).size).toBe(1);
+});
+
+test('a stream that is there is left, or brought to the settings of this build; its copies stay in any case', async () => {
+  const first = { name: 'KEPT', subjects: ['kept.*'], max_msgs: 5, num_replicas: 1 };
+  await ensureStream(manager, first, 'leave');
+  const { config: left } = await ensureStream(manager, { ...first, max_msgs: 7 }, 'leave');
+  expect(left.max_msgs).toBe(5);
+  const { config: updated } = await ensureStream(manager, { ...first, max_msgs: 7, num_replicas: 3 }, 'update');
+  expect(updated).toMatchObject({ max_msgs: 7, num_replicas: 1 });
+});
+
+test('HA-22 three copies on one server are refused with the setting to change', async () => {
+  const wanted = { name: 'THREE', subjects: ['three.*'], num_replicas: 3 };
+  await expect(ensureStream(manager, wanted, 'leave')).rejects.toThrow(StreamUnavailable);
+  await expect(ensureStream(manager, wanted, 'leave')).rejects.toThrow('COUNTERSIGN_NATS_REPLICAS is 3');
+});
+
+test('an answer that never comes is not the end: it is looked again whether the stream is there', async () => {
+  const add = vi.spyOn(manager.streams, 'add').mockRejectedValueOnce(new Error('timeout'));
+  const wanted = { name: 'LATE', subjects: ['late.*'], num_replicas: 1 };
+  await expect(ensureStream(manager, wanted, 'leave')).resolves.toMatchObject({ config: { name: 'LATE' } });
+  expect(add).toHaveBeenCalledTimes(2);
+  add.mockRestore();
+});
+
+test('HA-22 a server without JetStream is named as such', async () => {
+  const info = vi.spyOn(manager.streams, 'info').mockRejectedValue(new JetStreamNotEnabled('jetstream is not enabled'));
+  const wanted = { name: 'NONE', subjects: ['none.*'], num_replicas: 1 };
+  await expect(ensureStream(manager, wanted, 'leave')).rejects.toThrow('runs without JetStream');
+  info.mockRestore();
+});

@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  JetStreamApiError,
+  JetStreamNotEnabled,
+  type JetStreamManager,
+  type StreamConfig,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+
+export type WantedStream = Partial<StreamConfig> & { name: string };
+
+/** What is done with a stream that is there: its settings are the administrator's, or those of this build. */
+export type IfThere = 'leave' | 'update';
+
+/** A stream that is needed and cannot be had. The sentence says what to change. */
+export class StreamUnavailable extends Error {
+  override readonly name = 'StreamUnavailable';
+}
+
+/** Servers of a cluster that start together find each other and elect leaders in this time. */
+const WITHIN_MS = 30_000;
+const PAUSE_MS = 250;
+const NOT_FOUND = 10_059;
+
+/** Errors by their code (nats-server `errors.json`) that no waiting mends, and what to do. */
+const ADVICE: Readonly<Record<number, (wanted: WantedStream) => string>> = {
+  10_074: ({ num_replicas }) =>
+    `COUNTERSIGN_NATS_REPLICAS is ${num_replicas}, and NATS is one server, not a cluster. Set it to 1, or add servers.`,
+  10_076: () => 'The NATS server runs without JetStream. Add a jetstream block to its configuration.',
+  10_039: () => 'JetStream is not enabled for the account of this NATS user. Enable it in the configuration of NATS.',
+};
+
+/**
+ * Makes sure that a stream is there. Any number of replicas may do it at once, also while a cluster of NATS is just starting: two
+ * that create the same stream at the same moment may both be left without an answer, so everybody looks again.
+ * @throws StreamUnavailable with what to change, or when it is not there after 30 s.
+ */
+export async function ensureStream(
+  manager: JetStreamManager,
+  wanted: WantedStream,
+  ifThere: IfThere,
+): Promise<StreamInfo> {
+  const until = performance.now() + WITHIN_MS;
+  for (;;) {
+    try {
+      return await lookOrMake(manager, wanted, ifThere);
+    } catch (cause) {
+      const advice = adviceOn(cause, wanted);
+      if (advice !== undefined) throw new StreamUnavailable(advice, { cause });
+      if (performance.now() > until) {
+        const detail = `The stream ${wanted.name} can be neither found nor made with ${wanted.num_replicas ?? 1} copies.`;
+        throw new StreamUnavailable(`${detail} So many NATS servers must run and reach each other.`, { cause });
+      }
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
+async function lookOrMake(manager: JetStreamManager, wanted: WantedStream, ifThere: IfThere): Promise<StreamInfo> {
+  const found = await manager.streams.info(wanted.name).catch((error: unknown) => {
+    if (error instanceof JetStreamApiError && error.code === NOT_FOUND) return undefined;
+    throw error;
+  });
+  if (found === undefined) return manager.streams.add(wanted);
+  if (ifThere === 'leave') return found;
+  // How many copies there are is changed by an administrator: it moves data.
+  return manager.streams.update(wanted.name, { ...wanted, num_replicas: found.config.num_replicas });
+}
+
+function adviceOn(error: unknown, wanted: WantedStream): string | undefined {
+  if (error instanceof JetStreamApiError) return ADVICE[error.code]?.(wanted);
+  // The library's own word for a server that has no JetStream at all.
+  if (error instanceof JetStreamNotEnabled) return ADVICE[10_076]?.(wanted);
+  return undefined;
+}
