@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startNats, type NatsServer } from '@countersign/testkit';
-import { JetStreamNotEnabled, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -54,7 +54,8 @@ test('an answer that never comes is not the end: it is looked again whether the 
 });
 
 test('HA-22 a server without JetStream is named as such', async () => {
-  const info = vi.spyOn(manager.streams, 'info').mockRejectedValue(new JetStreamNotEnabled('jetstream is not enabled'));
+  const refusal = Object.assign(new Error('jetstream is not enabled'), { name: 'JetStreamNotEnabled' });
+  const info = vi.spyOn(manager.streams, 'info').mockRejectedValue(refusal);
   const wanted = { name: 'NONE', subjects: ['none.*'], num_replicas: 1 };
   await expect(ensureStream(manager, wanted, 'leave')).rejects.toThrow('runs without JetStream');
   info.mockRestore();

@@ -1,11 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  JetStreamApiError,
-  JetStreamNotEnabled,
-  type JetStreamManager,
-  type StreamConfig,
-  type StreamInfo,
-} from '@nats-io/jetstream';
+import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
 
 export type WantedStream = Partial<StreamConfig> & { name: string };
 
@@ -70,6 +64,6 @@ async function lookOrMake(manager: JetStreamManager, wanted: WantedStream, ifThe
 function adviceOn(error: unknown, wanted: WantedStream): string | undefined {
   if (error instanceof JetStreamApiError) return ADVICE[error.code]?.(wanted);
   // The library's own word for a server that has no JetStream at all.
-  if (error instanceof JetStreamNotEnabled) return ADVICE[10_076]?.(wanted);
+  if (error instanceof Error && error.name === 'JetStreamNotEnabled') return ADVICE[10_076]?.(wanted);
   return undefined;
 }
