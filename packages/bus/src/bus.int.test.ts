@@ -17,7 +17,7 @@ import {
 import { headers as natsHeaders, type Msg } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { Type } from 'typebox';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call } from './call.ts';
 import { connectBus, type Bus } from './connection.ts';
 import { echo } from './replica.fixture.ts';
@@ -472,6 +472,60 @@ test('R25: 10,000 overlapping calls by two callers, each gets its own answer', a
   await Promise.all(Array.from({ length: 500 }, worker));
   expect(outcomes.filter((right) => right)).toHaveLength(10_000);
 });
+
+test('one that pauses leaves the queue group, and is back when it resumes; what it alone serves goes on', async () => {
+  const apart = operation('test.apart', {
+    scope: 'challenge',
+    changes: false,
+    input: Type.Object({}),
+    output: Type.Object({}),
+  });
+  const server = await serving([
+    endpoint(echo, ({ text }, { attemptId }) => Promise.resolve({ text, attemptId, runs: 1 })),
+    endpoint(apart, () => Promise.resolve({}), { queue: 'app-server.app-1' }),
+  ]);
+  const ask = () => call(bus, echo, { text: 'x' }, { attemptId: crypto.randomUUID(), deadlineMs: 300 });
+  await ask();
+  server.pause();
+  await expect(ask()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await call(bus, apart, {}, { attemptId: crypto.randomUUID(), deadlineMs: 1000 });
+  server.resume();
+  await ask();
+});
+
+describe('HA-51 a caller whose clock is wrong', () => {
+  test.each([-15_000, 15_000])('by %i ms is answered all the same, and asks twice only once', async (offsetMs) => {
+    let asked = 0;
+    await serving([
+      endpoint(echo, ({ text }, { attemptId }) => {
+        asked += 1;
+        return Promise.resolve({ text, attemptId, runs: asked });
+      }),
+    ]);
+    const own = await connectBus({
+      servers: [nats.url],
+      name: 'skewed',
+      metrics: createMetrics({ service: 't', replica: 't' }),
+    });
+    undo.push(() => own.drain());
+    const realNow = Date.now;
+    const publish = vi.spyOn(own.nats, 'publish');
+    // Only the caller's own reading: both sides run in this process.
+    const ask = () => {
+      const spied = vi.spyOn(Date, 'now').mockImplementation(() => realNow() + (isCaller() ? offsetMs : 0));
+      return call(own, echo, { text: 'x' }, { attemptId: crypto.randomUUID() }).finally(() => spied.mockRestore());
+    };
+    await ask();
+    await ask();
+    expect(asked).toBe(2);
+    expect(publish).toHaveBeenCalledTimes(offsetMs < 0 ? 3 : 2);
+  });
+});
+
+/** Whether the clock is read by `call` and not by `serve`, both of which run here. */
+function isCaller(): boolean {
+  return new Error('where').stack?.includes('/call.ts') ?? false;
+}
 
 describe('TLS', () => {
   test('the connection is encrypted and the certificate of the server is checked', async () => {

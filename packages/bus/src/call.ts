@@ -33,10 +33,12 @@ const NO_RESPONDER_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 500;
 /** When NATS is back, everybody who waited asks again; not in the same instant. */
 const RECONNECT_SPREAD_MS = 100;
+/** Two clocks that are closer than this are taken to agree (HA-51). */
+const NOTICED_SKEW_MS = 1000;
 /** Less than this is not worth a try. */
 const USELESS_MS = 2;
 
-type RetryReason = 'no responders' | 'silence' | 'disconnected' | 'reconnected';
+type RetryReason = 'clock' | 'no responders' | 'silence' | 'disconnected' | 'reconnected';
 
 /**
  * Asks whichever app-server is free. Tries again while nobody serves the operation or a replica stays silent, always
@@ -63,7 +65,6 @@ type FinalAnswer = Exclude<Answer, { working: true }>;
 
 function exchange(bus: Bus, operation: Operation, payload: string, options: CallOptions): Promise<FinalAnswer> {
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
-  const deadline = Date.now() + deadlineMs;
   const end = performance.now() + deadlineMs;
   const traceparent = options.traceparent ?? formatTraceparent(newTrace(pooledRandomBytes));
 
@@ -87,6 +88,7 @@ function exchange(bus: Bus, operation: Operation, payload: string, options: Call
         bus.metrics?.counter(CALL_RETRIES).inc({ operation: operation.name, reason: lastReason });
       }
       tries += 1;
+      const deadline = Date.now() + bus.clock.aheadMs + remainingMs;
       const headers = encodeHead({ ...options, deadline, remainingMs, traceparent });
       try {
         bus.nats.publish(operation.subject, payload, { reply: mailbox.subject, headers });
@@ -106,6 +108,7 @@ function exchange(bus: Bus, operation: Operation, payload: string, options: Call
       if (isNoResponders(msg)) return again('no responders', pauseAfterNobody(pauses++));
       const answer = decodeAnswer(msg.string());
       if ('working' in answer) again('silence', WORKING_SILENCE_MS);
+      else if (hasCorrected(bus, answer)) again('clock', 0);
       else finish(answer);
     }
 
@@ -115,6 +118,18 @@ function exchange(bus: Bus, operation: Operation, payload: string, options: Call
       resolve(answer);
     }
   });
+}
+
+/**
+ * Told that it came too late, a caller whose clock is behind takes over the time of those who answer, and asks again. One whose clock
+ * was right came too late, and is told so.
+ */
+function hasCorrected({ clock }: Bus, answer: FinalAnswer): boolean {
+  if (!('error' in answer) || answer.lateAt === undefined) return false;
+  const aheadMs = answer.lateAt - Date.now();
+  if (Math.abs(aheadMs - clock.aheadMs) < NOTICED_SKEW_MS) return false;
+  clock.aheadMs = aheadMs;
+  return true;
 }
 
 function isNoResponders(msg: Msg): boolean {

@@ -77,7 +77,8 @@ function wrongHeader(name: string): MfaError {
 export type Answer =
   | { replica: string; working: true }
   | { replica: string; output: unknown }
-  | { replica: string; error: MfaError };
+  /** `lateAt`: it came after its deadline by the replica's clock, which said this; ms since the epoch. */
+  | { replica: string; error: MfaError; lateAt?: number };
 
 export function encodeWorking(replica: string): string {
   return JSON.stringify({ replica, working: true });
@@ -91,6 +92,11 @@ export function encodeError(replica: string, error: unknown): string {
   return JSON.stringify({ replica, error: toErrorMessage(error) });
 }
 
+/** With the time, so that a caller whose clock is wrong hears of it. */
+export function encodeLate(replica: string, error: MfaError, lateAt: number): string {
+  return JSON.stringify({ replica, error: toErrorMessage(error), lateAt });
+}
+
 /** Whatever is not an answer becomes INTERNAL: it is a bug or a stranger, and it lets nobody in. */
 export function decodeAnswer(text: string): Answer {
   let parsed: unknown;
@@ -102,7 +108,10 @@ export function decodeAnswer(text: string): Answer {
   if (typeof parsed !== 'object' || parsed === null || !('replica' in parsed)) return notAnAnswer();
   const { replica } = parsed;
   if (typeof replica !== 'string') return notAnAnswer();
-  if ('error' in parsed) return { replica, error: decodeError(parsed.error) };
+  if ('error' in parsed) {
+    const lateAt = 'lateAt' in parsed && typeof parsed.lateAt === 'number' ? parsed.lateAt : undefined;
+    return { replica, error: decodeError(parsed.error), ...(lateAt !== undefined && { lateAt }) };
+  }
   if ('output' in parsed) return { replica, output: parsed.output };
   return 'working' in parsed ? { replica, working: true } : notAnAnswer();
 }

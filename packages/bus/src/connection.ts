@@ -27,6 +27,8 @@ export interface Bus {
   readonly metrics: Metrics | undefined;
   /** For `call` only. */
   readonly replies: Replies;
+  /** For `call` only: how far the clocks of those who answer are ahead of ours, as far as it was noticed. */
+  readonly clock: { aheadMs: number };
   /** Finishes what is under way and closes the connection. */
   drain(): Promise<void>;
 }
@@ -48,6 +50,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   return {
     nats,
     replies,
+    clock: { aheadMs: 0 },
     metrics: options.metrics,
     closed: nats.closed(),
     get connected() {

@@ -8,7 +8,7 @@ import {
   pooledRandomBytes,
 } from '@countersign/telemetry';
 import type { Msg, Subscription } from '@nats-io/nats-core';
-import { decodeHead, encodeError, encodeOutput, encodeWorking, type RequestHead } from './codec.ts';
+import { decodeHead, encodeError, encodeLate, encodeOutput, encodeWorking, type RequestHead } from './codec.ts';
 import type { Bus } from './connection.ts';
 import type { Credential } from './credential.ts';
 import { OPERATION_SECONDS, OPERATIONS_IN_FLIGHT, OPERATIONS_REFUSED } from './metrics.ts';
@@ -47,6 +47,9 @@ export interface ServeOptions {
 }
 
 export interface Serving {
+  /** Leaves the queue groups: others get what comes. What has a queue group of its own goes on. */
+  pause(): void;
+  resume(): void;
   /** Takes nothing more, lets what is under way finish, and resolves. */
   drain(): Promise<void>;
 }
@@ -92,17 +95,23 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
   const idle = new Set<() => void>();
   options.metrics?.gauge(OPERATIONS_IN_FLIGHT, () => working.size);
 
-  const subscriptions = endpoints.map((each) => {
+  const served = endpoints.map((each) => {
     const lane = each.maxInFlight === undefined ? common : { inFlight: 0, limit: each.maxInFlight };
-    return bus.nats.subscribe(each.operation.subject, {
-      queue: each.queue ?? options.queue,
-      callback: (error, msg) => {
-        if (error !== null) options.logger.error('bus.subscription', { subject: each.operation.subject, error });
-        else if (msg.reply !== undefined && msg.reply !== '') receive(each, lane, msg, msg.reply);
-      },
-    });
+    const subscribe = () =>
+      bus.nats.subscribe(each.operation.subject, {
+        queue: each.queue ?? options.queue,
+        callback: (error, msg) => {
+          if (error !== null) options.logger.error('bus.subscription', { subject: each.operation.subject, error });
+          else if (msg.reply !== undefined && msg.reply !== '') receive(each, lane, msg, msg.reply);
+        },
+      });
+    return { each, subscribe, subscription: subscribe() };
   });
-  await confirm(bus, subscriptions);
+  const subscriptions = () => served.map(({ subscription }) => subscription);
+  await confirm(bus, subscriptions());
+  const shared = served.filter(({ each }) => each.queue === undefined);
+  let isPaused = false;
+  let isDraining = false;
   const signs = setInterval(signalLife, SIGN_TICK_MS);
   signs.unref();
 
@@ -170,7 +179,11 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
 
   function refuse(each: Endpoint, reply: string, reason: 'late' | 'overload'): void {
     options.metrics?.counter(OPERATIONS_REFUSED).inc({ operation: each.operation.name, reason });
-    answer(reply, encodeError(options.replica, new MfaError('UNAVAILABLE', { retryAfterSeconds: 1 })));
+    const refusal = new MfaError('UNAVAILABLE', { retryAfterSeconds: 1 });
+    answer(
+      reply,
+      reason === 'late' ? encodeLate(options.replica, refusal, Date.now()) : encodeError(options.replica, refusal),
+    );
   }
 
   function answer(reply: string, text: string): void {
@@ -195,9 +208,22 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
   }
 
   return {
+    pause: () => {
+      if (isPaused || isDraining) return;
+      isPaused = true;
+      for (const { subscription } of shared) subscription.unsubscribe();
+    },
+    resume: () => {
+      if (!isPaused || isDraining) return;
+      isPaused = false;
+      for (const entry of shared) entry.subscription = entry.subscribe();
+    },
     drain: async () => {
+      isDraining = true;
       await Promise.all(
-        subscriptions.filter((subscription) => !subscription.isClosed()).map((subscription) => subscription.drain()),
+        subscriptions()
+          .filter((subscription) => !subscription.isClosed())
+          .map((subscription) => subscription.drain()),
       ).catch((error: unknown) => options.logger.warn('bus.drain', { error }));
       await untilIdle(working, idle, options.drainMs ?? DRAIN_MS);
       clearInterval(signs);

@@ -27,6 +27,8 @@ import { ensureLedgerStream, partitionsOf } from './ledger/partition.ts';
 import type { UserLedger } from './ledger/partitioned-ledger.ts';
 import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
 import { Policies } from './policy/policies.ts';
+import { CLOCK_TICK_MS, ClockWatch } from './system/clock-watch.ts';
+import { readClocks } from './system/read-clocks.ts';
 import { LoginUsers } from './user/login-users.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
@@ -52,6 +54,7 @@ export interface Context {
   pool: CarrierPool;
   answers: Answers;
   projector: Projector;
+  clock: ClockWatch;
   /** Finishes what is under way and lets go of everything. */
   close(): Promise<void>;
 }
@@ -153,6 +156,16 @@ export async function createContext(
     onLedgerLoss: (stream) => parts.find(({ partition }) => partition.stream === stream)?.continuity.lost(),
   });
 
+  const clock = new ClockWatch({
+    now,
+    uptime: () => performance.now(),
+    read: () => readClocks({ client, manager, router, replica, now }),
+    logger,
+    metrics,
+  });
+  await clock.look();
+  const ticking = setInterval(() => void clock.tick().catch(problem('clock.unread')), CLOCK_TICK_MS);
+
   return {
     replica,
     logger,
@@ -175,7 +188,9 @@ export async function createContext(
     pool: dispatch.pool,
     answers: createAnswers({ jetstream: client, manager, ring, randomBytes }),
     projector,
+    clock,
     close: async () => {
+      clearInterval(ticking);
       for (const reader of [applications, policies, signer]) reader.stop();
       await Promise.all([dispatch.drain(), projector.stop(), leave()]);
       await bus.drain();

@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { checkCanary } from './keys/canary.ts';
 
 /** Without these a replica is of no use, and says so: it is not ready, though it lives. */
-export function healthChecks({ bus, parts, router, ring, now }: Context): HealthCheck[] {
+export function healthChecks({ bus, parts, router, ring, now, clock }: Context): HealthCheck[] {
   return [
     {
       name: 'nats',
@@ -11,6 +11,8 @@ export function healthChecks({ bus, parts, router, ring, now }: Context): Health
         if (!bus.connected) throw new Error('not connected');
       },
     },
+    // HA-50: what it decided would be too early or too late.
+    { name: 'clock', check: () => clock.assertRight() },
     {
       name: 'ledger',
       check: () => {

@@ -37,6 +37,7 @@ const serving = await serve(context.bus, endpoints(context), {
   logger,
   metrics,
 });
+context.clock.follow((isRight) => (isRight ? serving.resume() : serving.pause()));
 logger.info('app-server.started', { port });
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));

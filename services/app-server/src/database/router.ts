@@ -69,7 +69,8 @@ interface Member {
   role: NodeRole;
   timeline: number;
   position: number;
-  clockSkewMs: number | undefined;
+  /** The node's clock less our uptime: ours may be set between a probe and the question. */
+  clockBase: number | undefined;
   failedProbes: number;
   probing: Promise<void> | undefined;
 }
@@ -107,7 +108,7 @@ export function createRouter(options: RouterOptions): Router {
     role: 'unknown',
     timeline: 0,
     position: 0,
-    clockSkewMs: undefined,
+    clockBase: undefined,
     failedProbes: 0,
     probing: undefined,
   }));
@@ -138,7 +139,7 @@ export function createRouter(options: RouterOptions): Router {
       const answer = await node.probe(probeTimeoutMs);
       member.failedProbes = 0;
       member.position = answer.position;
-      member.clockSkewMs = answer.clock - now();
+      member.clockBase = answer.clock - performance.now();
       if (answer.recovering) found(member, 'standby');
       else foundPrimary(member, answer.timeline ?? 0);
     } catch (error) {
@@ -342,7 +343,7 @@ export function createRouter(options: RouterOptions): Router {
         role: member.role,
         reachable: member.reachable,
         lagMs: lagOf(member),
-        clockSkewMs: member.clockSkewMs,
+        clockSkewMs: member.clockBase === undefined ? undefined : member.clockBase + performance.now() - now(),
       })),
     close: async () => {
       clearInterval(timer);
