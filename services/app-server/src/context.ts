@@ -6,6 +6,7 @@ import type { Logger, Metrics } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
 import { startProjector, type Projector } from './audit/projector.ts';
 import { createTrail, ensureTrailStream, type Trail } from './audit/trail.ts';
+import type { UserState } from './challenge/state.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
 import { assertSchema, migrate } from './database/migrate.ts';
 import { createRouter, type Router } from './database/router.ts';
@@ -208,6 +209,7 @@ async function isStillOpen(
   ledger: UserLedger,
   { userId, messageId, challengeId }: { userId: string; messageId: string; challengeId: string },
 ) {
-  const { open } = await ledger.peek(userId);
-  return open.some(({ key, sends }) => challengeId.endsWith(key) && messageId === `${challengeId}:${sends}`);
+  const isOpen = ({ open }: UserState) =>
+    open.some(({ key, sends }) => challengeId.endsWith(key) && messageId === `${challengeId}:${sends}`);
+  return isOpen(await ledger.peek(userId, isOpen));
 }

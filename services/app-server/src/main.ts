@@ -11,6 +11,9 @@ const SERVICE = 'app-server';
 /** Beyond this many operations at a time, new ones are refused at once and tried on another replica (R26). */
 const MAX_IN_FLIGHT = 2048;
 
+/** How often a replica looks whether it may take work. */
+const FITNESS_EVERY_MS = 100;
+
 const environment = readSettings();
 const replica = environment.COUNTERSIGN_REPLICA;
 const logger = createLogger({ service: SERVICE, replica, level: environment.COUNTERSIGN_LOG_LEVEL });
@@ -37,13 +40,16 @@ const serving = await serve(context.bus, endpoints(context), {
   logger,
   metrics,
 });
-context.clock.follow((isRight) => (isRight ? serving.resume() : serving.pause()));
+/** One that cannot decide leaves the work to others, so that nobody waits for it. */
+const isFit = () => context.clock.isRight && context.parts.some(({ continuity }) => continuity.isProven());
+const fitness = setInterval(() => (isFit() ? serving.resume() : serving.pause()), FITNESS_EVERY_MS);
 logger.info('app-server.started', { port });
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 
 async function stop(signal: string): Promise<void> {
   logger.info('app-server.stopping', { signal });
+  clearInterval(fitness);
   await serving.drain();
   await context.close();
   await http.drain();

@@ -5,6 +5,7 @@ import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import { decideVerify } from '../challenge/decide.ts';
 import { matcherFor } from '../challenge/match.ts';
 import type { Router } from '../database/router.ts';
+import type { UserState } from '../challenge/state.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -102,9 +103,9 @@ async function assertConfirmedBefore(
   refusal: unknown,
 ): Promise<void> {
   if (!(refusal instanceof MfaError) || refusal.code !== 'CHALLENGE_CLOSED') throw refusal;
-  const { closed } = await ledger.peek(userId);
-  const confirmed = closed.some(
-    (challenge) => challenge.key === key && challenge.attemptId === attemptId && challenge.state === 'approved',
-  );
-  if (!confirmed) throw refusal;
+  const isConfirmed = ({ closed }: UserState) =>
+    closed.some(
+      (challenge) => challenge.key === key && challenge.attemptId === attemptId && challenge.state === 'approved',
+    );
+  if (!isConfirmed(await ledger.peek(userId, isConfirmed))) throw refusal;
 }

@@ -33,16 +33,21 @@ export async function get(
   const { applicationId } = request.application;
   const address = addressOfChallenge(challengeId);
   if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
-  const look = async () =>
-    viewOf(await deps.ledger.peek(address.userId), challengeId, address.key, applicationId, deps.now());
+  const { userId, key } = address;
+  /** @param isWoken somebody says that it has ended, so a state in which it is open is old. */
+  const look = async (isWoken: boolean) => {
+    const shows = ({ open, closed }: UserState) =>
+      (isWoken ? closed : [...open, ...closed]).some((one) => one.key === key);
+    return viewOf(await deps.ledger.peek(userId, shows), challengeId, key, applicationId, deps.now());
+  };
 
   const until = Math.min(deps.now() + waitSeconds * 1000, request.deadline - ANSWER_MS);
   using woken = deps.wake.subscribe(challengeId);
-  for (;;) {
-    const view = await look();
+  for (let isWoken = false; ;) {
+    const view = await look(isWoken);
     const leftMs = Math.min(until, Date.parse(view.expiresAt)) - deps.now();
     if (view.state !== 'pending' || leftMs <= 0) return view;
-    await woken.next(Math.min(leftMs, REREAD_MS));
+    isWoken = await woken.next(Math.min(leftMs, REREAD_MS));
   }
 }
 

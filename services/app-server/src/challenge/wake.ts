@@ -10,8 +10,8 @@ export interface Wake {
 }
 
 export interface WakeSubscription extends Disposable {
-  /** Resolves at the next hint, at once if one came since the last look, or when the time is over. */
-  next(timeoutMs: number): Promise<void>;
+  /** Resolves at the next hint, at once if one came since the last look, or when the time is over. Whether there was a hint. */
+  next(timeoutMs: number): Promise<boolean>;
 }
 
 export function natsWake(nats: NatsConnection): Wake {
@@ -36,7 +36,9 @@ export function natsWake(nats: NatsConnection): Wake {
             await promise;
             clearTimeout(timer);
           }
+          const wasHinted = hinted;
           hinted = false;
+          return wasHinted;
         },
         [Symbol.dispose]: () => subscription.unsubscribe(),
       };

@@ -19,7 +19,7 @@ export interface WorkerSettings {
   maxDeliver: number;
 }
 
-export const WORKER_SETTINGS: WorkerSettings = { concurrency: 16, maxWaiting: 64, ackWaitMs: 20_000, maxDeliver: 5 };
+export const WORKER_SETTINGS: WorkerSettings = { concurrency: 16, maxWaiting: 64, ackWaitMs: 6000, maxDeliver: 5 };
 
 export interface WorkerDependencies extends Omit<DeliverDependencies, 'ring'> {
   nats: NatsConnection;

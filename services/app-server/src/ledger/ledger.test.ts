@@ -653,3 +653,15 @@ test('a look is as any replica knows it, in doubt as well, and asks the leader n
   expect(await ledger.peek(ALICE)).toMatchObject({ knownDevices: ['home'] });
   expect(log.asked).toEqual(['last']);
 });
+
+test('HA-11 a look that does not show what is looked for may be old, and the leader is asked before it is believed', async () => {
+  const { ledger, log } = replica();
+  log.staleUpTo = meanwhile(log, 'before', { knownDevices: ['home'] });
+  meanwhile(log, 'later', { knownDevices: ['work'] });
+  const shows = (device: string) => (state: UserState) => state.knownDevices.includes(device);
+  expect(await ledger.peek(ALICE, shows('home'))).toMatchObject({ knownDevices: ['home'] });
+  expect(log.asked).toEqual(['last']);
+  expect(await ledger.peek(ALICE, shows('work'))).toMatchObject({ knownDevices: ['work'] });
+  expect(await ledger.peek(ALICE, shows('nowhere'))).toMatchObject({ knownDevices: ['work'] });
+  expect(log.asked).toEqual(['last', 'last', 'lastFromLeader', 'last', 'lastFromLeader']);
+});

@@ -59,10 +59,16 @@ export class Ledger {
     this.#deps = deps;
   }
 
-  /** The state as any replica knows it: good enough to look at, never to decide on. */
-  async peek(userId: string): Promise<UserState> {
+  /**
+   * The state as any replica knows it: good enough to look at, never to decide on.
+   * @param suffices whether it shows what is looked for. If not, it may be old, and the leader is asked before it is believed (HA-11).
+   */
+  async peek(userId: string, suffices: (state: UserState) => boolean = () => true): Promise<UserState> {
     const { log, now } = this.#deps;
-    return this.#standing(userId, await this.#readOr(() => log.last(userId), now() + LONGEST_PEEK_MS));
+    const until = now() + LONGEST_PEEK_MS;
+    const state = await this.#standing(userId, await this.#readOr(() => log.last(userId), until));
+    if (suffices(state)) return state;
+    return this.#standing(userId, await this.#readOr(() => log.lastFromLeader(userId), until));
   }
 
   /**

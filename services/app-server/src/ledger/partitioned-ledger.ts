@@ -12,7 +12,7 @@ export function partitionedLedger(parts: readonly UserLedger[]): UserLedger {
     return part;
   };
   return {
-    peek: (userId) => of(userId).peek(userId),
+    peek: (userId, ...rest) => of(userId).peek(userId, ...rest),
     act: (userId, ...rest) => of(userId).act(userId, ...rest),
   };
 }

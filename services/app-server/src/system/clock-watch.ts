@@ -65,7 +65,6 @@ export class ClockWatch {
   #lookedAt = -Infinity;
   #looking: Promise<void> | undefined;
   #isRight = true;
-  #listener: (isRight: boolean) => void = () => undefined;
 
   constructor(deps: ClockWatchDependencies) {
     this.#deps = deps;
@@ -73,10 +72,8 @@ export class ClockWatch {
     deps.metrics.gauge(CLOCK_SKEW, () => this.#verdict.skewMs / 1000);
   }
 
-  /** Tells now and at each change whether work may be taken. */
-  follow(listener: (isRight: boolean) => void): void {
-    this.#listener = listener;
-    listener(this.#isRight);
+  get isRight(): boolean {
+    return this.#isRight;
   }
 
   /** @throws while this replica takes no work. */
@@ -92,7 +89,7 @@ export class ClockWatch {
     const jumpMs = Math.abs(now() - uptime() - this.#difference);
     this.#difference = now() - uptime();
     // Between the jump and the answer of the others nobody knows the time.
-    if (jumpMs > WRONG_MS) this.#set(false);
+    if (jumpMs > WRONG_MS) this.#isRight = false;
     const every = this.#isRight ? CLOCK_LOOK_MS : WRONG_LOOK_MS;
     if (jumpMs > WARN_MS || uptime() - this.#lookedAt >= every) await this.look();
   }
@@ -120,12 +117,6 @@ export class ClockWatch {
           detail: `${whose} is off. Set it right (chrony, NTP).`,
         });
     }
-    this.#set(level !== 'wrong');
-  }
-
-  #set(isRight: boolean): void {
-    if (isRight === this.#isRight) return;
-    this.#isRight = isRight;
-    this.#listener(isRight);
+    this.#isRight = level !== 'wrong';
   }
 }
