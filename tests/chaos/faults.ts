@@ -56,7 +56,7 @@ export const FAULTS: readonly Fault[] = [
   ...each(SERVICES, 'frozen for 15 s', freeze),
   ...each(SERVICES, 'restarted', restart),
   {
-    name: 'Postgres primary killed, Patroni left',
+    name: 'Postgres primary killed without its Patroni',
     expect: { failedShare: 0, writesHealMs: 6000 },
     inject: async (cluster) => cluster.signal(cluster.postgresProcesses(await cluster.postgresPrimary()), 'SIGKILL'),
   },
