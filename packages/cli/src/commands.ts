@@ -8,6 +8,7 @@ import { authenticatorsAddTotp } from './authenticators/add-totp.ts';
 import { authenticatorsConfirm } from './authenticators/confirm.ts';
 import { authenticatorsList } from './authenticators/list.ts';
 import { authenticatorsRemove } from './authenticators/remove.ts';
+import { clusterStatusCommand } from './cluster/status.ts';
 import type { CommandDefinition } from './command.ts';
 import { doctor } from './doctor/doctor.ts';
 import { helpCommand } from './help-command.ts';
@@ -65,6 +66,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   keysRotateCommand,
   keysRewrapCommand,
   auditTail,
+  clusterStatusCommand,
   doctor,
   helpCommand(() => COMMANDS),
   version,

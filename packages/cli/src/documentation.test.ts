@@ -15,7 +15,7 @@ function rows(pattern: RegExp): string[] {
 }
 
 test('docs/command-line.md has the commands that there are, in the same words and order', () => {
-  const listed = rows(/^\| `(?:users|authenticators|applications|policy|keys|audit|doctor|help|version)[ `]/).filter(
+  const listed = rows(/^\| `(?:users|authenticators|applications|policy|keys|audit|cluster|doctor|help|version)[ `]/).filter(
     (line) => !line.includes('Fails'),
   );
   const wanted = COMMANDS.map((definition) => `| \`${usage(definition)}\` | ${definition.summary} |`);

@@ -1,6 +1,7 @@
 export * from './application.ts';
 export * from './authenticator.ts';
 export * from './challenge.ts';
+export * from './cluster.ts';
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './operation.ts';

@@ -56,6 +56,10 @@ export interface Context {
   answers: Answers;
   projector: Projector;
   clock: ClockWatch;
+  version: string;
+  startedAt: number;
+  /** Whether it may take work: one that cannot decide leaves it to others, so that nobody waits for it. */
+  isFit: () => boolean;
   /** Finishes what is under way and lets go of everything. */
   close(): Promise<void>;
 }
@@ -190,6 +194,9 @@ export async function createContext(
     answers: createAnswers({ jetstream: client, manager, ring, randomBytes }),
     projector,
     clock,
+    version: versionOf(),
+    startedAt: now(),
+    isFit: () => clock.isRight && parts.some(({ continuity }) => continuity.isProven()),
     close: async () => {
       clearInterval(ticking);
       for (const reader of [applications, policies, signer]) reader.stop();
@@ -198,6 +205,11 @@ export async function createContext(
       await router.close();
     },
   };
+}
+
+function versionOf(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 function carriersOf({ COUNTERSIGN_CARRIERS_FILE: file }: Environment): Carrier[] {

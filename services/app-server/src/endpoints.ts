@@ -17,6 +17,7 @@ import * as getChallenge from './challenge/get.ts';
 import * as resendChallenge from './challenge/resend.ts';
 import * as startChallenge from './challenge/start.ts';
 import * as verifyChallenge from './challenge/verify.ts';
+import * as clusterStatus from './cluster/status.ts';
 import type { Context } from './context.ts';
 import { recordMessageStatus } from './dispatch/status.ts';
 import { requestHash } from './idempotency/canonical.ts';
@@ -76,6 +77,7 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.auditFind, findAudit.find),
     // Every replica answers for itself.
     serve(contracts.systemCheck, check, { queue: `app-server.${context.replica}` }),
+    serve(contracts.clusterStatus, clusterStatus.status, { queue: `app-server.${context.replica}` }),
 
     // Open to whoever may publish here: one answer is public, the other is proved by the carrier's own signature.
     endpoint(contracts.keysJwks, () => Promise.resolve(context.signer.jwks())),

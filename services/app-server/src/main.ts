@@ -40,9 +40,7 @@ const serving = await serve(context.bus, endpoints(context), {
   logger,
   metrics,
 });
-/** One that cannot decide leaves the work to others, so that nobody waits for it. */
-const isFit = () => context.clock.isRight && context.parts.some(({ continuity }) => continuity.isProven());
-const fitness = setInterval(() => (isFit() ? serving.resume() : serving.pause()), FITNESS_EVERY_MS);
+const fitness = setInterval(() => (context.isFit() ? serving.resume() : serving.pause()), FITNESS_EVERY_MS);
 logger.info('app-server.started', { port });
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
