@@ -54,7 +54,11 @@ export function changeOnce(
   return db.transaction().execute(async (transaction) => {
     // Two runs of one attempt wait for each other here; the lock goes with the transaction.
     await sql`select pg_advisory_xact_lock(hashtextextended(${`attempt ${attemptId}`}, 0))`.execute(transaction);
-    if (await changeWasMade(transaction, attemptId)) return false;
+    if (await changeWasMade(transaction, attemptId)) {
+      // It may be on this node alone: the wait for the standby was given up when it was made. A commit that writes waits anew.
+      await sql`select pg_logical_emit_message(true, 'countersign', '')`.execute(transaction);
+      return false;
+    }
     await change(transaction);
     return true;
   });

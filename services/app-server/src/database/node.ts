@@ -45,6 +45,12 @@ export interface PostgresNode {
 /** Statements prepared for each connection. Far more than there are; texts that vary without end must not fill the server. */
 const MAX_PREPARED = 100;
 
+/**
+ * Where Postgres says, by a mere warning, that it commits without the standby because the statement was cancelled. Whoever took that
+ * commit for made would lose it with the node.
+ */
+const GAVE_UP_STANDBY = 'SyncRepWaitForLSN';
+
 const PROBE_SQL = `
   select pg_is_in_recovery() as recovering,
     case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline,
@@ -70,6 +76,8 @@ export function createNode(options: NodeOptions): PostgresNode {
     lock_timeout: options.statementTimeoutMs.change,
   };
   const broken = new WeakSet<pg.Client>();
+  /** Their last commit is on this node alone. */
+  const alone = new WeakSet<pg.Client>();
   const prepared = new Map<string, string>();
   let clients = new Set<pg.PoolClient>();
   let pool = openPool();
@@ -89,6 +97,9 @@ export function createNode(options: NodeOptions): PostgresNode {
       mine.add(client);
       // Without a listener an error on a connection in use would end the process.
       client.on('error', () => broken.add(client));
+      client.on('notice', ({ routine }) => {
+        if (routine === GAVE_UP_STANDBY) alone.add(client);
+      });
     });
     opened.on('remove', (client) => mine.delete(client));
     opened.on('error', () => undefined);
@@ -111,7 +122,11 @@ export function createNode(options: NodeOptions): PostgresNode {
       query: ((text: string, values: readonly unknown[]) => {
         const prepared = lane === 'login' ? preparedName(text) : undefined;
         const statement = { text, values: [...values], ...(prepared !== undefined && { name: prepared }) };
-        return queryWithin(client, broken, statement, timeoutMs);
+        return queryWithin(client, broken, statement, timeoutMs).then((result) => {
+          if (!alone.has(client)) return result;
+          destroy(client, broken);
+          throw new ConnectionLost('the standby did not confirm the commit');
+        });
       }) as PostgresPoolClient['query'],
       release: (discard) => {
         if (released) return;

@@ -161,6 +161,41 @@ describe('with both nodes up', () => {
   });
 });
 
+describe('a commit for which Postgres no longer waits for the standby', () => {
+  let owner: pg.Client;
+
+  beforeEach(async () => {
+    owner = await connectTo(urlOf(pair.primary));
+    await owner.query(`alter system set synchronous_standby_names = '*'`);
+    await owner.query('select pg_reload_conf()');
+    await waitUntil(
+      async () => (await owner.query('select from pg_stat_replication where sync_state = $1', ['sync'])).rowCount === 1,
+      { what: 'a synchronous standby' },
+    );
+  });
+  afterEach(async () => {
+    pair.standby.resume();
+    await owner.query('alter system reset synchronous_standby_names');
+    await owner.query('select pg_reload_conf()');
+    await owner.end();
+  });
+
+  test('HA-33 is not taken for made: with the node it would be lost', async () => {
+    await addUser();
+    pair.standby.pause();
+    const adding = addUser();
+    const refused = expect(adding).rejects.toMatchObject({ code: 'PRIMARY_UNAVAILABLE' });
+    // As its own limit of time, or an administrator, would.
+    await waitUntil(
+      async () =>
+        (await owner.query(`select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`))
+          .rowCount === 1,
+      { what: 'the commit to wait' },
+    );
+    await refused;
+  });
+});
+
 describe('with a node lost', () => {
   test('standby killed: reads go to the primary, nothing fails', async () => {
     await pair.standby.kill();
