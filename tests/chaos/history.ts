@@ -92,6 +92,6 @@ export class History {
   }
 
   #line(kind: string, content: object): void {
-    this.#file.write(`${JSON.stringify({ kind, ...content })}\n`);
+    this.#file.write(`${JSON.stringify({ record: kind, ...content })}\n`);
   }
 }
