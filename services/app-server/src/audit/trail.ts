@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { MfaError } from '@countersign/contracts';
@@ -33,7 +34,9 @@ export interface Trail {
 export const TRAIL_STREAM = 'TRAIL';
 const MAX_AGE_DAYS = 30;
 const NANOSECONDS_PER_DAY = 86_400 * 1e9;
-const TRIES = 3;
+/** Longer than NATS takes to elect a stream's new leader, shorter than a caller waits. */
+const WITHIN_MS = 9000;
+const PAUSE_MS = 200;
 
 /** @param replica named in every event. */
 export function createTrail(jetstream: JetStreamClient, replica: string): Trail {
@@ -44,13 +47,15 @@ export function createTrail(jetstream: JetStreamClient, replica: string): Trail 
       // The same id each time: an event whose acknowledgement was lost is not stored twice. Of all that is in it, since one attempt
       // may do several things of a kind in one millisecond.
       const msgID = createHash('sha256').update(data).digest('base64url');
-      for (let tries = 1; ; tries++) {
+      const giveUpAt = performance.now() + WITHIN_MS;
+      for (;;) {
         try {
           await jetstream.publish(`trail.${noun}`, data, { msgID });
           return;
         } catch (error) {
-          if (tries < TRIES) continue;
-          throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'trail not stored', cause: error });
+          if (performance.now() >= giveUpAt)
+            throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'trail not stored', cause: error });
+          await sleep(PAUSE_MS);
         }
       }
     },

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { MfaError } from '@countersign/contracts';
 import { LIMITS, limitsSubject } from './streams.ts';
+import { placeOf } from '../streams/place.ts';
 
 /** What a change makes of a record: a new one, or none when it leaves it as it is. */
 export interface Change<Value, Result> {
@@ -121,14 +122,14 @@ export function createLimitStore(deps: LimitStoreDependencies): LimitStore {
    * then be counted twice, which errs on the side of sending less.
    */
   async function append(subject: string, record: unknown, sequence: number): Promise<boolean> {
-    const msgID = randomBytes(16).toString('base64url');
     for (let tries = 0; tries < 2; tries++) {
       try {
-        await jetstream.publish(subject, JSON.stringify(record), {
-          msgID,
+        const { duplicate } = await jetstream.publish(subject, JSON.stringify(record), {
+          msgID: placeOf(subject, sequence),
           expect: { streamName: LIMITS, lastSubjectSequence: sequence },
         });
-        return true;
+        // Somebody took the place: if it was an earlier try of ours, the budget is reserved twice, which errs to the safe side.
+        return !duplicate;
       } catch (error) {
         if (isConflict(error)) return false;
       }

@@ -1,6 +1,7 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { decodeIdempotencyRecord, encodeIdempotencyRecord, type IdempotencyRecord, type Sealer } from './record.ts';
 import { IDEMPOTENCY } from './stream.ts';
+import { placeOf } from '../streams/place.ts';
 
 export interface StoredRecord {
   record: IdempotencyRecord;
@@ -40,9 +41,10 @@ export function createAnswers({ jetstream, manager, ring, randomBytes }: Answers
       try {
         const ack = await jetstream.publish(subject, encodeIdempotencyRecord(ring, subject, record), {
           expect: { streamName: IDEMPOTENCY, lastSubjectSequence: expectedSequence },
+          msgID: placeOf(subject, expectedSequence),
           retries: 0,
         });
-        return { stored: ack.seq };
+        return ack.duplicate ? 'taken' : { stored: ack.seq };
       } catch (error) {
         return whatBecameOf(error);
       }

@@ -1,5 +1,6 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { decodeRecord, encodeRecord } from './record.ts';
+import { placeOf } from '../streams/place.ts';
 import type { Partition } from './partition.ts';
 import type { AppendOutcome, Stored, UserLog } from './log.ts';
 
@@ -26,12 +27,15 @@ export function jetStreamLog(
 
     append: async (userId, record, expectedSequence): Promise<AppendOutcome> => {
       try {
-        const ack = await client.publish(subjectOf(userId), encodeRecord(record), {
+        const subject = subjectOf(userId);
+        const ack = await client.publish(subject, encodeRecord(record), {
           expect: { lastSubjectSequence: expectedSequence },
+          msgID: placeOf(subject, expectedSequence),
           // One try here; repeating an append is the ledger's business, which first looks whether it happened.
           retries: 0,
         });
-        return { outcome: 'stored', sequence: ack.seq };
+        // Somebody, perhaps an earlier try of ours, took the place.
+        return ack.duplicate ? { outcome: 'taken' } : { outcome: 'stored', sequence: ack.seq };
       } catch (error) {
         if (error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE) return { outcome: 'taken' };
         return { outcome: 'unknown' };

@@ -32,7 +32,7 @@ export interface ActOptions {
   deadline: number;
 }
 
-/** Tries at one append before UNAVAILABLE; between them a wait that doubles, with jitter (HA-15). */
+/** Places in a user's history that are tried for before UNAVAILABLE; between them a wait that doubles, with jitter (HA-15). */
 const MAX_TRIES = 8;
 const FIRST_WAIT_MS = 4;
 const LONGEST_WAIT_MS = 400;
@@ -184,7 +184,8 @@ export class Ledger {
     const { log, continuity, now } = this.#deps;
     // Of the first try: the message may date from then.
     const mark = continuity.highest();
-    for (let tries = 0; tries < MAX_TRIES && now() < deadline; tries++) {
+    // Without a leader every try fails at once: how many there were says nothing, only the time does.
+    for (let tries = 0; now() < deadline; tries++) {
       // What is appended to a ledger that went back, before anybody has looked, would hide how much is missing.
       await this.#proven(deadline);
       const result = await log.append(userId, record, expectedSequence);

@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, startNats, waitUntil, type NatsServer } from '@countersign/testkit';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { INITIAL_STATE } from '../challenge/state.ts';
+import { jetStreamLog } from './jetstream-log.ts';
+import type { UserLog } from './log.ts';
+import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
+import type { LedgerRecord } from './record.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'cluster-'));
+let servers: NatsServer[];
+let connections: NatsConnection[];
+/** One for each server. */
+let logs: UserLog[];
+
+beforeAll(async () => {
+  const routes = await Promise.all([1, 2, 3].map(() => freePort()));
+  const list = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(', ');
+  servers = await Promise.all(
+    routes.map((route, index) =>
+      startNats({
+        name: `nats-${index + 1}`,
+        storeDir: join(folder, String(index)),
+        configuration: `cluster { name: test, listen: "127.0.0.1:${route}", routes: [ ${list} ] }`,
+      }),
+    ),
+  );
+  connections = await Promise.all(servers.map(({ url }) => connect({ servers: url })));
+  const managers = await Promise.all(
+    connections.map((connection) => jetstreamManager(connection, { timeout: 3000, checkAPI: false })),
+  );
+  await ensureLedgerStream(managers[0]!, UNDIVIDED, 3);
+  logs = connections.map((connection, index) => jetStreamLog(jetstream(connection), managers[index]!, UNDIVIDED));
+});
+afterAll(async () => {
+  await Promise.all(connections.map((connection) => connection.close()));
+  await Promise.all(servers.map((server) => server.kill()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const recordOf = (attemptId: string): LedgerRecord => ({
+  attemptId,
+  event: { type: 'user.blocked', reason: 'test', by: attemptId, at: 1 },
+  state: INITIAL_STATE,
+  floorAt: 0,
+  before: [],
+  replica: 'test',
+});
+
+const ROUNDS = 200;
+
+test.each([
+  ['first', 0],
+  ['next', 1],
+])(
+  'R1, HA-10: of three that append to the %s place of a user at once, in a cluster, one is stored',
+  async (_, before) => {
+    let stored = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const userId = crypto.randomUUID();
+      let place = 0;
+      if (before > 0) {
+        const first = await logs[0]!.append(userId, recordOf('first'), 0);
+        if (first.outcome !== 'stored') throw new Error('the first append was not stored');
+        place = first.sequence;
+      }
+      const outcomes = await Promise.all(
+        logs.map((log, index) => log.append(userId, recordOf(`racer ${index}`), place)),
+      );
+      const winners = outcomes.flatMap((outcome, index) =>
+        outcome.outcome === 'stored' ? [{ ...outcome, index }] : [],
+      );
+      expect(winners).toHaveLength(1);
+      const [winner] = winners;
+      // A follower may be behind; what it shows in the end is the winner.
+      await waitUntil(async () => (await logs[2]!.last(userId))?.sequence === winner?.sequence, {
+        what: 'the follower',
+      });
+      expect((await logs[2]!.last(userId))?.record.attemptId).toBe(`racer ${winner?.index}`);
+      stored += 1;
+    }
+    expect(stored).toBe(ROUNDS);
+  },
+);
