@@ -6,6 +6,7 @@ import {
   type JetStreamClient,
   type JetStreamManager,
 } from '@nats-io/jetstream';
+import { ledInfo } from '../streams/led-info.ts';
 import type { StreamMessage } from './projected.ts';
 
 /** What a stream says of itself. */
@@ -51,7 +52,7 @@ export function jetStreamSource(jetstream: JetStreamClient, manager: JetStreamMa
     stream,
 
     state: async () => {
-      const { created, state } = await manager.streams.info(stream);
+      const { created, state } = await ledInfo(manager, stream);
       return { created: Date.parse(created), first: state.first_seq, last: state.last_seq };
     },
 

@@ -6,6 +6,7 @@ import type { Router } from '../database/router.ts';
 import { LedgerContinuity, type ContinuityDependencies } from './continuity.ts';
 import { postgresMemory } from './memory.ts';
 import { hearPeers, natsPeers } from './peers.ts';
+import { ledInfo } from '../streams/led-info.ts';
 import type { Partition } from './partition.ts';
 import { LedgerWatch, WATCH_EVERY_MS, type WatchDependencies } from './watch.ts';
 
@@ -46,7 +47,7 @@ export async function startWatch({
     peers: natsPeers(nats, partition.peers),
     memory: postgresMemory(router, partition.stream),
     stream: async () => {
-      const { state, created, cluster } = await manager.streams.info(partition.stream);
+      const { state, created, cluster } = await ledInfo(manager, partition.stream);
       const server = cluster === undefined ? nats.info?.server_id : undefined;
       return { lastSequence: state.last_seq, createdAt: Date.parse(created), server };
     },
