@@ -15,7 +15,7 @@ export async function ledInfo(manager: JetStreamManager, stream: string): Promis
 }
 
 /** Always, where one server holds the stream. */
-export function leads({ cluster, config }: Pick<StreamInfo, 'cluster' | 'config'>): boolean {
+export function leads({ cluster, config }: Pick<StreamInfo, 'config'> & Partial<Pick<StreamInfo, 'cluster'>>): boolean {
   if (cluster === undefined) return true;
   const heard = (cluster.replicas ?? []).filter(({ active }) => active < HEARD_WITHIN_NS);
   return 1 + heard.length > config.num_replicas / 2;
