@@ -98,12 +98,14 @@ export async function createContext(
   const {
     COUNTERSIGN_NATS_USER: user,
     COUNTERSIGN_NATS_PASSWORD: password,
+    COUNTERSIGN_NATS_CREDENTIALS_FILE: credentialsFile,
     COUNTERSIGN_NATS_CA: authorities,
   } = environment;
   const bus = await connectBus({
     servers: environment.COUNTERSIGN_NATS_URLS,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
+    ...(credentialsFile !== undefined && { credentialsFile }),
     ...(authorities !== undefined && { authorities }),
     name: replica,
     logger,
