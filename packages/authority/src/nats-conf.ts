@@ -38,6 +38,20 @@ export function renderNatsConfiguration(conf: NatsConfiguration): string {
   const routes = members
     .filter(({ name }) => name !== self.name)
     .map(({ host, routePort }) => `    ${quote(`nats-route://routes:${conf.routePassword}@${host}:${routePort}`)}`);
+  const cluster = [
+    'cluster {',
+    '  name: countersign',
+    '  # Clients know the servers by the names that are in the certificates; addresses that servers find out are not.',
+    '  no_advertise: true',
+    `  listen: ${quote(`${listen}:${self.routePort}`)}`,
+    `  authorization { user: routes, password: ${quote(conf.routePassword)}, timeout: 5 }`,
+    `  ${tls(', verify: true')}`,
+    '  routes: [',
+    ...routes,
+    '  ]',
+    '}',
+    '',
+  ];
   return [
     `server_name: ${quote(self.name)}`,
     `listen: ${quote(`${listen}:${self.clientPort}`)}`,
@@ -51,7 +65,7 @@ export function renderNatsConfiguration(conf: NatsConfiguration): string {
     '# when a replica joins or is cut off.',
     `operator: ${quote(conf.operatorJwt)}`,
     `system_account: ${quote(conf.systemAccount)}`,
-    `resolver: { type: full, dir: ${quote(`${conf.dataFolder}/accounts`)}, allow_delete: false, interval: "10s", timeout: "2s" }`,
+    `resolver: { type: full, dir: ${quote(`${conf.dataFolder}/accounts`)}, allow_delete: false, interval: "10s", timeout: "500ms" }`,
     'resolver_preload: {',
     ...Object.entries(conf.accounts).map(([id, jwt]) => `  ${id}: ${quote(jwt)}`),
     '}',
@@ -63,16 +77,8 @@ export function renderNatsConfiguration(conf: NatsConfiguration): string {
     ...(syncs ? ['  sync_interval: always'] : []),
     '}',
     '',
-    'cluster {',
-    '  name: countersign',
-    `  listen: ${quote(`${listen}:${self.routePort}`)}`,
-    `  authorization { user: routes, password: ${quote(conf.routePassword)}, timeout: 5 }`,
-    `  ${tls(', verify: true')}`,
-    '  routes: [',
-    ...routes,
-    '  ]',
-    '}',
-    '',
+    // One server alone with a cluster section waits for others.
+    ...(members.length === 1 ? [] : cluster),
   ].join('\n');
 }
 

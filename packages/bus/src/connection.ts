@@ -3,6 +3,7 @@ import { silentLogger, type Logger, type Metrics } from '@countersign/telemetry'
 import {
   AuthorizationError,
   credsAuthenticator,
+  ProtocolError,
   UserAuthenticationExpiredError,
   type NatsConnection,
 } from '@nats-io/nats-core';
@@ -146,5 +147,7 @@ const REFUSED =
   'NATS refuses the credentials of this replica: it was revoked (countersign replicas list), or they have expired (countersign replicas renew).';
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError;
+  if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) return true;
+  // To the library these words of the server are any error of the protocol.
+  return error instanceof ProtocolError && error.message.startsWith('User Authentication Revoked');
 }

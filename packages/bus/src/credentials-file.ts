@@ -12,7 +12,7 @@ export interface CredentialsFile {
 export function openCredentials(path: string): CredentialsFile {
   let last = read(path);
   return {
-    name: nameIn(last, path),
+    name: credentialsName(last, path),
     current: () => {
       try {
         last = read(path);
@@ -26,12 +26,12 @@ export function openCredentials(path: string): CredentialsFile {
 
 function read(path: string): Uint8Array {
   const bytes = readFileSync(path);
-  nameIn(bytes, path);
+  credentialsName(bytes, path);
   return bytes;
 }
 
-/** NATS checks the signature; here it is only about what we call ourselves. */
-function nameIn(bytes: Uint8Array, path: string): string {
+/** NATS checks the signature; here it is only about what we call ourselves. @throws Error when there is no name. */
+export function credentialsName(bytes: Uint8Array, path = 'The text'): string {
   const [, payload] =
     /-----BEGIN NATS USER JWT-----\s+[\w-]+\.([\w-]+)\.[\w-]+\s/.exec(Buffer.from(bytes).toString()) ?? [];
   try {
