@@ -2,6 +2,7 @@ import {
   createAccount,
   createOperator,
   createUser,
+  decode,
   fmtCreds,
   encodeAccount,
   encodeOperator,
@@ -104,6 +105,20 @@ export function rolePermissions(): RolePermissions {
   return Object.fromEntries(ROLE_NAMES.map((role) => [role, permissionsOf(role)])) as RolePermissions;
 }
 
+/** What either allows. */
+export function unitePermissions(before: Partial<RolePermissions>, after: RolePermissions): RolePermissions {
+  const unite = (a: readonly string[] = [], b: readonly string[]) => [...new Set([...a, ...b])].toSorted();
+  return Object.fromEntries(
+    ROLE_NAMES.map((role) => [
+      role,
+      {
+        publish: unite(before[role]?.publish, after[role].publish),
+        subscribe: unite(before[role]?.subscribe, after[role].subscribe),
+      },
+    ]),
+  ) as RolePermissions;
+}
+
 /**
  * Clocks differ, and a key that was revoked never comes back: what it was given is void whenever it was given.
  * 2100-01-01, seconds.
@@ -194,4 +209,9 @@ function seedOf(pair: { getSeed(): Uint8Array }): string {
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** The second in which a JWT was issued, since the epoch: by the clock of this machine, as the library does it. */
+export function issuedAt(jwt: string): number {
+  return decode(jwt).iat;
 }
