@@ -38,7 +38,9 @@ export async function revoke(
   });
   if (row === undefined) throw new MfaError('REPLICA_NOT_FOUND');
   const { postgres_login: login } = row;
-  if (login !== null) await endLogin(router, login);
+  // NATS first: the operation may have come to the very replica that is revoked. It is cut off here, the caller hears nothing,
+  // and tries again at one that stays.
   const told = row.nats_key === null ? [] : await deliver(deps);
+  if (login !== null) await endLogin(router, login);
   return { name, told, servers: joining.natsUrls.length, databaseLogin: login !== null };
 }
