@@ -265,4 +265,5 @@ test('renewed credentials are used at the next connection, without a restart of 
     what: 'a connection with the renewed credentials',
     timeoutMs: 15_000,
   });
+  expect(bus.connected).toBe(true);
 });

@@ -21,7 +21,7 @@ export function databaseLogin(replica: string, randomBytes: (size: number) => Bu
   return { login: loginOf(replica), password, verifier: scramVerifier(password, randomBytes(SALT_BYTES)) };
 }
 
-export function loginOf(replica: string): string {
+function loginOf(replica: string): string {
   return `countersign_r_${replica.replaceAll('-', '_')}`;
 }
 
