@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { silentLogger, type Logger, type Metrics } from '@countersign/telemetry';
-import { AuthorizationError, type NatsConnection } from '@nats-io/nats-core';
+import {
+  AuthorizationError,
+  credsAuthenticator,
+  ProtocolError,
+  UserAuthenticationExpiredError,
+  type NatsConnection,
+} from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
+import { openCredentials, type CredentialsFile } from './credentials-file.ts';
 import { BUS_CONNECTED } from './metrics.ts';
 import { createReplies, type Replies } from './replies.ts';
 
@@ -10,6 +17,8 @@ export interface BusOptions {
   servers: string[];
   user?: string;
   password?: string;
+  /** Path of a credentials file (JWT and seed) in place of user and password. Read again whenever the connection is made anew. */
+  credentialsFile?: string;
   /** Authorities of the servers' certificates as PEM. With it the connection is encrypted, or there is none. */
   authorities?: string;
   /** Shown by NATS to its operators. */
@@ -34,17 +43,27 @@ export interface Bus {
 }
 
 const FIRST_CONNECT_PAUSE_MS = 500;
+const RECONNECT_PAUSE_MS = 100;
+/** Whoever was refused is let in again by people, and not within milliseconds. */
+const REFUSED_PAUSE_MS = 2000;
+
+interface State {
+  connected: boolean;
+  /** NATS is there and will not have us: revoked, expired, or being configured anew. */
+  refused: boolean;
+}
 
 /**
  * Waits for NATS as long as it takes, so that processes may be started in any order.
- * @throws when NATS refuses the user or password: waiting would not mend that.
+ * @throws when NATS refuses the user, password or credentials: waiting would not mend that.
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const logger = options.logger ?? silentLogger();
-  const inboxPrefix = inboxOf(options.user);
-  const nats = await firstConnection(options, inboxPrefix, logger);
+  const credentials = options.credentialsFile === undefined ? undefined : openCredentials(options.credentialsFile);
+  const inboxPrefix = inboxOf(credentials?.name ?? options.user);
+  const state: State = { connected: true, refused: false };
+  const nats = await firstConnection(options, { credentials, inboxPrefix, state }, logger);
   const replies = createReplies(nats, inboxPrefix);
-  const state = { connected: true };
   void followStatus(nats, state, replies, logger);
   options.metrics?.gauge(BUS_CONNECTED, () => (state.connected ? 1 : 0));
   return {
@@ -67,7 +86,11 @@ function inboxOf(user: string | undefined): string | undefined {
 
 async function firstConnection(
   options: BusOptions,
-  inboxPrefix: string | undefined,
+  {
+    credentials,
+    inboxPrefix,
+    state,
+  }: { credentials: CredentialsFile | undefined; inboxPrefix: string | undefined; state: State },
   logger: Logger,
 ): Promise<NatsConnection> {
   for (;;) {
@@ -77,13 +100,14 @@ async function firstConnection(
         name: options.name,
         ...(options.user !== undefined && { user: options.user }),
         ...(options.password !== undefined && { pass: options.password }),
+        ...(credentials !== undefined && { authenticator: credsAuthenticator(() => credentials.current()) }),
         ...(options.authorities !== undefined && { tls: { ca: options.authorities } }),
         ...(inboxPrefix !== undefined && { inboxPrefix }),
         timeout: 2000,
         maxReconnectAttempts: -1,
         // After the first success a refusal is temporary: the server is being configured anew.
         ignoreAuthErrorAbort: true,
-        reconnectTimeWait: 100,
+        reconnectDelayHandler: () => (state.refused ? REFUSED_PAUSE_MS : RECONNECT_PAUSE_MS),
         // A server that hangs without closing is noticed after 4 to 6 seconds.
         pingInterval: 2000,
         maxPingOut: 2,
@@ -97,24 +121,33 @@ async function firstConnection(
   }
 }
 
-async function followStatus(
-  nats: NatsConnection,
-  state: { connected: boolean },
-  replies: Replies,
-  logger: Logger,
-): Promise<void> {
+async function followStatus(nats: NatsConnection, state: State, replies: Replies, logger: Logger): Promise<void> {
   for await (const status of nats.status()) {
     if (status.type === 'disconnect') {
       if (state.connected) logger.warn('bus.disconnected', { server: status.server });
       state.connected = false;
     } else if (status.type === 'reconnect') {
       state.connected = true;
+      state.refused = false;
       logger.info('bus.reconnected', { server: status.server });
       replies.reconnected();
+    } else if (status.type === 'error' && isRefusal(status.error)) {
+      state.connected = false;
+      if (!state.refused) logger.error('bus.refused', { error: status.error, detail: REFUSED });
+      state.refused = true;
     } else if (status.type === 'error') {
       logger.error('bus.refused', { error: status.error });
     } else if (status.type === 'close') {
       state.connected = false;
     }
   }
+}
+
+const REFUSED =
+  'NATS refuses the credentials of this replica: it was revoked (countersign replicas list), or they have expired (countersign replicas renew).';
+
+function isRefusal(error: unknown): boolean {
+  if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) return true;
+  // To the library these words of the server are any error of the protocol.
+  return error instanceof ProtocolError && error.message.startsWith('User Authentication Revoked');
 }

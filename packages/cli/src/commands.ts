@@ -8,6 +8,7 @@ import { authenticatorsAddTotp } from './authenticators/add-totp.ts';
 import { authenticatorsConfirm } from './authenticators/confirm.ts';
 import { authenticatorsList } from './authenticators/list.ts';
 import { authenticatorsRemove } from './authenticators/remove.ts';
+import { clusterInit } from './cluster/init.ts';
 import { clusterStatusCommand } from './cluster/status.ts';
 import type { CommandDefinition } from './command.ts';
 import { doctor } from './doctor/doctor.ts';
@@ -22,6 +23,11 @@ import { policyHistory } from './policy/history.ts';
 import { policySetCommand } from './policy/set.ts';
 import { policyShow } from './policy/show.ts';
 import { policyUnset } from './policy/unset.ts';
+import { replicasInvite } from './replicas/invite.ts';
+import { joinCommand } from './replicas/join.ts';
+import { replicasList } from './replicas/list.ts';
+import { replicasRenew } from './replicas/renew.ts';
+import { replicasRevoke } from './replicas/revoke.ts';
 import { usersBlock } from './users/block.ts';
 import { usersBypass } from './users/bypass.ts';
 import { usersCreate } from './users/create.ts';
@@ -66,7 +72,13 @@ export const COMMANDS: readonly CommandDefinition[] = [
   keysRotateCommand,
   keysRewrapCommand,
   auditTail,
+  clusterInit,
   clusterStatusCommand,
+  replicasInvite,
+  joinCommand,
+  replicasList,
+  replicasRevoke,
+  replicasRenew,
   doctor,
   helpCommand(() => COMMANDS),
   version,

@@ -55,19 +55,24 @@ export async function openConnection(settings: CliSettings): Promise<Connection>
 }
 
 async function connect(settings: CliSettings): Promise<Bus> {
-  const { servers, user, password, authorities } = settings;
+  const { servers, user, password, credentialsFile, authorities } = settings;
   const connecting = connectBus({
     servers,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
+    ...(credentialsFile !== undefined && { credentialsFile }),
     ...(authorities !== undefined && { authorities }),
     name: 'countersign command line',
   }).catch((cause: unknown) => {
     throw new CommandError(
       'NATS_REFUSED',
       'credential',
-      `NATS refuses the user${user === undefined ? '' : ` ${user}`} or the password from ${settings.source}.`,
-      'Check COUNTERSIGN_NATS_USER and COUNTERSIGN_NATS_PASSWORD against infra/nats.',
+      credentialsFile === undefined
+        ? `NATS refuses the user${user === undefined ? '' : ` ${user}`} or the password from ${settings.source}.`
+        : `NATS refuses the credentials in ${credentialsFile}, or they cannot be read.`,
+      credentialsFile === undefined
+        ? 'Check COUNTERSIGN_NATS_USER and COUNTERSIGN_NATS_PASSWORD against infra/nats.'
+        : 'They were revoked or have expired: join this machine again. Or the file cannot be read by you.',
       { cause },
     );
   });

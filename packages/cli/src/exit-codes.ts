@@ -7,7 +7,7 @@ export const EXIT = {
   usage: { code: 2, meaning: 'The command, an argument or an option is wrong. Nothing was asked of the server.' },
   settings: { code: 3, meaning: 'A setting is missing or wrong.' },
   credential: { code: 4, meaning: 'The API key is missing, unknown, revoked, or has too few scopes.' },
-  notFound: { code: 5, meaning: 'There is no such user, authenticator or application.' },
+  notFound: { code: 5, meaning: 'There is no such user, authenticator, application or replica.' },
   conflict: { code: 6, meaning: 'What is there already does not allow it.' },
   notConfirmed: { code: 7, meaning: 'You did not confirm, or nobody could be asked: use `--yes`.' },
   rejected: { code: 8, meaning: 'The value or the code was not accepted.' },
@@ -26,6 +26,8 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
     advice: 'Set COUNTERSIGN_ADMIN_KEY, or the file that COUNTERSIGN_ADMIN_KEY_FILE names, to a key that is valid.',
   },
   FORBIDDEN: { exit: 'credential', advice: 'Use a key of an application that has the scope admin.' },
+  JOIN_REFUSED: { exit: 'credential', advice: 'Ask for a new token: countersign replicas invite' },
+  RENEWAL_REFUSED: { exit: 'credential', advice: 'Ask for a token and join this machine again: countersign join' },
   CHALLENGE_NOT_FOUND: { exit: 'notFound', advice: 'Start a new challenge.' },
   USER_NOT_FOUND: { exit: 'notFound', advice: 'Look for the name with: countersign users find <beginning>' },
   AUTHENTICATOR_NOT_FOUND: {
@@ -33,6 +35,7 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
     advice: 'See which there are with: countersign authenticators list <user>',
   },
   APPLICATION_NOT_FOUND: { exit: 'notFound', advice: 'See which there are with: countersign applications list' },
+  REPLICA_NOT_FOUND: { exit: 'notFound', advice: 'See which there are with: countersign replicas list --all' },
   ROUTE_NOT_FOUND: { exit: 'internal', advice: 'Report it.' },
   CHALLENGE_CLOSED: { exit: 'conflict', advice: 'Start a new challenge.' },
   USER_EXISTS: { exit: 'conflict', advice: 'See who has it with: countersign users show <name>' },
@@ -41,6 +44,14 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
   AUTHENTICATOR_LIMIT: {
     exit: 'conflict',
     advice: 'Remove one, or raise the bound with: countersign policy set users.maxAuthenticators <number>',
+  },
+  REPLICA_EXISTS: {
+    exit: 'conflict',
+    advice: 'See it with: countersign replicas list. Revoke it, or choose another name.',
+  },
+  AUTHORITY_MISSING: {
+    exit: 'conflict',
+    advice: 'See docs/operations/joining.md: app-server needs authority.json and COUNTERSIGN_JOIN_URLS.',
   },
   POLICY_CONFLICT: { exit: 'conflict', advice: 'Look at it with: countersign policy show. Then repeat the command.' },
   IDEMPOTENCY_KEY_REUSED: { exit: 'internal', advice: 'Report it.' },

@@ -43,7 +43,13 @@ export interface Failure {
 export function failureFrom(error: unknown, attemptId?: string): Failure {
   const failure = describe(error, attemptId);
   // Somebody may have typed a key where it does not belong.
-  return { ...failure, message: failure.message.replaceAll(/csk_[A-Za-z0-9]+_[A-Za-z0-9_-]+/g, 'csk_…') };
+  return {
+    ...failure,
+    message: failure.message.replaceAll(
+      /csk_[A-Za-z0-9]+_[A-Za-z0-9_-]+|csj_[A-Za-z0-9_-]+/g,
+      (key) => `${key.slice(0, 4)}…`,
+    ),
+  };
 }
 
 function describe(error: unknown, attemptId: string | undefined): Failure {

@@ -12,6 +12,12 @@ export const ENVIRONMENT = settings({
   }),
   COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user that may call the operations.' })),
   COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_NATS_CREDENTIALS_FILE: Type.Optional(
+    Type.String({
+      description:
+        'Path of the NATS credentials file that joining wrote, in place of user and password. Read again at each new connection.',
+    }),
+  ),
   COUNTERSIGN_NATS_CA: Type.Optional(
     fromFile(
       Type.String({
@@ -27,6 +33,8 @@ export interface CliSettings {
   servers: string[];
   user?: string;
   password?: string;
+  /** Path, in place of user and password. */
+  credentialsFile?: string;
   /** Of the certificates of NATS, PEM. */
   authorities?: string;
   adminKey: string;
@@ -67,6 +75,9 @@ function fromEnvironment(environment: Environment): CliSettings {
     servers: read.COUNTERSIGN_NATS_URLS,
     ...(read.COUNTERSIGN_NATS_USER !== undefined && { user: read.COUNTERSIGN_NATS_USER }),
     ...(read.COUNTERSIGN_NATS_PASSWORD !== undefined && { password: read.COUNTERSIGN_NATS_PASSWORD }),
+    ...(read.COUNTERSIGN_NATS_CREDENTIALS_FILE !== undefined && {
+      credentialsFile: read.COUNTERSIGN_NATS_CREDENTIALS_FILE,
+    }),
     ...(read.COUNTERSIGN_NATS_CA !== undefined && { authorities: read.COUNTERSIGN_NATS_CA }),
     adminKey: read.COUNTERSIGN_ADMIN_KEY,
     source: 'the environment',

@@ -9,10 +9,13 @@ export const ERRORS = {
     title: 'The API key or client certificate is missing, unknown or revoked.',
   },
   FORBIDDEN: { status: 403, title: 'This application may not do that.' },
+  JOIN_REFUSED: { status: 403, title: 'The join token is unknown, used, expired or taken back. Ask for a new one.' },
+  RENEWAL_REFUSED: { status: 403, title: 'The certificate is unknown or was revoked. Join again with a new token.' },
   CHALLENGE_NOT_FOUND: { status: 404, title: 'This application has no such challenge.' },
   USER_NOT_FOUND: { status: 404, title: 'There is no such user.' },
   AUTHENTICATOR_NOT_FOUND: { status: 404, title: 'This user has no such authenticator.' },
   APPLICATION_NOT_FOUND: { status: 404, title: 'There is no such application.' },
+  REPLICA_NOT_FOUND: { status: 404, title: 'There is no such replica.' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address.' },
   CHALLENGE_CLOSED: { status: 409, title: 'The challenge has ended. Start a new one.' },
   USER_EXISTS: { status: 409, title: 'Another user has this name or alias.' },
@@ -24,6 +27,11 @@ export const ERRORS = {
   AUTHENTICATOR_LIMIT: {
     status: 409,
     title: 'The user has as many authenticators as allowed. Remove one first.',
+  },
+  REPLICA_EXISTS: { status: 409, title: 'A replica of this name is active or invited. Revoke it first.' },
+  AUTHORITY_MISSING: {
+    status: 409,
+    title: 'This installation cannot admit replicas: it has no authority of its own, or no address to join at.',
   },
   POLICY_CONFLICT: {
     status: 409,

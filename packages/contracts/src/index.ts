@@ -6,5 +6,6 @@ export * from './errors.ts';
 export * from './ids.ts';
 export * from './operation.ts';
 export * from './policy.ts';
+export * from './replica.ts';
 export * from './system.ts';
 export * from './user.ts';

@@ -132,7 +132,7 @@ function render(
 }
 
 /** A NATS server speaks first: `INFO {…}`, with `"jetstream":true` once that is up. */
-function greets(port: number): Promise<boolean> {
+export function greets(port: number): Promise<boolean> {
   return new Promise((fulfil) => {
     const socket = connect({ host: '127.0.0.1', port, timeout: 1000 });
     let heard = '';

@@ -30,6 +30,7 @@ import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
 import { Policies } from './policy/policies.ts';
 import { CLOCK_TICK_MS, ClockWatch } from './system/clock-watch.ts';
 import { readClocks } from './system/read-clocks.ts';
+import { startJoining, type Joining } from './replica/joining.ts';
 import { LoginUsers } from './user/login-users.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
@@ -55,6 +56,7 @@ export interface Context {
   pool: CarrierPool;
   answers: Answers;
   projector: Projector;
+  joining: Joining;
   clock: ClockWatch;
   version: string;
   startedAt: number;
@@ -92,18 +94,21 @@ export async function createContext(
   await assertSchema(router);
   await adoptKeyRoot(router, ring, now);
   await checkCanary(router, ring, now);
+  const joining = await startJoining(environment, { router, ring, now, logger });
   const streams = environment.COUNTERSIGN_LEDGER_STREAMS;
   await adoptLayout(router, streams);
 
   const {
     COUNTERSIGN_NATS_USER: user,
     COUNTERSIGN_NATS_PASSWORD: password,
+    COUNTERSIGN_NATS_CREDENTIALS_FILE: credentialsFile,
     COUNTERSIGN_NATS_CA: authorities,
   } = environment;
   const bus = await connectBus({
     servers: environment.COUNTERSIGN_NATS_URLS,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
+    ...(credentialsFile !== undefined && { credentialsFile }),
     ...(authorities !== undefined && { authorities }),
     name: replica,
     logger,
@@ -193,6 +198,7 @@ export async function createContext(
     pool: dispatch.pool,
     answers: createAnswers({ jetstream: client, manager, ring, randomBytes }),
     projector,
+    joining,
     clock,
     version: versionOf(),
     startedAt: now(),

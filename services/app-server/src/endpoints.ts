@@ -27,6 +27,9 @@ import * as rotateKeys from './keys/rotate.ts';
 import * as explainPolicy from './policy/explain.ts';
 import * as getPolicy from './policy/get.ts';
 import * as setPolicy from './policy/set.ts';
+import * as findReplica from './replica/find.ts';
+import * as inviteReplica from './replica/invite.ts';
+import * as revokeReplica from './replica/revoke.ts';
 import { check } from './system/check.ts';
 import * as blockUser from './user/block.ts';
 import * as bypassUser from './user/bypass.ts';
@@ -67,6 +70,10 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.applicationRotate, rotateApplication.rotate),
     serve(contracts.applicationDelete, deleteApplication.remove),
     serve(contracts.applicationFind, findApplication.find),
+
+    serve(contracts.replicaInvite, inviteReplica.invite),
+    serve(contracts.replicaFind, findReplica.find),
+    serve(contracts.replicaRevoke, revokeReplica.revoke),
 
     serve(contracts.policyGet, getPolicy.get),
     serve(contracts.policySet, setPolicy.set),

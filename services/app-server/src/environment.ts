@@ -2,6 +2,8 @@ import { fromFile, secret, settings, type SettingsOf } from '@countersign/config
 import { Type } from 'typebox';
 import { MOST_PARTITIONS } from './ledger/partition.ts';
 
+const pem = (description: string) => Type.String({ pattern: '^\\s*-----BEGIN ', description });
+
 /** Every setting of app-server. `pnpm countersign` and `npm start` set the same ones. */
 export const ENVIRONMENT = settings({
   COUNTERSIGN_REPLICA: Type.String({
@@ -15,8 +17,27 @@ export const ENVIRONMENT = settings({
     minimum: 0,
     maximum: 65_535,
     default: 8100,
-    description: 'Port of health and metrics, later of the admin API.',
+    description: 'Port of health and metrics, later of the admin API; with a certificate also where replicas join.',
   }),
+  COUNTERSIGN_TLS_CERT: Type.Optional(
+    fromFile(
+      pem('Certificate of this replica as PEM. With it and its key the port speaks HTTPS, and replicas can join.'),
+    ),
+  ),
+  COUNTERSIGN_TLS_KEY: Type.Optional(secret(pem('Private key of the certificate as PEM.'))),
+  COUNTERSIGN_JOIN_URLS: Type.Array(Type.String({ pattern: '^https://[^/?#@]+$' }), {
+    default: [],
+    description:
+      'Where machines that join reach app-servers, for example https://app-server-1:8100; written into join tokens.',
+  }),
+  COUNTERSIGN_AUTHORITY: Type.Optional(
+    secret(
+      Type.String({
+        description:
+          'authority.json of countersign cluster init. Taken into the database at the first start, sealed; remove it then.',
+      }),
+    ),
+  ),
   COUNTERSIGN_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
     default: 'info',
     description: 'How much is logged.',
@@ -27,6 +48,12 @@ export const ENVIRONMENT = settings({
   }),
   COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user of app-server.' })),
   COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_NATS_CREDENTIALS_FILE: Type.Optional(
+    Type.String({
+      description:
+        'Path of the NATS credentials file that joining wrote, in place of user and password. Read again at each new connection.',
+    }),
+  ),
   COUNTERSIGN_NATS_CA: Type.Optional(
     fromFile(
       Type.String({

@@ -6,6 +6,7 @@ import { createContext } from './context.ts';
 import { endpoints } from './endpoints.ts';
 import { ENVIRONMENT, type Environment } from './environment.ts';
 import { healthChecks } from './health.ts';
+import { serveJoining } from './replica/routes.ts';
 
 const SERVICE = 'app-server';
 /** Beyond this many operations at a time, new ones are refused at once and tried on another replica (R26). */
@@ -31,7 +32,9 @@ const context = await createContext(environment, {
   await logger.flush();
   process.exit(1);
 });
-const http = createHttpServer({ logger, metrics, checks: healthChecks(context) });
+const { tls } = context.joining;
+const http = createHttpServer({ logger, metrics, checks: healthChecks(context), ...(tls !== undefined && { tls }) });
+if (tls !== undefined) serveJoining(http, context);
 const port = await http.listen({ port: environment.COUNTERSIGN_PORT, host: environment.COUNTERSIGN_HOST });
 const serving = await serve(context.bus, endpoints(context), {
   queue: SERVICE,

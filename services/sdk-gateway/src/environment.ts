@@ -42,6 +42,12 @@ export const ENVIRONMENT = settings({
   }),
   COUNTERSIGN_NATS_USER: Type.Optional(Type.String({ description: 'NATS user of sdk-gateway.' })),
   COUNTERSIGN_NATS_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of the NATS user.' }))),
+  COUNTERSIGN_NATS_CREDENTIALS_FILE: Type.Optional(
+    Type.String({
+      description:
+        'Path of the NATS credentials file that joining wrote, in place of user and password. Read again at each new connection.',
+    }),
+  ),
   COUNTERSIGN_NATS_CA: Type.Optional(
     fromFile(
       Type.String({

@@ -39,6 +39,9 @@ const bus = await connectBus({
   metrics,
   ...(settings.COUNTERSIGN_NATS_USER !== undefined && { user: settings.COUNTERSIGN_NATS_USER }),
   ...(settings.COUNTERSIGN_NATS_PASSWORD !== undefined && { password: settings.COUNTERSIGN_NATS_PASSWORD }),
+  ...(settings.COUNTERSIGN_NATS_CREDENTIALS_FILE !== undefined && {
+    credentialsFile: settings.COUNTERSIGN_NATS_CREDENTIALS_FILE,
+  }),
   ...(settings.COUNTERSIGN_NATS_CA !== undefined && { authorities: settings.COUNTERSIGN_NATS_CA }),
 });
 const gateway = createGateway({

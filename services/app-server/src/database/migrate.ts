@@ -140,11 +140,13 @@ async function grantToService(client: pg.Client): Promise<void> {
   if (rows.length === 0) return;
   const changed = 'app_user, user_alias, authenticator, application, application_key, application_certificate';
   await client.query(`grant select, insert, update, delete on ${changed}, key_canary, user_ledger to ${SERVICE_ROLE}`);
-  const kept = 'signing_key, key_root, projection_checkpoint, ledger_memory, ledger_layout';
+  const kept = 'signing_key, key_root, projection_checkpoint, ledger_memory, ledger_layout, authority, replica';
   await client.query(`grant select, insert, update on ${kept} to ${SERVICE_ROLE}`);
   await client.query(`grant select, insert on policy, audit_event to ${SERVICE_ROLE}`);
   await client.query(`grant select on schema_migration to ${SERVICE_ROLE}`);
   await client.query(`grant execute on function audit_event_make_month(date) to ${SERVICE_ROLE}`);
+  const logins = 'replica_login_make(text, text), replica_login_end(text), replica_login_cut(text)';
+  await client.query(`grant execute on function ${logins} to ${SERVICE_ROLE}`);
 }
 
 async function inTransaction<T>(client: pg.Client, work: () => Promise<T>): Promise<T> {

@@ -17,6 +17,8 @@ export interface Schema {
   projection_checkpoint: ProjectionCheckpointTable;
   ledger_memory: LedgerMemoryTable;
   ledger_layout: LedgerLayoutTable;
+  authority: AuthorityTable;
+  replica: ReplicaTable;
   schema_migration: SchemaMigrationTable;
 }
 
@@ -120,6 +122,42 @@ interface KeyRootTable {
   purpose: string;
   sealed: string;
   created_at: Date;
+}
+
+/** What replicas are admitted with; see replica/authority.ts. */
+interface AuthorityTable {
+  purpose: string;
+  sealed: string;
+  /** What is no secret of it. */
+  document: Json;
+  /** The second of the newest account that NATS was told of, since the epoch. */
+  issued_at: BigintText;
+  created_at: Date;
+}
+
+interface ReplicaTable {
+  replica_id: string;
+  name: string;
+  service: string;
+  hosts: string[];
+  state: 'invited' | 'active' | 'revoked';
+  invited_at: Date;
+  invited_by: string;
+  /** SHA-256 of the token's secret. */
+  secret_hash: Buffer | null;
+  invitation_expires_at: Date | null;
+  joined_at: Date | null;
+  /** SHA-256 of the certificate, hex. */
+  fingerprint: string | null;
+  /** Counts as well: the answer to a renewal may be lost. */
+  previous_fingerprint: string | null;
+  certificate_expires_at: Date | null;
+  /** Public key of the NATS user. */
+  nats_key: string | null;
+  postgres_login: string | null;
+  revoked_at: Date | null;
+  revoked_by: string | null;
+  revoked_reason: string | null;
 }
 
 interface AuditEventTable {

@@ -7,6 +7,7 @@ import type { Schema } from '../database/schema.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { SealBroken, type KeyRing } from './ring.ts';
 import { KEY_ROOT_AT } from './root.ts';
+import { AUTHORITY_AT } from '../replica/authority.ts';
 import { signingKeyAt } from './signing.ts';
 
 const DEFAULT_BATCH = 500;
@@ -27,6 +28,7 @@ const SEALED_COLUMNS: readonly { table: string; id: string; column: string; plac
   },
   { table: 'signing_key', id: 'kid', column: 'private_sealed', place: signingKeyAt },
   { table: 'key_root', id: 'purpose', column: 'sealed', place: () => KEY_ROOT_AT },
+  { table: 'authority', id: 'purpose', column: 'sealed', place: () => AUTHORITY_AT },
 ];
 type SealedColumn = (typeof SEALED_COLUMNS)[number];
 

@@ -1,0 +1,36 @@
+import type { CertificateUsage } from './certificates.ts';
+
+/** What may join an installation. `role`: has a permissions file `infra/nats/<name>.conf`. */
+interface Joinable {
+  role: boolean;
+  usage: CertificateUsage;
+}
+
+/** Every kind of replica. A new service is a row here and its permissions file. */
+export const SERVICES = {
+  'app-server': { role: true, usage: 'both' },
+  'sdk-gateway': { role: true, usage: 'both' },
+  /** A machine with the command line. */
+  admin: { role: true, usage: 'client' },
+  /** Speaks no operations: it carries them. Its route port asks for more than a certificate. */
+  'nats-server': { role: false, usage: 'both' },
+} as const satisfies Record<string, Joinable>;
+
+export type ServiceName = keyof typeof SERVICES;
+export type RoleName = { [S in ServiceName]: (typeof SERVICES)[S]['role'] extends true ? S : never }[ServiceName];
+
+export const SERVICE_NAMES = Object.keys(SERVICES) as ServiceName[];
+export const ROLE_NAMES = SERVICE_NAMES.filter((service) => SERVICES[service].role) as RoleName[];
+
+export function isServiceName(text: string): text is ServiceName {
+  return Object.hasOwn(SERVICES, text);
+}
+
+export function hasRole(service: ServiceName): service is RoleName {
+  return SERVICES[service].role;
+}
+
+/** Names become users, subjects of inboxes, files and logins: no dot, no wildcard, nothing to escape. */
+export const REPLICA_NAME = '^[a-z][a-z0-9-]{0,47}$';
+/** A DNS name or an IPv4 address. */
+export const HOST_NAME = '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$';

@@ -1,0 +1,269 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import {
+  accountJwt,
+  claimsCredentials,
+  CLAIMS_SUBJECT,
+  createInstallation,
+  createUserKey,
+  credentialsText,
+  rolePermissions,
+  userJwt,
+  type RoleName,
+} from '@countersign/authority';
+import { createLogger } from '@countersign/telemetry';
+import { startOperatorCluster, waitUntil, type OperatorCluster } from '@countersign/testkit';
+import { PermissionViolationError } from '@nats-io/nats-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { deliverAccount } from './claims.ts';
+import { connectBus, type Bus } from './connection.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'roles-'));
+let cluster: OperatorCluster;
+const buses: Bus[] = [];
+
+beforeAll(async () => {
+  cluster = await startOperatorCluster({ dir, now: Date.now() });
+});
+afterAll(async () => {
+  await Promise.all(buses.map((bus) => bus.nats.close()));
+  await cluster.kill();
+  rmSync(dir, { recursive: true });
+});
+
+async function joined(credentialsFile: string, logLines: string[] = []): Promise<Bus> {
+  const logger = createLogger({
+    service: 'test',
+    replica: 'test',
+    destination: { write: (line: string) => void logLines.push(line) },
+  });
+  const bus = await connectBus({
+    servers: cluster.urls,
+    authorities: cluster.authorities,
+    credentialsFile,
+    name: 'test',
+    logger,
+  });
+  buses.push(bus);
+  return bus;
+}
+
+const users = new Map<string, Promise<Bus>>();
+function as(name: string, role: RoleName): Promise<Bus> {
+  let bus = users.get(name);
+  if (bus === undefined) users.set(name, (bus = cluster.credentials(name, role).then(({ path }) => joined(path))));
+  return bus;
+}
+
+/** What the server says to it. */
+async function outcome(bus: Bus, kind: 'publish' | 'subscribe', subject: string): Promise<string> {
+  const { nats } = bus;
+  const before = refusals(bus);
+  const subscription = kind === 'subscribe' ? nats.subscribe(subject, { callback: () => undefined }) : undefined;
+  if (kind === 'publish') nats.publish(subject, '{}');
+  // The answer to a second ping comes after everything that was said about the first.
+  await nats.flush();
+  await nats.flush();
+  subscription?.unsubscribe();
+  return refusals(bus) > before ? 'refused' : 'permitted';
+}
+
+const counted = new Map<Bus, { refusals: number }>();
+function refusals(bus: Bus): number {
+  let count = counted.get(bus);
+  if (count === undefined) {
+    const fresh = { refusals: 0 };
+    counted.set(bus, (count = fresh));
+    void (async () => {
+      for await (const one of bus.nats.status()) {
+        if (one.type === 'error' && one.error instanceof PermissionViolationError) fresh.refusals += 1;
+      }
+    })();
+  }
+  return count.refusals;
+}
+
+const EDGE = 'sdk-gateway-1';
+
+describe('roles of the account are the permissions files, for each replica with its own inbox', () => {
+  test.each([
+    ['permitted', EDGE, 'sdk-gateway', 'publish', 'mfa.v1.challenge.start'],
+    ['permitted', EDGE, 'sdk-gateway', 'subscribe', `_INBOX.${EDGE}.abc.*`],
+    ...[
+      'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
+      'trail.user',
+      'dispatch.sms',
+      'limits.x',
+      'wake.x',
+      'peers.ledger.tell',
+      '$JS.API.STREAM.INFO.AUTH',
+      '$JS.API.DIRECT.GET.AUTH.auth.x',
+      '$JS.ACK.DISPATCH.senders-sms.1.1.1.1.1',
+      '$SYS.REQ.CLAIMS.UPDATE',
+      'mfa.v1.application.create',
+      'mfa.v1.replica.invite',
+      'mfa.v1.policy.set',
+      'mfa.v1.user.bypass',
+      'mfa.v1.user.anything',
+      '_INBOX.app-server-1.x',
+      `_INBOX.${EDGE}.x`,
+    ].map((subject) => ['refused', EDGE, 'sdk-gateway', 'publish', subject] as const),
+    ...[
+      '>',
+      'mfa.v1.>',
+      'mfa.v1.challenge.start',
+      'auth.>',
+      'wake.*',
+      '$SYS.>',
+      '_INBOX.>',
+      '_INBOX.*.>',
+      '_INBOX.app-server-1.>',
+      '_INBOX.sdk-gateway-2.>',
+      '_INBOX.sdk-gateway.>',
+    ].map((subject) => ['refused', EDGE, 'sdk-gateway', 'subscribe', subject] as const),
+    ['permitted', 'admin-1', 'admin', 'publish', 'mfa.v1.policy.set'],
+    ['permitted', 'admin-1', 'admin', 'subscribe', '_INBOX.admin-1.abc.*'],
+    ['refused', 'admin-1', 'admin', 'publish', 'auth.x'],
+    ['refused', 'admin-1', 'admin', 'publish', '$JS.API.STREAM.DELETE.AUTH'],
+    ['refused', 'admin-1', 'admin', 'subscribe', 'mfa.v1.>'],
+    ['refused', 'admin-1', 'admin', 'subscribe', `_INBOX.${EDGE}.>`],
+    ['permitted', 'app-server-7', 'app-server', 'publish', 'auth.x'],
+    ['permitted', 'app-server-7', 'app-server', 'publish', `_INBOX.${EDGE}.abc.1`],
+    ['permitted', 'app-server-7', 'app-server', 'subscribe', 'mfa.v1.>'],
+    ['permitted', 'app-server-7', 'app-server', 'subscribe', '_INBOX.app-server-7.>'],
+    ['refused', 'app-server-7', 'app-server', 'publish', 'mfa.v1.challenge.start'],
+    ['refused', 'app-server-7', 'app-server', 'subscribe', 'auth.>'],
+    ['refused', 'app-server-7', 'app-server', 'subscribe', `_INBOX.${EDGE}.>`],
+    ['refused', 'app-server-7', 'app-server', 'subscribe', '_INBOX.app-server-8.>'],
+  ] as const)('%s: %s (%s) %s %s', async (expected, name, role, kind, subject) => {
+    expect(await outcome(await as(name, role), kind, subject)).toBe(expected);
+  });
+});
+
+describe('nobody else gets in', () => {
+  test('without credentials, without TLS, or with the credentials of another installation', async () => {
+    const plain = connectBus({ servers: cluster.urls, authorities: cluster.authorities, name: 'nobody' });
+    await expect(plain).rejects.toThrow('uthoriz');
+    const { installation } = await createInstallation('other', Date.now());
+    const user = createUserKey();
+    const facts = { name: EDGE, role: 'sdk-gateway', user: user.publicKey, expiresAt: Date.now() + 60_000 } as const;
+    const path = join(dir, 'other.creds');
+    writeFileSync(path, credentialsText(await userJwt(installation, installation.secrets, facts), user.seed));
+    await expect(joined(path)).rejects.toThrow('uthoriz');
+  });
+
+  test('a certificate of an edge opens no route: the servers ask for their password as well', async () => {
+    const [server] = cluster.servers;
+    const pem = (file: string) => readFileSync(join(cluster.folder, 'app-server-1', file));
+    const heard = await new Promise<string>((resolve, reject) => {
+      const socket = connectTls(
+        {
+          host: 'localhost',
+          port: server?.routePort ?? 0,
+          cert: pem('tls.pem'),
+          key: pem('tls.key'),
+          ca: pem('ca.pem'),
+        },
+        () => {
+          socket.write(
+            'CONNECT {"verbose":false,"pedantic":false,"name":"intruder","cluster":"countersign"}\r\nPING\r\n',
+          );
+        },
+      );
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk.toString()));
+      socket.once('error', reject);
+      socket.once('close', () => resolve(text));
+    });
+    expect(heard).toContain('Authorization Violation');
+  });
+
+  test('with credentials that have ended', async () => {
+    const { path } = await cluster.credentials('sdk-gateway-4', 'sdk-gateway', Date.now() - 1000);
+    await expect(joined(path)).rejects.toThrow('uthoriz');
+  });
+});
+
+async function revoke(...keys: string[]): Promise<string[]> {
+  const { installation } = cluster;
+  return deliverAccount({
+    servers: cluster.urls,
+    authorities: cluster.authorities,
+    credentials: await claimsCredentials(installation, installation.secrets, Date.now()),
+    subject: CLAIMS_SUBJECT,
+    accountJwt: await accountJwt(installation, installation.secrets, rolePermissions(), keys),
+  });
+}
+
+test('a revoked replica is cut off on every server at once, says so, and cannot come back, also after a restart of NATS', async () => {
+  const lines: string[] = [];
+  const { path, publicKey } = await cluster.credentials('sdk-gateway-9', 'sdk-gateway');
+  const [stolen, other] = [await joined(path, lines), await as(EDGE, 'sdk-gateway')];
+  expect(stolen.connected).toBe(true);
+  expect(await revoke(publicKey)).toEqual(['nats-1', 'nats-2', 'nats-3']);
+  await waitUntil(() => !stolen.connected, { what: 'the revoked replica to be cut off', timeoutMs: 3000 });
+  await waitUntil(() => lines.some((line) => line.includes('bus.refused')), { what: 'it to say so' });
+  expect(lines.join('')).toContain('revoked');
+  expect(lines.join('')).not.toMatch(/eyJ|SU[A-Z2-7]{20}/);
+  expect(other.connected).toBe(true);
+  for (const url of cluster.urls) {
+    await expect(
+      connectBus({ servers: [url], authorities: cluster.authorities, credentialsFile: path, name: 'thief' }),
+    ).rejects.toThrow('uthoriz');
+  }
+  const [server] = cluster.servers;
+  await server?.restart();
+  await expect(
+    connectBus({
+      servers: [cluster.urls[0] ?? ''],
+      authorities: cluster.authorities,
+      credentialsFile: path,
+      name: 'thief',
+    }),
+  ).rejects.toThrow('uthoriz');
+  expect(stolen.connected).toBe(false);
+});
+
+test('a server that was away when a replica was revoked learns of it by itself', async () => {
+  const { path, publicKey } = await cluster.credentials('sdk-gateway-10', 'sdk-gateway');
+  const away = cluster.servers[2];
+  await away?.kill();
+  expect(await revoke(publicKey)).toEqual(['nats-1', 'nats-2']);
+  await away?.start();
+  const thief = () =>
+    connectBus({
+      servers: [cluster.urls[2] ?? ''],
+      authorities: cluster.authorities,
+      credentialsFile: path,
+      name: 'thief',
+    });
+  await waitUntil(
+    () =>
+      thief().then(
+        async (bus) => {
+          await bus.nats.close();
+          return false;
+        },
+        () => true,
+      ),
+    { what: 'the server to learn of the revocation', timeoutMs: 25_000 },
+  );
+});
+
+test('renewed credentials are used at the next connection, without a restart of the process', async () => {
+  const { path } = await cluster.credentials('sdk-gateway-11', 'sdk-gateway', Date.now() + 4000);
+  const bus = await joined(path);
+  const renewed = await cluster.credentials('sdk-gateway-11', 'sdk-gateway');
+  writeFileSync(path, readFileSync(renewed.path));
+  let reconnected = false;
+  void (async () => {
+    for await (const status of bus.nats.status()) reconnected ||= status.type === 'reconnect';
+  })();
+  await waitUntil(() => reconnected && bus.connected, {
+    what: 'a connection with the renewed credentials',
+    timeoutMs: 15_000,
+  });
+  expect(bus.connected).toBe(true);
+});

@@ -1,0 +1,96 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  createUserKey,
+  DESCRIPTION_FILE,
+  hasRole,
+  readToken,
+  replicaFiles,
+  requestCertificate,
+  type JoinToken,
+} from '@countersign/authority';
+import { command } from '../command.ts';
+import { CommandError, UsageError } from '../failure.ts';
+import { writePrivateFiles } from '../private-files.ts';
+import { askToJoin, firstOf, pinnedAuthority } from './inside.ts';
+
+const FOLDER = '/etc/countersign';
+
+export const joinCommand = command({
+  name: 'join',
+  summary: 'Make this machine a replica, with the token of `replicas invite`.',
+  details:
+    'The keys are made here and never leave; the token works once. Left out, it is read from standard input. ' +
+    'See docs/operations/joining.md.',
+  arguments: { token: { optional: true, description: 'The token, csj_…' } },
+  options: {
+    out: {
+      kind: 'text',
+      value: 'folder',
+      description: `Folder for certificate, keys and settings; ${FOLDER} unless given.`,
+    },
+  },
+  examples: ['countersign join csj_…', 'countersign join --out /etc/countersign/gateway < token'],
+  async run(session, input) {
+    const token = readToken((input.token ?? (await session.terminal.readInput())).trim());
+    if (token === undefined) {
+      throw new UsageError('The token cannot be read: it was cut, or is none (csj_…). Copy the whole of it.', 'join');
+    }
+    const folder = resolve(input.out ?? FOLDER);
+    refuseSecond(folder);
+    const { name, service, expiresAt, files } = await admission(token, folder);
+    writePrivateFiles(folder, files);
+    const unit = `countersign-${service}.service`;
+    const start = service in STARTS ? STARTS[service as keyof typeof STARTS] : `systemctl enable --now ${unit}`;
+    return {
+      json: { name, service, folder, expiresAt, start },
+      text: `This machine is ${name} until ${expiresAt}; renew before: countersign replicas renew\nIts files: ${folder}\nStart it: ${start}\n`,
+    };
+  },
+});
+
+const STARTS = {
+  admin: 'countersign doctor (with the settings of admin.env and COUNTERSIGN_ADMIN_KEY_FILE)',
+  'nats-server': 'systemctl enable --now countersign-nats.service',
+};
+
+async function admission(token: JoinToken, folder: string) {
+  const { service, name, hosts } = token;
+  const { requestPem, keyPem } = await requestCertificate({ commonName: name, names: hosts });
+  const user = hasRole(service) ? createUserKey() : undefined;
+  // Before the token is spent: what cannot be written would be lost.
+  writePrivateFiles(folder, { 'tls.key': keyPem });
+  const admitted = await firstOf(token.urls, async (url) => {
+    const authority = await pinnedAuthority(url, token.authority);
+    return askToJoin({
+      url,
+      path: '/join',
+      authority,
+      body: {
+        id: token.id,
+        secret: token.secret,
+        service,
+        name,
+        certificateRequest: requestPem,
+        ...(user !== undefined && { natsKey: user.publicKey }),
+      },
+    });
+  });
+  if (admitted.service !== service || admitted.name !== name) {
+    throw new CommandError('ADMITTED_AS_OTHER', 'internal', 'app-server admitted somebody else.', 'Report it.');
+  }
+  const description = { service, name, hosts, joinUrls: token.urls };
+  const files = replicaFiles(admitted, description, { folder, keyPem, natsSeed: user?.seed });
+  return { name, service, expiresAt: admitted.expiresAt, files };
+}
+
+/** A machine that belongs already would lose its keys. */
+function refuseSecond(folder: string): void {
+  const path = join(folder, DESCRIPTION_FILE);
+  if (!existsSync(path)) return;
+  const { name } = JSON.parse(readFileSync(path, 'utf8')) as { name?: string };
+  throw new UsageError(
+    `${folder} holds the keys of ${name ?? 'a replica'}. Choose another --out, or remove it if that replica was revoked.`,
+    'join',
+  );
+}

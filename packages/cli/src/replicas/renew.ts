@@ -1,0 +1,94 @@
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  credentialsText,
+  DESCRIPTION_FILE,
+  publicKeyOf,
+  requestCertificate,
+  type ReplicaDescription,
+} from '@countersign/authority';
+import { command } from '../command.ts';
+import { CommandError } from '../failure.ts';
+import { writePrivateFiles } from '../private-files.ts';
+import { askToJoin, firstOf } from './inside.ts';
+
+const FOLDER = '/etc/countersign';
+
+export const replicasRenew = command({
+  name: 'replicas renew',
+  summary: 'Renew the certificate and credentials of this machine; run by a timer.',
+  details:
+    'Shows the present certificate to app-server, so it has to be run before that one ends. NATS credentials are used at the next ' +
+    'connection; the certificate when the service is started anew.',
+  arguments: {},
+  options: {
+    dir: { kind: 'text', value: 'folder', description: `Folder that join wrote; ${FOLDER} unless given.` },
+    within: {
+      kind: 'seconds',
+      maximum: 90 * 86_400,
+      description: 'Only when less than this is left, such as 30d; in any case unless given.',
+    },
+  },
+  examples: ['countersign replicas renew', 'countersign replicas renew --dir /etc/countersign --within 30d'],
+  async run(session, { dir = FOLDER, within }) {
+    const folder = resolve(dir);
+    const read = (file: string) => readOwn(folder, file);
+    const { name, hosts, joinUrls } = JSON.parse(read(DESCRIPTION_FILE)) as ReplicaDescription;
+    const present = new X509Certificate(read('tls.pem'));
+    const leftSeconds = (present.validToDate.getTime() - session.now()) / 1000;
+    if (within !== undefined && leftSeconds > within) {
+      const until = present.validToDate.toISOString();
+      return { json: { name, renewed: false, expiresAt: until }, text: `${name} is good until ${until}.\n` };
+    }
+    const seed = existsSync(join(folder, 'nats.creds')) ? seedIn(read('nats.creds')) : undefined;
+    const { requestPem, keyPem } = await requestCertificate({ commonName: name, names: hosts });
+    const renewed = await firstOf(joinUrls, (url) =>
+      askToJoin({
+        url,
+        path: '/join/renew',
+        authority: read('ca.pem'),
+        certificate: read('tls.pem'),
+        key: read('tls.key'),
+        body: { certificateRequest: requestPem, ...(seed !== undefined && { natsKey: publicKeyOf(seed) }) },
+      }),
+    );
+    writePrivateFiles(folder, {
+      ...(renewed.natsJwt !== undefined &&
+        seed !== undefined && { 'nats.creds': credentialsText(renewed.natsJwt, seed) }),
+      'tls.key': keyPem,
+      'tls.pem': renewed.certificate,
+    });
+    return {
+      json: { name, renewed: true, expiresAt: renewed.expiresAt },
+      text: `${name} is renewed until ${renewed.expiresAt}. Start the service anew to use the certificate.\n`,
+    };
+  },
+});
+
+function readOwn(folder: string, file: string): string {
+  try {
+    return readFileSync(join(folder, file), 'utf8');
+  } catch (cause) {
+    throw new CommandError(
+      'NOT_JOINED',
+      'settings',
+      `${join(folder, file)} cannot be read.`,
+      'Name the folder that countersign join wrote with --dir, and run this as a user who may read it.',
+      { cause },
+    );
+  }
+}
+
+function seedIn(credentials: string): string {
+  const [, seed] = /-----BEGIN USER NKEY SEED-----\s+(\S+)\s/.exec(credentials) ?? [];
+  if (seed === undefined) {
+    throw new CommandError(
+      'NOT_JOINED',
+      'settings',
+      'nats.creds holds no key.',
+      'Join this machine again with a new token.',
+    );
+  }
+  return seed;
+}

@@ -1,0 +1,110 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createUserKey,
+  credentialsText,
+  foundInstallation,
+  userJwt,
+  type Founded,
+  type RoleName,
+} from '@countersign/authority';
+import { findNatsServer, greets } from './nats.ts';
+import { freePort } from './port.ts';
+import { prepareProcess, type RunningProcess } from './process.ts';
+
+export interface OperatorCluster extends Founded {
+  /** By name: nats-1, nats-2, nats-3. */
+  readonly servers: readonly (RunningProcess & { port: number; routePort: number })[];
+  readonly urls: string[];
+  readonly routePassword: string;
+  /** Of the internal CA, PEM. */
+  readonly authorities: string;
+  /** Where the files of the installation are, a folder for each machine. */
+  readonly folder: string;
+  /** Writes a credentials file for a user with a role, and says what its public key is. */
+  credentials(name: string, role: RoleName, expiresAt?: number): Promise<{ path: string; publicKey: string }>;
+  kill(): Promise<void>;
+}
+
+export interface OperatorClusterOptions {
+  dir: string;
+  /** 3 unless given. */
+  size?: number;
+  appServerPort?: number;
+  keyRing?: string;
+  now: number;
+}
+
+/** An installation as `countersign cluster init` makes it, on 127.0.0.1: NATS in operator mode, with TLS everywhere. */
+export async function startOperatorCluster(options: OperatorClusterOptions): Promise<OperatorCluster> {
+  const program = findNatsServer();
+  if (program === undefined) throw new Error('nats-server was not found. Install it: apt-get install nats-server');
+  const folder = join(options.dir, 'installation');
+  const members = await Promise.all(
+    Array.from({ length: options.size ?? 3 }, async (_, index) => ({
+      name: `nats-${index + 1}`,
+      // A name: the client of NATS checks no address against a certificate.
+      host: 'localhost',
+      clientPort: await freePort(),
+      routePort: await freePort(),
+    })),
+  );
+  const monitorPorts = new Map(await Promise.all(members.map(async ({ name }) => [name, await freePort()] as const)));
+  const routePassword = 'routes-of-a-test';
+  const appServerPort = options.appServerPort ?? (await freePort());
+  const founded = await foundInstallation({
+    name: 'Countersign test',
+    members,
+    appServer: { name: 'app-server-1', hosts: ['localhost', '127.0.0.1'], port: appServerPort },
+    publicUrl: 'https://mfa.example.com',
+    folderOf: (name) => join(folder, name),
+    dataFolderOf: (name) => join(options.dir, 'data', name),
+    monitorPortOf: (name) => monitorPorts.get(name) ?? 0,
+    listen: '127.0.0.1',
+    natsVersion: program.version,
+    maxFileBytes: 4 * 1024 ** 3,
+    keyRing: options.keyRing ?? `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+    routePassword,
+    now: options.now,
+  });
+  for (const [name, files] of Object.entries(founded.folders)) {
+    mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, name, file), text, { mode: 0o600 });
+  }
+  const processes = members.map(({ name, clientPort }) =>
+    prepareProcess({
+      name,
+      command: program.path,
+      args: ['-c', join(folder, name, 'nats-server.conf')],
+      cwd: options.dir,
+      logFile: join(options.dir, `${name}.log`),
+      readyWhen: () => greets(clientPort),
+    }),
+  );
+  await Promise.all(processes.map((process) => process.start()));
+  const servers = processes.map((process, index) =>
+    Object.assign(Object.create(process) as typeof process, {
+      port: members[index]?.clientPort ?? 0,
+      routePort: members[index]?.routePort ?? 0,
+    }),
+  );
+  const { installation } = founded;
+  return {
+    ...founded,
+    servers,
+    urls: members.map(({ host, clientPort }) => `nats://${host}:${clientPort}`),
+    routePassword,
+    authorities: installation.certificate,
+    folder,
+    credentials: async (name, role, expiresAt = options.now + 86_400_000) => {
+      const user = createUserKey();
+      const jwt = await userJwt(installation, installation.secrets, { name, role, user: user.publicKey, expiresAt });
+      const path = join(options.dir, `${name}-${user.publicKey.slice(-6)}.creds`);
+      writeFileSync(path, credentialsText(jwt, user.seed), { mode: 0o600 });
+      return { path, publicKey: user.publicKey };
+    },
+    kill: async () => {
+      await Promise.all(processes.map((process) => process.kill()));
+    },
+  };
+}
