@@ -18,7 +18,13 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['services/**/*.test.ts', 'packages/**/*.test.ts', 'infra/**/*.test.ts', 'tests/bench/**/*.test.ts', 'tests/chaos/**/*.test.ts'],
+          include: [
+            'services/**/*.test.ts',
+            'packages/**/*.test.ts',
+            'infra/**/*.test.ts',
+            'tests/bench/**/*.test.ts',
+            'tests/chaos/**/*.test.ts',
+          ],
           exclude: [...everywhere, '**/*.int.test.ts'],
           testTimeout: 20_000,
         },
