@@ -125,7 +125,7 @@ export function createLimitStore(deps: LimitStoreDependencies): LimitStore {
     for (let tries = 0; tries < 2; tries++) {
       try {
         const { duplicate } = await jetstream.publish(subject, JSON.stringify(record), {
-          msgID: placeOf(subject, sequence),
+          ...placeOf(subject, sequence),
           expect: { streamName: LIMITS, lastSubjectSequence: sequence },
         });
         // Somebody took the place: if it was an earlier try of ours, the budget is reserved twice, which errs to the safe side.

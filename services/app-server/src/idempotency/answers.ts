@@ -41,7 +41,7 @@ export function createAnswers({ jetstream, manager, ring, randomBytes }: Answers
       try {
         const ack = await jetstream.publish(subject, encodeIdempotencyRecord(ring, subject, record), {
           expect: { streamName: IDEMPOTENCY, lastSubjectSequence: expectedSequence },
-          msgID: placeOf(subject, expectedSequence),
+          ...placeOf(subject, expectedSequence),
           retries: 0,
         });
         return ack.duplicate ? 'taken' : { stored: ack.seq };

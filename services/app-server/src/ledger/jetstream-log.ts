@@ -30,7 +30,7 @@ export function jetStreamLog(
         const subject = subjectOf(userId);
         const ack = await client.publish(subject, encodeRecord(record), {
           expect: { lastSubjectSequence: expectedSequence },
-          msgID: placeOf(subject, expectedSequence),
+          ...placeOf(subject, expectedSequence),
           // One try here; repeating an append is the ledger's business, which first looks whether it happened.
           retries: 0,
         });

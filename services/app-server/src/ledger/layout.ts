@@ -12,7 +12,9 @@ export class WrongLayout extends Error {
  * @throws WrongLayout with the setting to change; MfaError when no Postgres node answers, or the first cannot write it down.
  */
 export async function adoptLayout(router: Router, streams: number): Promise<void> {
-  const known = (await router.read(adopted)) ?? (await router.write((db) => adopt(db, streams)));
+  // A standby that is behind may not even have the table.
+  const read = router.read(adopted, { from: 'primary' }).catch(() => router.read(adopted));
+  const known = (await read) ?? (await router.write((db) => adopt(db, streams)));
   if (known === streams) return;
   throw new WrongLayout(
     `COUNTERSIGN_LEDGER_STREAMS is ${streams}, and this installation keeps its ledger in ${known}. ` +
