@@ -402,6 +402,15 @@ describe('renewing and revoking', () => {
   });
 });
 
+test('revoked at the same moment: each of them is out', async () => {
+  const names = ['admin-5', 'admin-6', 'admin-7'];
+  for (const name of names) await joined('admin', name);
+  await Promise.all(names.map((name) => countersign(['replicas', 'revoke', name, '--reason', 'left the house'])));
+  for (const name of names) {
+    await expect(countersign(['replicas', 'list'], name)).rejects.toThrow('NATS_REFUSED');
+  }
+});
+
 test('R24: nothing secret stands in a log or in the audit', async () => {
   const { rows } = await asUser(urlOf(pair.primary.url, 'postgres', 'secret'), 'select * from audit_event');
   const { rows: kept } = await asUser(
