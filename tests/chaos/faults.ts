@@ -102,7 +102,7 @@ export const FAULTS: readonly Fault[] = [
   },
   ...each(['nats-1', 'nats-2', 'nats-3'], 'killed', kill),
   ...each(['nats-1', 'nats-2', 'nats-3'], 'restarted', restart),
-  ...each(['nats-1'], 'frozen for 15 s', freeze),
+  ...each(['nats-1', 'nats-2', 'nats-3'], 'frozen for 15 s', freeze),
   {
     name: 'two of three NATS servers killed',
     short: true,
