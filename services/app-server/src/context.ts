@@ -5,7 +5,7 @@ import { connectBus, type Bus } from '@countersign/bus';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
 import { startProjector, type Projector } from './audit/projector.ts';
-import { createTrail, ensureTrailStream, type Trail } from './audit/trail.ts';
+import { createTrail, ensureTrailStream, TRAIL_STREAM, type Trail } from './audit/trail.ts';
 import type { UserState } from './challenge/state.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
 import { assertSchema, migrate } from './database/migrate.ts';
@@ -16,9 +16,10 @@ import type { Carrier } from './dispatch/carriers/carrier.ts';
 import type { CarrierPool } from './dispatch/carriers/pool.ts';
 import { startDispatch } from './dispatch/start.ts';
 import type { Dispatcher } from './dispatch/queue.ts';
+import { DISPATCH, LIMITS, sendersOf } from './dispatch/streams.ts';
 import type { Environment } from './environment.ts';
 import { createAnswers, type Answers } from './idempotency/answers.ts';
-import { ensureIdempotencyStream } from './idempotency/stream.ts';
+import { ensureIdempotencyStream, IDEMPOTENCY } from './idempotency/stream.ts';
 import { checkCanary } from './keys/canary.ts';
 import { loadKeyRing, type KeyRing } from './keys/ring.ts';
 import { adoptKeyRoot } from './keys/root.ts';
@@ -31,6 +32,7 @@ import { Policies } from './policy/policies.ts';
 import { CLOCK_TICK_MS, ClockWatch } from './system/clock-watch.ts';
 import { readClocks } from './system/read-clocks.ts';
 import { startJoining, type Joining } from './replica/joining.ts';
+import { keepLeaders } from './streams/keep-leaders.ts';
 import { LoginUsers } from './user/login-users.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
@@ -89,7 +91,11 @@ export async function createContext(
     urls,
     applicationName: replica,
     now,
-    onEvent: (event) => logger.warn('database.node', { detail: `${event.type} ${event.node}` }),
+    onEvent: (event) =>
+      logger.warn('database.node', {
+        detail: `${event.type} ${event.node}`,
+        ...(event.type === 'node.lost' && { error: event.error }),
+      }),
   });
   await assertSchema(router);
   await adoptKeyRoot(router, ring, now);
@@ -174,6 +180,19 @@ export async function createContext(
     metrics,
   });
   await clock.look();
+  const leaveLeaders =
+    copies === 1
+      ? () => undefined
+      : keepLeaders({
+          nats: bus.nats,
+          manager,
+          ledger: partitions.map(({ stream }) => stream),
+          others: [IDEMPOTENCY, LIMITS, DISPATCH, TRAIL_STREAM],
+          consumers: [{ stream: DISPATCH, name: sendersOf('sms') }],
+          uptime: () => performance.now(),
+          onMove: (detail) => logger.info('streams.leader', { detail }),
+          onProblem: problem('streams.unsettled'),
+        });
   const ticking = setInterval(() => void clock.tick().catch(problem('clock.unread')), CLOCK_TICK_MS);
 
   return {
@@ -205,6 +224,7 @@ export async function createContext(
     isFit: () => clock.isRight && parts.some(({ continuity }) => continuity.isProven()),
     close: async () => {
       clearInterval(ticking);
+      leaveLeaders();
       for (const reader of [applications, policies, signer]) reader.stop();
       await Promise.all([dispatch.drain(), projector.stop(), leave()]);
       await bus.drain();
