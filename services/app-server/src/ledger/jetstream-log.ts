@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { decodeRecord, encodeRecord } from './record.ts';
 import { placeOf } from '../streams/place.ts';
@@ -5,6 +6,8 @@ import type { Partition } from './partition.ts';
 import type { AppendOutcome, Stored, UserLog } from './log.ts';
 
 const WRONG_LAST_SEQUENCE = 10071;
+/** Any copy answers a read, in well under a millisecond; one on a server that hangs does not. Then the leader is asked as well. */
+const COPY_ANSWERS_WITHIN_MS = 250;
 
 /** One part of the ledger's log on JetStream. Timeouts are those of the client and manager it is given. */
 export function jetStreamLog(
@@ -14,7 +17,15 @@ export function jetStreamLog(
 ): UserLog {
   const subjectOf = (userId: string) => `${prefix}${userId}`;
   return {
-    last: async (userId) => stored(await manager.direct.getMessage(stream, { last_by_subj: subjectOf(userId) })),
+    last: async (userId) => {
+      const query = { last_by_subj: subjectOf(userId) };
+      const fromAnyCopy = manager.direct.getMessage(stream, query);
+      const fromLeader = async (signal: AbortSignal) => {
+        await sleep(COPY_ANSWERS_WITHIN_MS, undefined, { signal });
+        return manager.streams.getMessage(stream, query);
+      };
+      return stored(await firstAnswer(fromAnyCopy, fromLeader));
+    },
 
     lastFromLeader: async (userId) =>
       stored(await manager.streams.getMessage(stream, { last_by_subj: subjectOf(userId) })),
@@ -42,6 +53,18 @@ export function jetStreamLog(
       }
     },
   };
+}
+
+/** @param later is begun unless the first answers before. @throws when neither does. */
+async function firstAnswer<T>(first: Promise<T>, later: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const answered = new AbortController();
+  try {
+    return await Promise.any([first, later(answered.signal)]);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors[0] : error;
+  } finally {
+    answered.abort();
+  }
 }
 
 function stored(message: StoredMsg | null): Stored | undefined {
