@@ -75,7 +75,10 @@ interface Member {
   probing: Promise<void> | undefined;
 }
 
-/** How often all nodes are tried while some answer probes: the only one that is left may be slow for a moment. */
+/**
+ * How often all nodes are tried while some answer probes: the only one that is left may be slow for a moment, and all who waited for a new
+ * leader of the ledger come at once. One that hangs answers no probe, and one whose queue is full refuses at once.
+ */
 const READ_ROUNDS = 3;
 const RETRY_AFTER_SECONDS = { primary: 5, any: 2 };
 
@@ -99,10 +102,10 @@ export function createRouter(options: RouterOptions): Router {
       url,
       applicationName,
       statementTimeoutMs: { login: 300, report: 5000, change: 3000, ...options.statementTimeoutMs },
-      connectTimeoutMs: options.connectTimeoutMs ?? 300,
+      connectTimeoutMs: options.connectTimeoutMs ?? 400,
       queueTimeoutMs: options.queueTimeoutMs ?? 300,
       maxConnections: options.maxConnections ?? 10,
-      maxWaiting: options.maxWaiting ?? 200,
+      maxWaiting: options.maxWaiting ?? 500,
     }),
     reachable: false,
     role: 'unknown',
@@ -254,7 +257,7 @@ export function createRouter(options: RouterOptions): Router {
           lastError = error;
         }
       }
-      if (round === READ_ROUNDS || failureOf(lastError) === 'busy' || !(await foundMeanwhile())) break;
+      if (round === READ_ROUNDS || !(await foundMeanwhile())) break;
     }
     throw new MfaError('UNAVAILABLE', {
       retryAfterSeconds: RETRY_AFTER_SECONDS.any,

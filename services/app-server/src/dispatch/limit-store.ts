@@ -28,7 +28,7 @@ export interface LimitStoreDependencies {
   manager: JetStreamManager;
   /** For jitter and for the ids of appends. */
   randomBytes: (size: number) => Buffer;
-  /** Longest time for one update; 8 s unless given, so that the election of a stream leader is waited for. */
+  /** Longest time for one update; 10 s unless given, so that the election of a stream leader is waited for. */
   deadlineMs?: number;
 }
 
@@ -46,7 +46,7 @@ const MAX_TOGETHER = 256;
 const LONGEST_PAUSE_MS = 250;
 
 export function createLimitStore(deps: LimitStoreDependencies): LimitStore {
-  const { jetstream, manager, randomBytes, deadlineMs = 8000 } = deps;
+  const { jetstream, manager, randomBytes, deadlineMs = 10_000 } = deps;
   const queues = new Map<string, Waiting[]>();
 
   return {

@@ -187,7 +187,8 @@ async function answerOfTheOther(
     if (last !== 'unread' && last?.record.answer !== undefined) return last.record.answer;
     await pause(tries);
   }
-  throw new MfaError('IDEMPOTENCY_KEY_BUSY', { retryAfterSeconds: 1 });
+  // It is one call that two replicas took up: to its caller nobody else has the key.
+  throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'no answer of the other try' });
 }
 
 /** Nobody waits for it: what cannot be reached now is released when it can be, and ends with the lease at the latest. */
