@@ -19,6 +19,11 @@ export class ConnectFailed extends Error {
   override readonly name = 'ConnectFailed';
 }
 
+/** No connection came about in time: a node that hangs, or a busy machine. A probe will tell. Nothing was asked. */
+export class ConnectSlow extends Error {
+  override readonly name = 'ConnectSlow';
+}
+
 /** The connection broke under a statement. Whether the statement took effect is not known. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
@@ -29,7 +34,7 @@ export class PoolBusy extends Error {
   override readonly name = 'PoolBusy';
 }
 
-const LOST_ERRORS = [QueryTimeout, ConnectFailed, ConnectionLost];
+const LOST_ERRORS = [QueryTimeout, ConnectFailed, ConnectSlow, ConnectionLost];
 /** @see PostgreSQL documentation, appendix A: error codes. */
 const LOST_STATES = new Set(['57P01', '57P02', '57P03', '57P05']);
 /** Lock and serialisation trouble, and statements cancelled by time or by recovery on a standby. */

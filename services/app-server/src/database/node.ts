@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPoolClient, type PostgresQueryResult } from 'kysely';
 import pg from 'pg';
-import { ConnectFailed, ConnectionLost, failureOf, QueryTimeout, sqlStateOf } from './failure.ts';
+import { ConnectFailed, ConnectionLost, ConnectSlow, failureOf, QueryTimeout, sqlStateOf } from './failure.ts';
 import type { Schema } from './schema.ts';
 import { createSlots } from './slots.ts';
 
@@ -14,10 +14,11 @@ const MOST_IN_USE: Record<Lane, number> = { verify: 1, login: 0.8, change: 0.6, 
 export interface NodeOptions {
   url: string;
   applicationName: string;
-  /** Longest time for one statement, by what it is for. */
+  /** Longest time for one statement, by what it is for: then nobody waits for it any longer. */
   statementTimeoutMs: Record<Lane, number>;
+  /** Longest time that a request waits for a connection to come about. */
   connectTimeoutMs: number;
-  /** Longest time that a request waits for a connection while all are in use. */
+  /** Longest time that a request waits for a connection while all are in use and nobody is served. */
   queueTimeoutMs: number;
   maxConnections: number;
   maxWaiting: number;
@@ -55,6 +56,16 @@ const MAX_PREPARED = 100;
  */
 const GAVE_UP_STANDBY = 'SyncRepWaitForLSN';
 
+/**
+ * A connection that comes too late for who asked for it is the next one's. Were it thrown away, a burst that finds too few connections
+ * would never get any: opening one costs both sides more than fifty statements, and a machine under load takes its time.
+ */
+const OPENS_WITHIN_MS = 3000;
+/** Who waits longer than this would rather hear it. */
+const LONGEST_QUEUE_MS = 2000;
+/** Those of a burst are there for the next one. */
+const IDLE_FOR_MS = 600_000;
+
 const PROBE_SQL = `
   select pg_is_in_recovery() as recovering,
     case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline,
@@ -69,6 +80,7 @@ export function createNode(options: NodeOptions): PostgresNode {
     lanes: LANES.map((lane) => [lane, Math.max(1, Math.floor(options.maxConnections * MOST_IN_USE[lane]))] as const),
     maxWaiting: options.maxWaiting,
     waitMs: options.queueTimeoutMs,
+    longestWaitMs: LONGEST_QUEUE_MS,
   });
   const connection = {
     connectionString: options.url,
@@ -91,8 +103,8 @@ export function createNode(options: NodeOptions): PostgresNode {
     const opened = new pg.Pool({
       ...connection,
       max: options.maxConnections,
-      connectionTimeoutMillis: options.connectTimeoutMs,
-      idleTimeoutMillis: 60_000,
+      connectionTimeoutMillis: OPENS_WITHIN_MS,
+      idleTimeoutMillis: IDLE_FOR_MS,
       maxLifetimeSeconds: 1800,
     });
     const mine = new Set<pg.PoolClient>();
@@ -115,21 +127,18 @@ export function createNode(options: NodeOptions): PostgresNode {
       options.onRefused?.(lane);
       throw error;
     });
-    let client: pg.PoolClient;
-    try {
-      client = await pool.connect();
-    } catch (error) {
-      slots.give();
-      if (failureOf(error) === 'busy') throw error;
-      throw new ConnectFailed(`no connection to ${name}`, { cause: error });
-    }
+    const client = await opened();
     const timeoutMs = options.statementTimeoutMs[lane];
+    /** Statements that somebody gave up on, and the server did not. */
+    const late = new Set<Promise<unknown>>();
     let released = false;
     return {
       query: ((text: string, values: readonly unknown[]) => {
         const prepared = lane === 'login' || lane === 'verify' ? preparedName(text) : undefined;
         const statement = { text, values: [...values], ...(prepared !== undefined && { name: prepared }) };
-        return queryWithin(client, broken, statement, timeoutMs).then((result) => {
+        // Of a change that was given up nothing must happen later; a read may end, and its connection serves the next one.
+        const giveUp = lane === 'change' ? undefined : (work: Promise<unknown>) => void late.add(work);
+        return queryWithin(client, broken, statement, timeoutMs, giveUp).then((result) => {
           if (!alone.has(client)) return result;
           destroy(client, broken);
           throw new ConnectionLost('the standby did not confirm the commit');
@@ -138,10 +147,39 @@ export function createNode(options: NodeOptions): PostgresNode {
       release: (discard) => {
         if (released) return;
         released = true;
-        client.release(discard === true || broken.has(client));
-        slots.give();
+        void Promise.allSettled(late).then(() => {
+          const isBroken = broken.has(client);
+          client.release(discard === true || isBroken);
+          slots.give(!isBroken && late.size === 0);
+        });
       },
     };
+  }
+
+  /** The place that was taken is given back when there is no connection, at the latest when it is too late for one. */
+  async function opened(): Promise<pg.PoolClient> {
+    const opening = pool.connect();
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => setImmediate(resolve, undefined), options.connectTimeoutMs);
+    });
+    try {
+      const client = await Promise.race([opening, timeUp]);
+      if (client !== undefined) return client;
+    } catch (error) {
+      slots.give(false);
+      if (failureOf(error) === 'busy') throw error;
+      throw new ConnectFailed(`no connection to ${name}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+    void opening
+      .then(
+        (client) => client.release(),
+        () => undefined,
+      )
+      .finally(() => slots.give(false));
+    throw new ConnectSlow(`no connection to ${name} within ${options.connectTimeoutMs} ms`);
   }
 
   /**
@@ -226,9 +264,10 @@ async function queryWithin<Row>(
   broken: WeakSet<pg.Client>,
   statement: pg.QueryConfig,
   timeoutMs: number,
+  giveUp?: (work: Promise<unknown>) => void,
 ): Promise<PostgresQueryResult<Row>> {
   try {
-    const result = await withinTime(client, broken, client.query(statement), timeoutMs);
+    const result = await withinTime(client, broken, client.query(statement), timeoutMs, giveUp);
     return result as unknown as PostgresQueryResult<Row>;
   } catch (error) {
     if (!(error instanceof QueryTimeout) && broken.has(client) && sqlStateOf(error) === undefined) {
@@ -238,12 +277,16 @@ async function queryWithin<Row>(
   }
 }
 
-/** A hung server sends neither answer nor error, so the socket is destroyed when time is up: only that ends its statement here. */
+/**
+ * A hung server sends neither answer nor error, so when time is up the socket is destroyed, which alone ends its statement here; or the
+ * work is left to whoever takes care of it.
+ */
 async function withinTime<T>(
   client: pg.Client | pg.PoolClient,
   broken: WeakSet<pg.Client>,
   work: Promise<T>,
   timeoutMs: number,
+  giveUp: (work: Promise<T>) => void = () => destroy(client, broken),
 ): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_, reject) => {
@@ -252,7 +295,7 @@ async function withinTime<T>(
       setImmediate(() => {
         if (timer === undefined) return;
         reject(new QueryTimeout(`no answer within ${timeoutMs} ms`));
-        destroy(client, broken);
+        giveUp(work);
       });
     }, timeoutMs);
   });

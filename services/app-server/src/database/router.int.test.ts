@@ -294,6 +294,40 @@ describe('with a node lost', () => {
     expect(performance.now() - healed).toBeLessThan(3000);
   });
 
+  test('what comes too late for who asked serves the next one: a connection, and the end of a read', async () => {
+    const alone = createRouter({ urls: [urlOf(pair.primary)], now: Date.now, maxConnections: 1 });
+    const backend = (db: Parameters<Parameters<Router['read']>[0]>[0]) =>
+      sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db).then(({ rows }) => rows[0]!.pid);
+    const watcher = await connectTo(urlOf(pair.primary));
+    const connections = async () =>
+      Number(
+        (await watcher.query("select count(*) from pg_stat_activity where application_name = 'countersign-late'"))
+          .rows[0].count,
+      );
+    const late = createRouter({
+      urls: [urlOf(pair.primary)],
+      now: Date.now,
+      applicationName: 'countersign-late',
+      connectTimeoutMs: 50,
+    });
+    try {
+      await waitUntil(() => late.nodes().every(({ reachable }) => reachable), { what: 'the node to be found' });
+      expect(await connections()).toBe(1);
+      pair.primary.pause();
+      await expect(late.read(whereAmI)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      pair.primary.resume();
+      await waitUntil(async () => (await connections()) === 2, { what: 'the connection that was asked for' });
+
+      const pid = await alone.read(backend);
+      const slow = alone.read((db) => sql`select pg_sleep(0.5)`.execute(db));
+      await expect(slow).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await waitUntil(() => alone.read(backend).then((now) => now === pid), { what: 'the same connection again' });
+    } finally {
+      pair.primary.resume();
+      await Promise.all([alone.close(), late.close(), watcher.end()]);
+    }
+  });
+
   test('the only node left stalls for a moment: a read waits for it, and is no failure', async () => {
     const alone = createRouter({ urls: [urlOf(pair.primary)], now: Date.now });
     try {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError } from '@countersign/contracts';
 import type { Metrics } from '@countersign/telemetry';
 import { sql, type Kysely } from 'kysely';
-import { failureOf } from './failure.ts';
+import { ConnectFailed, ConnectSlow, failureOf } from './failure.ts';
 import { STATEMENTS_REFUSED } from './metrics.ts';
 import { createNode, type Lane, type PostgresNode } from './node.ts';
 import type { Schema } from './schema.ts';
@@ -78,10 +78,7 @@ interface Member {
   probing: Promise<void> | undefined;
 }
 
-/**
- * How often all nodes are tried while some answer probes: the only one that is left may be slow for a moment, and all who waited for a new
- * leader of the ledger come at once. One that hangs answers no probe, and one whose queue is full refuses at once.
- */
+/** How often all nodes are tried while some answer probes: the only one that is left may be slow for a moment. */
 const READ_ROUNDS = 3;
 const RETRY_AFTER_SECONDS = { primary: 5, any: 2 };
 
@@ -233,7 +230,8 @@ export function createRouter(options: RouterOptions): Router {
   function learn(member: Member, error: unknown): 'elsewhere' | 'never' {
     const failure = failureOf(error);
     if (failure === 'lost') {
-      lose(member, error);
+      // What hangs is told by a probe, on a connection that stands.
+      if (!(error instanceof ConnectSlow)) lose(member, error);
       void probe(member);
     }
     if (failure === 'readOnly') {
@@ -261,7 +259,7 @@ export function createRouter(options: RouterOptions): Router {
           lastError = error;
         }
       }
-      if (round === READ_ROUNDS || !(await foundMeanwhile())) break;
+      if (round === READ_ROUNDS || failureOf(lastError) === 'busy' || !(await foundMeanwhile())) break;
     }
     throw new MfaError('UNAVAILABLE', {
       retryAfterSeconds: RETRY_AFTER_SECONDS.any,
@@ -360,5 +358,5 @@ export function createRouter(options: RouterOptions): Router {
 }
 
 function isUnwritten(error: unknown): boolean {
-  return failureOf(error) === 'readOnly' || (error instanceof Error && error.name === 'ConnectFailed');
+  return failureOf(error) === 'readOnly' || error instanceof ConnectFailed || error instanceof ConnectSlow;
 }

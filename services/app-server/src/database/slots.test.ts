@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { PoolBusy } from './failure.ts';
 import { createSlots } from './slots.ts';
 
 test('places go to who waited longest', async () => {
-  const slots = createSlots({ lanes: [['any', 1]], maxWaiting: 10, waitMs: 1000 });
+  const slots = createSlots({ lanes: [['any', 1]], maxWaiting: 10, waitMs: 1000, longestWaitMs: 1000 });
   const order: number[] = [];
   await slots.take('any');
   const waiting = [1, 2, 3].map((name) => slots.take('any').then(() => order.push(name)));
   for (const one of waiting) {
-    slots.give();
+    slots.give(true);
     await one;
   }
   expect(order).toEqual([1, 2, 3]);
 });
 
 test('R26: a full queue refuses at once, a long wait ends', async () => {
-  const slots = createSlots({ lanes: [['any', 2]], maxWaiting: 3, waitMs: 30 });
+  const slots = createSlots({ lanes: [['any', 2]], maxWaiting: 3, waitMs: 30, longestWaitMs: 30 });
   await Promise.all([slots.take('any'), slots.take('any')]);
   const waiting = [slots.take('any'), slots.take('any'), slots.take('any')];
   const from = performance.now();
@@ -27,13 +27,13 @@ test('R26: a full queue refuses at once, a long wait ends', async () => {
 });
 
 test('R26: who gave up waiting takes no place, and no place is lost', async () => {
-  const slots = createSlots({ lanes: [['any', 1]], maxWaiting: 5, waitMs: 10 });
+  const slots = createSlots({ lanes: [['any', 1]], maxWaiting: 5, waitMs: 10, longestWaitMs: 10 });
   await slots.take('any');
   await expect(slots.take('any')).rejects.toThrow(PoolBusy);
-  slots.give();
+  slots.give(true);
   for (let round = 0; round < 3; round++) {
     await slots.take('any');
-    slots.give();
+    slots.give(true);
   }
   const held = slots.take('any');
   const refused = slots.take('any');
@@ -53,6 +53,7 @@ test('R26: what is less urgent leaves places free, and waits behind what is more
     ],
     maxWaiting: 5,
     waitMs: 1000,
+    longestWaitMs: 1000,
   });
   await slots.take('login');
   const order: string[] = [];
@@ -63,7 +64,7 @@ test('R26: what is less urgent leaves places free, and waits behind what is more
   await Promise.all([waiting[1], waiting[3]]);
   expect(slots.waiting).toBe(3);
   for (let given = 0; given < 5; given++) {
-    slots.give();
+    slots.give(true);
     await sleep(0);
   }
   await Promise.all(waiting);
@@ -78,13 +79,56 @@ test('R26: a lane whose queue is full refuses its own and nobody else', async ()
     ],
     maxWaiting: 1,
     waitMs: 1000,
+    longestWaitMs: 1000,
   });
   await slots.take('login');
   const waiting = slots.take('login');
   await expect(slots.take('login')).rejects.toThrow(PoolBusy);
   const urgent = slots.take('verify');
-  slots.give();
+  slots.give(true);
   await urgent;
-  slots.give();
+  slots.give(true);
   await waiting;
+});
+
+describe('by a clock of our own', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** What became of it so far. */
+  function watched(taking: Promise<void>): { outcome: string } {
+    const seen = { outcome: 'waits' };
+    taking.then(
+      () => (seen.outcome = 'served'),
+      () => (seen.outcome = 'refused'),
+    );
+    return seen;
+  }
+
+  test('R26: who waits in a queue that moves waits longer, and not for ever', async () => {
+    const slots = createSlots({ lanes: [['any', 1]], maxWaiting: 20, waitMs: 100, longestWaitMs: 500 });
+    await slots.take('any');
+    const before = Array.from({ length: 9 }, () => watched(slots.take('any')));
+    const last = watched(slots.take('any'));
+    for (let turns = 0; turns < 6; turns++) {
+      await vi.advanceTimersByTimeAsync(70);
+      slots.give(true);
+    }
+    expect([before[0]?.outcome, last.outcome]).toEqual(['served', 'waits']);
+    await vi.advanceTimersByTimeAsync(80);
+    slots.give(true);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(last.outcome).toBe('refused');
+  });
+
+  test('R26: a place given back by somebody who was not served moves no queue', async () => {
+    const slots = createSlots({ lanes: [['any', 1]], maxWaiting: 9, waitMs: 100, longestWaitMs: 10_000 });
+    await slots.take('any');
+    const first = watched(slots.take('any'));
+    const second = watched(slots.take('any'));
+    await vi.advanceTimersByTimeAsync(50);
+    slots.give(false);
+    await vi.advanceTimersByTimeAsync(51);
+    expect([first.outcome, second.outcome]).toEqual(['served', 'refused']);
+  });
 });

@@ -1,9 +1,10 @@
 import { PoolBusy } from './failure.ts';
 
 export interface Slots<Lane extends string> {
-  /** Resolves once a place is free. @throws PoolBusy at once when the lane's queue is full, or after `waitMs` in it. */
+  /** Resolves once a place is free. @throws PoolBusy at once when the lane's queue is full, or when its time in it is up. */
   take(lane: Lane): Promise<void>;
-  give(): void;
+  /** @param isServed whether whoever had the place got an answer; only then does the queue move. */
+  give(isServed: boolean): void;
   /** Everybody in the queues is refused. */
   refuseAll(): void;
   readonly waiting: number;
@@ -17,7 +18,10 @@ export interface SlotsLimits<Lane extends string> {
   lanes: readonly (readonly [Lane, number])[];
   /** In the queue of each lane. */
   maxWaiting: number;
+  /** Longest time in a queue in which nobody was served. */
   waitMs: number;
+  /** Longest time in a queue that moves. */
+  longestWaitMs: number;
 }
 
 interface Place {
@@ -29,9 +33,15 @@ interface Place {
  * A bounded number of places with a bounded queue before them (R26): while a database stalls, callers are refused early with
  * an answer they can act on, so that nothing has piled up when it returns.
  */
-export function createSlots<Lane extends string>({ lanes, maxWaiting, waitMs }: SlotsLimits<Lane>): Slots<Lane> {
+export function createSlots<Lane extends string>({
+  lanes,
+  maxWaiting,
+  waitMs,
+  longestWaitMs,
+}: SlotsLimits<Lane>): Slots<Lane> {
   const byName = new Map(lanes.map(([lane, places]) => [lane, { places, queue: new Set<Place>() }]));
   let taken = 0;
+  let servedAt = -Infinity;
 
   function take(lane: Lane): Promise<void> {
     const { places, queue } = byName.get(lane) ?? { places: 0, queue: new Set<Place>() };
@@ -55,13 +65,24 @@ export function createSlots<Lane extends string>({ lanes, maxWaiting, waitMs }: 
           reject(new PoolBusy(reason));
         },
       };
-      const timer = setTimeout(() => place.refuse('no connection became free in time'), waitMs);
+      const since = performance.now();
+      let timer: NodeJS.Timeout;
+      const wait = () => {
+        timer = setTimeout(() => {
+          const now = performance.now();
+          const moves = servedAt > now - waitMs && now + waitMs <= since + longestWaitMs;
+          if (moves) wait();
+          else place.refuse('no connection became free in time');
+        }, waitMs);
+      };
+      wait();
       queue.add(place);
     });
   }
 
-  function give(): void {
+  function give(isServed: boolean): void {
     taken -= 1;
+    if (isServed) servedAt = performance.now();
     for (const { places, queue } of byName.values()) {
       const [next] = queue;
       if (next === undefined || taken >= places) continue;
