@@ -24,6 +24,7 @@ import { arrivals, kindFor } from './driver/load.ts';
 import { Logins, type Person } from './driver/logins.ts';
 import { FAULTS, type Fault } from './faults.ts';
 import { History, type Login } from './history.ts';
+import { makeMachines, whyNoMachines } from './machines/machines.ts';
 import { rowOf, tableOf, type Row } from './report.ts';
 
 const { values: options } = parseArgs({
@@ -52,19 +53,36 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const asked = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => asked.abort());
 
-const layout = haLayout({
+const environment = {
   COUNTERSIGN_DEV_DIR: process.env['COUNTERSIGN_DEV_DIR'] ?? join('.countersign', 'chaos'),
   COUNTERSIGN_DEV_FIRST_PORT: process.env['COUNTERSIGN_DEV_FIRST_PORT'] ?? '28100',
-});
+};
+const oneMachine = haLayout(environment);
+const noMachines = whyNoMachines();
+if (noMachines !== undefined) say(`One machine for all, and only its processes break: ${noMachines}.`);
+const keepers = [...oneMachine.nats, ...oneMachine.postgres].map(({ name }) => name);
+const machines =
+  noMachines === undefined ? await makeMachines(oneMachine.dir, keepers, oneMachine.ports.inbox) : undefined;
+const layout = machines === undefined ? oneMachine : haLayout(environment, machines.site);
 mkdirSync(layout.dir, { recursive: true });
-const stack = await startHaStack({ layout, fresh: true, pace, say, signal: asked.signal });
+const stack = await startHaStack({
+  layout,
+  // With machines the folder was emptied before its disks were put there.
+  fresh: machines === undefined,
+  pace,
+  say,
+  signal: asked.signal,
+}).catch(async (error: unknown) => {
+  await machines?.remove();
+  throw error;
+});
 const clock = () => performance.now();
 const { dev } = stack;
 const secrets = readJson(join(layout.dir, 'secrets.json')) as { keyRing: string };
 await seedUsers(dev.postgres.primary, loadKeyRing(secrets.keyRing), 0, USERS).catch(() =>
   seedUsers(dev.postgres.standby, loadKeyRing(secrets.keyRing), 0, USERS),
 );
-const cluster = clusterOf(dev, layout);
+const cluster = clusterOf(dev, layout, machines);
 const codes = new InboxCodes(dev.inbox);
 const judged = new Map<string, number>();
 const rows: Row[] = [];
@@ -76,11 +94,13 @@ try {
     if (asked.signal.aborted) break;
     say(`\n── ${fault.name}`);
     if (fault.notFast !== undefined && pace === PACES.fast) say(`left out: ${fault.notFast}. Use --pace current.`);
+    else if (fault.needsMachines && machines === undefined) say(`left out: ${noMachines}`);
     else rows.push(await tryFault(fault));
   }
 } finally {
   codes.close();
   await stack.stop();
+  await machines?.remove();
 }
 const table = tableOf(rows);
 say(`\n${table}\n`);
@@ -110,7 +130,10 @@ async function tryFault(fault: Fault): Promise<Row> {
   await sleep(BEFORE_MS);
   const injectedAt = clock();
   history.mark('injected', injectedAt);
-  await fault.inject(cluster);
+  const notInjected = await fault.inject(cluster).then(
+    () => [],
+    (error: unknown) => [error instanceof Error ? error.message : String(error)],
+  );
   await sleep(fault.observeMs ?? OBSERVE_MS);
   await Promise.all([stopLogins(), stopWrites()]);
   history.mark('load ended', clock());
@@ -123,7 +146,7 @@ async function tryFault(fault: Fault): Promise<Row> {
 
   const root = new URL(dev.nats.split(',')[0] ?? '');
   const dumps = await dump({
-    servers: layout.nats.map(({ client }) => `127.0.0.1:${client}`),
+    servers: layout.nats.map(({ machine, client }) => `${machine.host}:${client}`),
     user: root.username,
     password: root.password,
     ca: dev.ca,
@@ -134,6 +157,7 @@ async function tryFault(fault: Fault): Promise<Row> {
   for (const [stream, end] of dumps.ends) judged.set(stream, end);
   await Promise.all([caller.close(), history.close()]);
   const verdict = check(history, dumps);
+  verdict.violations.push(...notInjected);
   if (!isWhole) verdict.violations.push('not everything ran again two minutes later');
   // Refused rather than risked; the first second may still have been decided before.
   if (fault.refusesAll) verdict.violations.push(...letInMeanwhile(history.logins, injectedAt));
