@@ -4,8 +4,8 @@ export interface Machine {
   host: string;
   /** The network namespace that stands for it, where several machines are one. */
   networkNamespace?: string;
-  /** What its programs get in their environment beside their own settings. */
-  environment?: Readonly<Record<string, string>>;
+  /** A command that starts our programs and Postgres there: it is given theirs, and ends as it. */
+  launcher?: readonly string[];
 }
 
 /** Where a replica runs and listens. */
@@ -18,6 +18,12 @@ export interface Place {
 /** What starting a program there needs. */
 export function startedOn({ networkNamespace }: Machine): { networkNamespace?: string } {
   return networkNamespace === undefined ? {} : { networkNamespace };
+}
+
+/** A command as it is started there. */
+export function launched({ launcher = [] }: Machine, ...words: readonly string[]): { command: string; args: string[] } {
+  const [command = '', ...args] = [...launcher, ...words];
+  return { command, args };
 }
 
 export const THIS_MACHINE: Machine = { host: '127.0.0.1' };

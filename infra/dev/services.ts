@@ -7,7 +7,7 @@ import type { CertificateFiles } from './certificates.ts';
 import type { DevPostgres } from './engines.ts';
 import { createJsonClient } from './https-json.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
-import { startedOn, THIS_MACHINE, type Machine, type Place } from './machine.ts';
+import { launched, startedOn, THIS_MACHINE, type Machine, type Place } from './machine.ts';
 import type { GatewayName, Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
@@ -23,18 +23,17 @@ interface ServiceSettings {
 
 /** Runs one of our programs as it will be run by others: a process with nothing in its environment but its settings. */
 function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCrash): Promise<RunningProcess> {
+  const { machine = THIS_MACHINE } = settings;
   return startProcess({
     name: settings.name,
-    command: process.execPath,
-    args: ['--conditions=source', join(CHECKOUT, settings.main)],
+    ...launched(machine, process.execPath, '--conditions=source', join(CHECKOUT, settings.main)),
     // What was parsed and stripped of types once is kept for the next start and the next replica.
     env: bareEnvironment({
       NODE_COMPILE_CACHE: join(layout.dir, 'compile-cache'),
-      ...settings.machine?.environment,
       ...settings.environment,
     }),
     cwd: CHECKOUT,
-    ...startedOn(settings.machine ?? THIS_MACHINE),
+    ...startedOn(machine),
     logFile: join(layout.logs, `${settings.name}.log`),
     readyWhen: settings.isReady,
     readyTimeoutMs: 60_000,

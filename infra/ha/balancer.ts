@@ -49,7 +49,6 @@ export function prepareBalancers(
       command: existsSync('/usr/sbin/haproxy') ? '/usr/sbin/haproxy' : 'haproxy',
       args: ['-W', '-db', '-f', file],
       ...startedOn(machine),
-      env: { ...process.env, ...machine.environment },
       logFile: join(logs, `${name}.log`),
       readyWhen: () => accepts(port, machine.host),
       // Ends what is under way, and long polls with it.

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedPostgres, postgresUser, prepareProcess, waitUntil, type RunningProcess } from '@countersign/testkit';
 import pg from 'pg';
@@ -62,7 +62,7 @@ export function preparePostgres(
       MAX_CONNECTIONS: 200,
       SHARED_BUFFERS: '64MB',
       DATA: join(home, 'data'),
-      BINARIES: binaries.directory,
+      BINARIES: binariesOn(machine, binaries.directory, join(home, 'bin')),
       PGPASS: join(home, 'pgpass'),
       SUPERUSER_PASSWORD: passwords.superuser,
       REPLICATION_PASSWORD: passwords.replication,
@@ -76,9 +76,7 @@ export function preparePostgres(
     };
     writeFileSync(file, fillTemplate('patroni.yml', values), { mode: 0o600 });
     for (const path of [home, file, certificate, key]) account.give(path);
-    // Set after root's rights were dropped, since a preloaded library keeps files of the user who loads it.
-    const more = Object.entries(machine.environment ?? {}).map(([variable, value]) => `${variable}=${value}`);
-    const [command, args] = account.wrap('/usr/bin/env', [...more, '/usr/bin/patroni', file]);
+    const [command, args] = account.wrap('/usr/bin/patroni', [file]);
     return prepareProcess({
       name,
       command,
@@ -106,6 +104,19 @@ export function preparePostgres(
     ownerUrls: urls(OWNER, passwords.owner),
     serviceUrls: urls(SERVICE, passwords.service),
   };
+}
+
+/** Patroni starts Postgres itself: where a machine has a launcher, `postgres` is a script that asks it. */
+function binariesOn({ launcher }: Machine, directory: string, folder: string): string {
+  if (launcher === undefined) return directory;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  for (const name of readdirSync(directory)) {
+    if (name !== 'postgres') symlinkSync(join(directory, name), join(folder, name));
+  }
+  const words = [...launcher, join(directory, 'postgres')].map((word) => `'${word}'`);
+  writeFileSync(join(folder, 'postgres'), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, { mode: 0o755 });
+  return folder;
 }
 
 interface PatroniAddress {

@@ -3,6 +3,7 @@ import { descendantsOf, isAlive, processRow, waitUntil } from '@countersign/test
 import { proved } from './bite.ts';
 import type { Cluster, Member } from './cluster.ts';
 import { MACHINE_FAULTS } from './machine-faults.ts';
+import { restart } from './restart.ts';
 
 /** What must hold while and after a fault. */
 export interface Expectation {
@@ -20,6 +21,10 @@ export interface Fault {
   /** How long to look after it was injected, beside what `inject` itself takes. */
   observeMs?: number;
   expect: Expectation;
+  /** Before anybody logs in; what is restarted for it is waited for. */
+  prepare?(cluster: Cluster): Promise<void>;
+  /** The opposite of `prepare`, when it was tried. */
+  restore?(cluster: Cluster): Promise<void>;
   /** Resolves once it is over, or left to itself. @throws DidNotBite */
   inject(cluster: Cluster): Promise<void>;
   /** Left out where there are no machines to break. */
@@ -32,7 +37,6 @@ export interface Fault {
 
 const NONE: Expectation = { failedShare: 0 };
 const FROZEN_MS = 15_000;
-const ENDS_WITHIN_MS = 30_000;
 
 const kill =
   (member: Member) =>
@@ -58,14 +62,6 @@ const freeze =
 function isStopped(pid: number): boolean {
   return processRow(pid)?.state === 'T';
 }
-
-const restart =
-  (member: Member) =>
-  async (cluster: Cluster): Promise<void> => {
-    const pid = cluster.pid(member);
-    cluster.signal([pid], 'SIGTERM');
-    await waitUntil(() => !isAlive(pid), { timeoutMs: ENDS_WITHIN_MS, what: `${member} to end` });
-  };
 
 /** The worker that takes connections is another one afterwards, and its master the same. */
 const reload =

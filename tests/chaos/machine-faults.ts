@@ -3,6 +3,7 @@ import { isAlive, waitUntil } from '@countersign/testkit';
 import { proved } from './bite.ts';
 import type { Cluster, Member } from './cluster.ts';
 import type { Fault } from './faults.ts';
+import { restart } from './restart.ts';
 import { SKEWED, type Machines } from './machines/machines.ts';
 import { MACHINES, type MachineNumber, type Silence, type Weather } from './machines/network.ts';
 
@@ -154,6 +155,14 @@ const fillDisk =
     }
   };
 
+/** Programs see a clock that can be set only when they were started for it, and cost more then. */
+const restartedWithClock =
+  (isSettable: boolean) =>
+  async (cluster: Cluster): Promise<void> => {
+    cluster.machines().clock.makeSettable(isSettable);
+    for (const kind of ['app-server', 'sdk-gateway', 'postgres']) await restart(`${kind}-${SKEWED}`)(cluster);
+  };
+
 const setClock =
   (seconds: number): Fault['inject'] =>
   async (cluster) => {
@@ -207,6 +216,10 @@ export const MACHINE_FAULTS: readonly Fault[] = [
   },
   { name: 'disk of the Postgres primary full', inject: fillDisk((cluster) => cluster.postgresPrimary()) },
   { name: 'disk of the Postgres standby full', inject: fillDisk((cluster) => cluster.postgresStandby()) },
-  { name: `clock of machine-${SKEWED} ${SKEW_SECONDS} s ahead`, inject: setClock(SKEW_SECONDS) },
-  { name: `clock of machine-${SKEWED} ${SKEW_SECONDS} s behind`, inject: setClock(-SKEW_SECONDS) },
+  ...(['ahead', 'behind'] as const).map((way) => ({
+    name: `clock of machine-${SKEWED} ${SKEW_SECONDS} s ${way}`,
+    prepare: restartedWithClock(true),
+    inject: setClock(way === 'ahead' ? SKEW_SECONDS : -SKEW_SECONDS),
+    restore: restartedWithClock(false),
+  })),
 ].map((fault) => ({ ...fault, needsMachines: true as const, observeMs: 20_000, expect: { failedShare: 0 } }));

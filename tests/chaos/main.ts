@@ -17,13 +17,14 @@ import { loadKeyRing } from '../../services/app-server/src/keys/ring.ts';
 import { seededUser, seedUsers } from '../bench/seed.ts';
 import { check } from './checker/check.ts';
 import { dump } from './checker/dumps.ts';
+import { readHistory } from './checker/read-history.ts';
 import { clusterOf } from './cluster.ts';
 import { Caller } from './driver/caller.ts';
 import { InboxCodes } from './driver/inbox-codes.ts';
 import { arrivals, kindFor } from './driver/load.ts';
 import { Logins, type Person } from './driver/logins.ts';
 import { FAULTS, type Fault } from './faults.ts';
-import { History, type Login } from './history.ts';
+import { History, INJECTED, LOAD_ENDED, type Login } from './history.ts';
 import { makeMachines, whyNoMachines } from './machines/machines.ts';
 import { rowOf, tableOf, type Row } from './report.ts';
 
@@ -111,8 +112,10 @@ say(`${rows.length - broken.length} passed, ${broken.length} failed`);
 process.exit(broken.length > 0 || rows.length === 0 || asked.signal.aborted ? 1 : 0);
 
 async function tryFault(fault: Fault): Promise<Row> {
+  await fault.prepare?.(cluster);
   await cluster.healthy();
-  const history = new History(join(layout.dir, `${fault.name.replaceAll(/\W+/g, '-')}.jsonl`));
+  const file = join(layout.dir, `${fault.name.replaceAll(/\W+/g, '-')}.jsonl`);
+  const history = new History(file);
   const caller = new Caller({
     balancers: dev.balancers ?? dev.sdkGateways,
     ca: readFileSync(dev.ca, 'utf8'),
@@ -129,14 +132,14 @@ async function tryFault(fault: Fault): Promise<Row> {
 
   await sleep(BEFORE_MS);
   const injectedAt = clock();
-  history.mark('injected', injectedAt);
+  history.mark(INJECTED, injectedAt);
   const notInjected = await fault.inject(cluster).then(
     () => [],
     (error: unknown) => [error instanceof Error ? error.message : String(error)],
   );
   await sleep(fault.observeMs ?? OBSERVE_MS);
   await Promise.all([stopLogins(), stopWrites()]);
-  history.mark('load ended', clock());
+  history.mark(LOAD_ENDED, clock());
   await logins.settled();
   // What has not healed is judged by what there is; the next fault waits for it.
   const isWhole = await cluster.healthy().then(
@@ -155,17 +158,19 @@ async function tryFault(fault: Fault): Promise<Row> {
     after: judged,
   });
   for (const [stream, end] of dumps.ends) judged.set(stream, end);
-  await Promise.all([caller.close(), history.close()]);
-  const verdict = check(history, dumps);
+  await fault.restore?.(cluster);
+  await Promise.all([caller.close(), history.close(clock())]);
+  const seen = readHistory(readFileSync(file, 'utf8'));
+  const verdict = check(seen, dumps);
   verdict.violations.push(...notInjected);
   if (!isWhole) verdict.violations.push('not everything ran again two minutes later');
   // Refused rather than risked; the first second may still have been decided before.
-  if (fault.refusesAll) verdict.violations.push(...letInMeanwhile(history.logins, injectedAt));
-  const row = rowOf(fault, injectedAt, history.logins, history.writes, verdict);
+  if (fault.refusesAll) verdict.violations.push(...letInMeanwhile(seen.logins, injectedAt));
+  const row = rowOf(fault, injectedAt, seen.logins, seen.writes, verdict);
   say(tableOf([row]).split('\n').at(-1) ?? '');
   for (const reason of row.broken.slice(0, 5)) say(`   ${reason}`);
   const reasons = Map.groupBy(
-    history.logins.filter(({ isIn }) => !isIn),
+    seen.logins.filter(({ isIn }) => !isIn),
     ({ kind, reason }) => `${kind}: ${reason}`,
   );
   for (const [reason, { length }] of reasons) say(`   ${length} × ${reason}`);
@@ -188,12 +193,13 @@ function personOf(number: number): Person {
 }
 
 async function writeUser(caller: Caller, history: History, number: number): Promise<void> {
+  history.begun({ what: 'write', number });
   const at = clock();
   const username = `chaos-${number}-${Date.now()}`;
   const { status, body } = await caller.once({ login: -1, what: 'admin' }, 'POST', '/v1/users', { username });
   const { userId } = body;
   const isDone = status === 201 && typeof userId === 'string';
-  history.write({ at, ms: clock() - at, username, status, ...(isDone && { userId }) });
+  history.write({ number, at, ms: clock() - at, username, status, ...(isDone && { userId }) });
 }
 
 function write(text: string): void {

@@ -40,7 +40,7 @@ export async function makeMachines(dir: string, servers: readonly string[], carr
   const machines = MACHINES.map((machine) => ({
     host: network.hostOf(machine),
     networkNamespace: network.namespaceOf(machine),
-    ...(machine === SKEWED && { environment: clock.environment }),
+    ...(machine === SKEWED && { launcher: clock.launcher }),
   }));
   return {
     site: { machines, network: network.range, outside: network.outside },
