@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { waitUntil } from '@countersign/testkit';
 import { expect, test } from 'vitest';
+import { command } from './command.ts';
 import { MACHINES, makeNetwork, whyNoNetwork, type MachineNumber, type Network } from './network.ts';
 
 const PORT = 5000;
@@ -63,7 +64,9 @@ test.skipIf(whyNoNetwork() !== undefined)(
       carrier.close();
       await network.remove();
     }
-    expect(await network.connectMs('outside', network.hostOf(1), PORT)).toBeUndefined();
+    const left =
+      command('/sbin/ip', ['netns']) + command('/sbin/ip', ['-o', '-4', 'addr']) + command('/sbin/ip', ['-o', 'link']);
+    for (const trace of [network.namespaceOf(1).slice(0, -2), network.outside]) expect(left).not.toContain(trace);
     await Promise.all(
       servers.map(async (server) => server.exitCode ?? server.signalCode ?? (await once(server, 'exit'))),
     );
