@@ -153,6 +153,8 @@ const fillDisk =
     } finally {
       disks.free(server);
     }
+    // nats-server gives its streams up for good when the disk takes no more: whoever made room starts it anew.
+    if (server.startsWith('nats-')) await restart(server)(cluster);
   };
 
 /** Programs see a clock that can be set only when they were started for it, and cost more then. */
