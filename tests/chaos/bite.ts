@@ -1,5 +1,5 @@
 /** A fault that was not one: whatever was seen says nothing about it. */
-export class DidNotBite extends Error {
+class DidNotBite extends Error {
   override readonly name = 'DidNotBite';
 }
 
