@@ -54,7 +54,9 @@ const freeze =
   async (cluster: Cluster): Promise<void> => {
     const pids = cluster.processes(member);
     cluster.signal(pids, 'SIGSTOP');
-    proved(pids.length > 0 && pids.every(isStopped), `${member} is frozen`);
+    const isFrozen = () => pids.length > 0 && pids.every((pid) => isStopped(pid) || !isAlive(pid));
+    await waitUntil(isFrozen, { timeoutMs: 1000 }).catch(() => undefined);
+    proved(isFrozen(), `${member} is frozen`);
     await sleep(FROZEN_MS);
     cluster.signal(pids, 'SIGCONT');
   };

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { waitUntil } from '@countersign/testkit';
 import { command, tryCommand } from './command.ts';
+import { connectMs } from './connect-ms.ts';
 
 /** Number of a machine, from 1. */
 export type MachineNumber = 1 | 2 | 3;
@@ -51,7 +52,6 @@ const IP = '/sbin/ip';
 const NFT = '/usr/sbin/nft';
 const PYTHON = '/usr/bin/python3';
 const TABLE = 'inet chaos';
-const CONNECT_WITHIN_MS = 1000;
 
 /** Why there can be no machines here; undefined when there can. */
 export function whyNoNetwork(): string | undefined {
@@ -230,23 +230,4 @@ function freeThird(first: number): number {
     if (!taken.includes(` 10.79.${third}.`)) return third;
   }
   throw new Error('every network 10.79.x.0/24 is taken');
-}
-
-const PROBE = `
-  const startedAt = performance.now();
-  const socket = require('node:net').connect({ host: process.argv[1], port: Number(process.argv[2]), timeout: ${CONNECT_WITHIN_MS} });
-  const end = (text) => { socket.destroy(); process.stdout.write(text); };
-  socket.once('connect', () => end(String(performance.now() - startedAt)));
-  socket.once('timeout', () => end(''));
-  socket.once('error', () => end(''));
-`;
-
-async function connectMs(namespace: string | undefined, host: string, port: number): Promise<number | undefined> {
-  const node = [process.execPath, '-e', PROBE, host, String(port)];
-  const [program = '', ...args] = namespace === undefined ? node : [IP, 'netns', 'exec', namespace, ...node];
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
-  await new Promise((resolve) => child.once('close', resolve));
-  return text === '' ? undefined : Number(text);
 }
