@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 /** One try of one request, as the caller saw it. Times are ms since the run began, by a clock that never goes back. */
 export interface Exchange {
   login: number;
-  what: 'start' | 'verify' | 'wait' | 'replay' | 'admin';
+  what: 'start' | 'verify' | 'wait' | 'replay' | 'admin' | 'canary';
   at: number;
   ms: number;
   /** 1, or 2 for the one repeat that a caller makes. */

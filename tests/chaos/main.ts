@@ -20,6 +20,7 @@ import { dump } from './checker/dumps.ts';
 import { readHistory } from './checker/read-history.ts';
 import { clusterOf } from './cluster.ts';
 import { Caller } from './driver/caller.ts';
+import { CANARIES, peopleGetIn } from './driver/canaries.ts';
 import { InboxCodes } from './driver/inbox-codes.ts';
 import { arrivals, kindFor } from './driver/load.ts';
 import { Logins, type Person } from './driver/logins.ts';
@@ -80,8 +81,8 @@ const stack = await startHaStack({
 const clock = () => performance.now();
 const { dev } = stack;
 const secrets = readJson(join(layout.dir, 'secrets.json')) as { keyRing: string };
-await seedUsers(dev.postgres.primary, loadKeyRing(secrets.keyRing), 0, USERS).catch(() =>
-  seedUsers(dev.postgres.standby, loadKeyRing(secrets.keyRing), 0, USERS),
+await seedUsers(dev.postgres.primary, loadKeyRing(secrets.keyRing), 0, USERS + CANARIES).catch(() =>
+  seedUsers(dev.postgres.standby, loadKeyRing(secrets.keyRing), 0, USERS + CANARIES),
 );
 const cluster = clusterOf(dev, layout, machines);
 const codes = new InboxCodes(dev.inbox);
@@ -123,6 +124,8 @@ async function tryFault(fault: Fault): Promise<Row> {
     history,
     clock,
   });
+  const canaries = Array.from({ length: CANARIES }, (_, index) => personOf(USERS + index));
+  if (!(await peopleGetIn(caller, canaries, clock))) say('   before it: people with TOTP still do not get in');
   const logins = new Logins({ caller, codes, history, clock, random: Math.random });
   const stopLogins = arrivals(RATE, clock, (_, dueAt) => {
     const login = nextLogin++;
