@@ -153,8 +153,9 @@ const fillDisk =
     } finally {
       disks.free(server);
     }
-    // nats-server gives its streams up for good when the disk takes no more: whoever made room starts it anew.
-    if (server.startsWith('nats-')) await restart(server)(cluster);
+    // nats-server gives its streams up for good when the disk takes no more, and 2.9 may hang, deaf to SIGTERM: whoever made room
+    // starts it anew.
+    if (server.startsWith('nats-')) cluster.signal(cluster.processes(server), 'SIGKILL');
   };
 
 /** Programs see a clock that can be set only when they were started for it, and cost more then. */
