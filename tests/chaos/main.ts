@@ -88,6 +88,7 @@ const cluster = clusterOf(dev, layout, machines);
 const codes = new InboxCodes(dev.inbox);
 const judged = new Map<string, number>();
 const rows: Row[] = [];
+const notJudged: string[] = [];
 let nextLogin = 0;
 let nextWrite = 0;
 
@@ -97,7 +98,11 @@ try {
     say(`\n── ${fault.name}`);
     if (fault.notFast !== undefined && pace === PACES.fast) say(`left out: ${fault.notFast}. Use --pace current.`);
     else if (fault.needsMachines && machines === undefined) say(`left out: ${noMachines}`);
-    else rows.push(await tryFault(fault));
+    else
+      await tryFault(fault).then(
+        (row) => rows.push(row),
+        (error: unknown) => unjudged(fault, error),
+      );
   }
 } finally {
   codes.close();
@@ -107,10 +112,12 @@ try {
 const table = tableOf(rows);
 say(`\n${table}\n`);
 const broken = rows.filter((row) => row.broken.length > 0);
+for (const line of notJudged) say(line);
 for (const row of broken) say(`${row.fault}:\n  ${row.broken.slice(0, 10).join('\n  ')}`);
 if (options.write) write(table);
-say(`${rows.length - broken.length} passed, ${broken.length} failed`);
-process.exit(broken.length > 0 || rows.length === 0 || asked.signal.aborted ? 1 : 0);
+const failed = broken.length + notJudged.length;
+say(`${rows.length - broken.length} passed, ${failed} failed`);
+process.exit(failed > 0 || rows.length === 0 || asked.signal.aborted ? 1 : 0);
 
 async function tryFault(fault: Fault): Promise<Row> {
   await fault.prepare?.(cluster);
@@ -178,6 +185,13 @@ async function tryFault(fault: Fault): Promise<Row> {
   );
   for (const [reason, { length }] of reasons) say(`   ${length} × ${reason}`);
   return row;
+}
+
+/** Nobody knows what it did, and that is a failure; the next one may still be tried. */
+function unjudged({ name }: Fault, error: unknown): void {
+  const line = `${name}: not judged: ${error instanceof Error ? error.message : String(error)}`;
+  notJudged.push(line);
+  say(line);
 }
 
 /** Engines are away for at least AWAY_MS; nobody may have been let in by a decision in the middle of that. */

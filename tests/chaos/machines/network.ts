@@ -9,6 +9,10 @@ import { connectMs } from './connect-ms.ts';
 export type MachineNumber = 1 | 2 | 3;
 export const MACHINES: readonly MachineNumber[] = [1, 2, 3];
 
+export function othersOf(machine: MachineNumber): MachineNumber[] {
+  return MACHINES.filter((other) => other !== machine);
+}
+
 /** Whose packets do not arrive where. */
 export interface Silence {
   at: MachineNumber;
@@ -84,7 +88,6 @@ export async function makeNetwork(key: string, carriers: number): Promise<Networ
   const third = freeThird(digest.readUInt8(4));
   const hostOf = (machine: MachineNumber) => `10.79.${third}.${machine}`;
   const outside = `10.79.${third}.254`;
-  const others = (machine: MachineNumber) => MACHINES.filter((other) => other !== machine);
   const inside = (machine: MachineNumber, program: string, args: readonly string[], input?: string) =>
     command(IP, ['netns', 'exec', namespaceOf(machine), program, ...args], input);
 
@@ -123,7 +126,7 @@ export async function makeNetwork(key: string, carriers: number): Promise<Networ
   function filter(): void {
     for (const machine of MACHINES) {
       const mute = silences.filter(({ at }) => at === machine).flatMap(({ from }) => from);
-      const rules = others(machine).flatMap((other) => {
+      const rules = othersOf(machine).flatMap((other) => {
         const from = `ip saddr ${hostOf(other)}`;
         if (mute.includes(other)) return [`${from} counter drop comment "dropped ${other}"`];
         const loss = `${from} numgen random mod 100 < ${lossPercent} counter drop comment "dropped ${other}"`;
@@ -151,7 +154,7 @@ export async function makeNetwork(key: string, carriers: number): Promise<Networ
       command(IP, ['-n', namespaceOf(machine), 'link', 'set', slowOf(machine), 'up']);
     }
     for (const machine of MACHINES) {
-      for (const other of others(machine)) {
+      for (const other of othersOf(machine)) {
         const route = [`${hostOf(other)}/32`, 'dev', slowOf(machine), 'src', hostOf(machine)];
         command(IP, ['-n', namespaceOf(machine), 'route', 'replace', ...route]);
       }
