@@ -47,6 +47,8 @@ async function main([command, ...args]) {
   checkPinnedNode();
   await installDebian(NATS);
   if (command === 'chaos' || args.includes('--ha')) await installDebian(TOPOLOGY);
+  // Without root there are no machines to break, and chaos goes on with processes.
+  if (command === 'chaos' && process.getuid() === 0) await installDebian(MACHINES);
   return runProgram(program, args, environment);
 }
 
@@ -164,6 +166,15 @@ const TOPOLOGY = {
   packages: ['patroni', 'python3-etcd', 'python3-idna', 'etcd-server', 'haproxy', 'postgresql'],
   advice:
     'Install Patroni, etcd, HAProxy and PostgreSQL 15 (Debian: apt-get install patroni python3-etcd python3-idna etcd-server haproxy postgresql).',
+};
+
+/** What `npm run chaos` makes machines of, on this one. */
+const MACHINES = {
+  what: 'what machines are made of',
+  programs: ['ip', 'nft', 'python3', 'faketime', 'mkfs.ext4'],
+  packages: ['iproute2', 'nftables', 'python3-minimal', 'faketime', 'e2fsprogs'],
+  advice:
+    'Install iproute2, nftables, python3, faketime and e2fsprogs (Debian: apt-get install iproute2 nftables python3-minimal faketime e2fsprogs).',
 };
 
 /** Only the programs are wanted, not servers of the machine's own. */

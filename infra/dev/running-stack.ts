@@ -107,7 +107,8 @@ export function devFileOf({
   layout: Layout;
   secrets: Secrets;
   adminKey: string;
-} & Pick<DevFile, 'ca' | 'postgres' | 'nats' | 'natsCa' | 'balancers'>): DevFile {
+} & Pick<DevFile, 'ca' | 'postgres' | 'nats' | 'natsCa' | 'balancers'> &
+  Partial<Pick<DevFile, 'sdkGateways' | 'adminApis' | 'inbox'>>): DevFile {
   if (application === undefined) throw new Error('the demo application was not made');
   return {
     sdkGateways: ports.sdkGateways.map((port) => `https://localhost:${port}`),

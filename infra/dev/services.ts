@@ -7,6 +7,7 @@ import type { CertificateFiles } from './certificates.ts';
 import type { DevPostgres } from './engines.ts';
 import { createJsonClient } from './https-json.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
+import { launched, startedOn, THIS_MACHINE, type Machine, type Place } from './machine.ts';
 import type { GatewayName, Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
@@ -15,19 +16,24 @@ type Environment = Record<string, string>;
 interface ServiceSettings {
   name: string;
   main: string;
+  machine?: Machine;
   environment: Environment;
   isReady: () => Promise<boolean>;
 }
 
 /** Runs one of our programs as it will be run by others: a process with nothing in its environment but its settings. */
 function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCrash): Promise<RunningProcess> {
+  const { machine = THIS_MACHINE } = settings;
   return startProcess({
     name: settings.name,
-    command: process.execPath,
-    args: ['--conditions=source', join(CHECKOUT, settings.main)],
+    ...launched(machine, process.execPath, '--conditions=source', join(CHECKOUT, settings.main)),
     // What was parsed and stripped of types once is kept for the next start and the next replica.
-    env: bareEnvironment({ NODE_COMPILE_CACHE: join(layout.dir, 'compile-cache'), ...settings.environment }),
+    env: bareEnvironment({
+      NODE_COMPILE_CACHE: join(layout.dir, 'compile-cache'),
+      ...settings.environment,
+    }),
     cwd: CHECKOUT,
+    ...startedOn(machine),
     logFile: join(layout.logs, `${settings.name}.log`),
     readyWhen: settings.isReady,
     readyTimeoutMs: 60_000,
@@ -39,9 +45,16 @@ function bareEnvironment(settings: Environment): Environment {
   return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', TZ: 'UTC', ...settings };
 }
 
-export function startInbox(layout: Layout, secrets: Secrets, onCrash: OnCrash): Promise<RunningProcess> {
-  const url = `http://127.0.0.1:${layout.ports.inbox}`;
+/** @param host where it listens: the inbox stands for carriers, which are no part of the topology. */
+export function startInbox(
+  layout: Layout,
+  secrets: Secrets,
+  onCrash: OnCrash,
+  host = '127.0.0.1',
+): Promise<RunningProcess> {
+  const url = `http://${host}:${layout.ports.inbox}`;
   const environment = {
+    COUNTERSIGN_INBOX_HOST: host,
     COUNTERSIGN_INBOX_PORT: String(layout.ports.inbox),
     COUNTERSIGN_INBOX_TOKEN: secrets.inboxToken,
     COUNTERSIGN_INBOX_FILE: join(layout.dir, 'inbox.jsonl'),
@@ -74,31 +87,34 @@ export interface AppServerOptions extends Surroundings {
   postgres: Pick<DevPostgres, 'serviceUrls' | 'ownerUrls'>;
 }
 
-export function startAppServer(options: AppServerOptions, port: number, name: string, onCrash: OnCrash) {
-  const environment = appServerEnvironment(options, name, port);
-  const isReady = () => answers(`http://127.0.0.1:${port}/health/ready`);
-  return startService(options.layout, { name, main: 'services/app-server/src/main.ts', environment, isReady }, onCrash);
+export function startAppServer(options: AppServerOptions, place: Place, onCrash: OnCrash) {
+  const { name, port, machine } = place;
+  const environment = appServerEnvironment(options, place);
+  const isReady = () => answers(`http://${machine.host}:${port}/health/ready`);
+  const main = 'services/app-server/src/main.ts';
+  return startService(options.layout, { name, main, machine, environment, isReady }, onCrash);
 }
 
 /** Makes the first administrator's key, which is shown this once. */
 export async function makeAdministrator(options: AppServerOptions, name: string): Promise<string> {
+  const nowhere = { name: 'bootstrap', port: 0, machine: THIS_MACHINE };
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--conditions=source', join(CHECKOUT, 'services/app-server/src/bootstrap.ts'), name],
-    { cwd: CHECKOUT, env: bareEnvironment(appServerEnvironment(options, 'bootstrap', 0)), timeout: 60_000 },
+    { cwd: CHECKOUT, env: bareEnvironment(appServerEnvironment(options, nowhere)), timeout: 60_000 },
   );
   return (JSON.parse(stdout) as { apiKey: string }).apiKey;
 }
 
-function appServerEnvironment(options: AppServerOptions, replica: string, port: number) {
+function appServerEnvironment(options: AppServerOptions, { name, port, machine }: Place) {
   const { layout, secrets, nats, postgres } = options;
   const carriersFile = join(layout.dir, 'carriers.json');
   const url = `http://127.0.0.1:${layout.ports.inbox}/api/messages`;
   const inbox = { type: 'inbox', url, token: { env: 'COUNTERSIGN_DEV_INBOX_TOKEN' } };
   writeFileSync(carriersFile, `${JSON.stringify({ carriers: { inbox } }, undefined, 2)}\n`);
   return {
-    COUNTERSIGN_REPLICA: replica,
-    COUNTERSIGN_HOST: '127.0.0.1',
+    COUNTERSIGN_REPLICA: name,
+    COUNTERSIGN_HOST: machine.host,
     COUNTERSIGN_PORT: String(port),
     ...natsEnvironment(options, 'app-server'),
     COUNTERSIGN_NATS_REPLICAS: String(nats.copies),
@@ -120,14 +136,13 @@ export interface GatewayOptions extends Surroundings {
 
 export async function startGateway(
   options: GatewayOptions,
-  port: number,
-  name: GatewayName,
+  { name, port, machine }: Place & { name: GatewayName },
   onCrash: OnCrash,
 ): Promise<RunningProcess> {
   const { layout, certificates, trustedProxies } = options;
   const environment = {
     COUNTERSIGN_REPLICA: name,
-    COUNTERSIGN_HOST: '127.0.0.1',
+    COUNTERSIGN_HOST: machine.host,
     COUNTERSIGN_PORT: String(port),
     COUNTERSIGN_PUBLIC_URL: options.publicUrl,
     COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
@@ -136,8 +151,9 @@ export async function startGateway(
     ...natsEnvironment(options, name),
   };
   const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
-  const isReady = async () => (await client.send('GET', `https://localhost:${port}/health/ready`)).status === 200;
-  return startService(layout, { name, main: 'services/sdk-gateway/src/main.ts', environment, isReady }, onCrash);
+  const isReady = async () => (await client.send('GET', `https://${machine.host}:${port}/health/ready`)).status === 200;
+  const main = 'services/sdk-gateway/src/main.ts';
+  return startService(layout, { name, main, machine, environment, isReady }, onCrash);
 }
 
 function natsEnvironment({ nats, secrets }: Surroundings, user: 'app-server' | GatewayName): Environment {

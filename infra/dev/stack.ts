@@ -4,6 +4,7 @@ import { ensureCertificates } from './certificates.ts';
 import type { DevFile } from './dev-file.ts';
 import { startDevNats, startDevPostgres } from './engines.ts';
 import type { Layout } from './layout.ts';
+import { THIS_MACHINE } from './machine.ts';
 import { takenPorts } from './ports.ts';
 import {
   CannotStart,
@@ -54,7 +55,11 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
       Promise.all(
         GATEWAYS.map(async (name, index) => {
           const options = { ...surroundings, certificates };
-          const started = await startGateway(options, ports.sdkGateways[index] ?? 0, name, onCrash);
+          const started = await startGateway(
+            options,
+            { name, port: ports.sdkGateways[index] ?? 0, machine: THIS_MACHINE },
+            onCrash,
+          );
           supervisor.add(started, started.start);
         }),
       ),
@@ -73,7 +78,11 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     await step('app-servers', () =>
       Promise.all(
         ports.appServers.map(async (port, index) => {
-          const started = await startAppServer(options, port, `app-server-${index + 1}`, onCrash);
+          const started = await startAppServer(
+            options,
+            { name: `app-server-${index + 1}`, port, machine: THIS_MACHINE },
+            onCrash,
+          );
           supervisor.add(started, started.start);
         }),
       ),

@@ -1,17 +1,16 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts, prepareProcess, type RunningProcess } from '@countersign/testkit';
+import { startedOn, type Place } from '../dev/machine.ts';
 import type { Certificates } from './certificates.ts';
 import type { HaLayout } from './ha-layout.ts';
 import { fillTemplate } from './template.ts';
-
-const HOST = '127.0.0.1';
 
 /** A service behind the balancer: whichever of its replicas says that it is ready gets the next request. */
 export interface BalancedService {
   service: string;
   port: (balancer: number) => number;
-  replicas: readonly { name: string; port: number }[];
+  replicas: readonly Place[];
 }
 
 export interface Balancer extends RunningProcess {
@@ -26,19 +25,20 @@ export function prepareBalancers(
   services: readonly BalancedService[],
   onCrash: (name: string, reason: string) => void,
 ): Balancer[] {
-  return balancers.map((port, index) => {
-    const name = `balancer-${index + 1}`;
+  return balancers.map(({ name, port, machine }, index) => {
     const home = join(dir, name);
     mkdirSync(home, { recursive: true, mode: 0o700 });
     const sections = services.map(({ service, port: portOf, replicas }) =>
       fillTemplate('haproxy-service.cfg', {
         SERVICE: service,
-        HOST,
+        HOST: machine.host,
         PORT: portOf(index),
         CERTIFICATE_AND_KEY: certificates.of('balancer').both,
         CHECK_HOST: 'localhost',
         AUTHORITY: certificates.authority,
-        SERVERS: replicas.map((replica) => `  server ${replica.name} ${HOST}:${replica.port}`).join('\n'),
+        SERVERS: replicas
+          .map((replica) => `  server ${replica.name} ${replica.machine.host}:${replica.port}`)
+          .join('\n'),
       }),
     );
     const file = join(home, 'haproxy.cfg');
@@ -48,8 +48,9 @@ export function prepareBalancers(
       name,
       command: existsSync('/usr/sbin/haproxy') ? '/usr/sbin/haproxy' : 'haproxy',
       args: ['-W', '-db', '-f', file],
+      ...startedOn(machine),
       logFile: join(logs, `${name}.log`),
-      readyWhen: () => accepts(port),
+      readyWhen: () => accepts(port, machine.host),
       // Ends what is under way, and long polls with it.
       stopSignal: 'SIGUSR1',
       stopTimeoutMs: 5000,

@@ -16,10 +16,14 @@ export interface Certificates {
   of(holder: string): HolderFiles;
 }
 
-/** One authority for the installation, and a certificate for every server: each is both ends of connections to its like. */
+/**
+ * One authority for the installation, and a certificate for every server: each is both ends of connections to its like.
+ * @param hosts that they are reached at, beside this machine.
+ */
 export async function ensureHaCertificates(
   dir: string,
   holders: readonly string[],
+  hosts: readonly string[],
   now: number,
 ): Promise<Certificates> {
   const folder = join(dir, 'tls');
@@ -31,10 +35,11 @@ export async function ensureHaCertificates(
     key: join(folder, `${holder}.key`),
     both: join(folder, `${holder}.both.pem`),
   });
+  const names = [...new Set(['localhost', '127.0.0.1', '::1', ...hosts])];
   for (const holder of holders) {
     const { certificate, key, both } = files(holder);
     if (existsSync(both)) continue;
-    const issued = await issueCertificate(authority, { commonName: holder, usage: 'both', now });
+    const issued = await issueCertificate(authority, { commonName: holder, usage: 'both', names, now });
     writeSecret(key, issued.keyPem);
     writeFileSync(certificate, issued.certificatePem);
     writeSecret(both, issued.certificatePem + issued.keyPem);

@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts, prepareProcess, type RunningProcess } from '@countersign/testkit';
+import { startedOn } from '../dev/machine.ts';
 import type { Certificates } from './certificates.ts';
 import type { HaLayout } from './ha-layout.ts';
 import { fillTemplate } from './template.ts';
-
-const HOST = '127.0.0.1';
 
 /** Three members, none started. */
 export function prepareEtcd(
@@ -13,15 +12,15 @@ export function prepareEtcd(
   certificates: Certificates,
   onCrash: (name: string, reason: string) => void,
 ): RunningProcess[] {
-  const members = etcd.map(({ name, peer }) => `${name}=https://${HOST}:${peer}`).join(',');
-  return etcd.map(({ name, client, peer }) => {
+  const members = etcd.map(({ name, machine, peer }) => `${name}=https://${machine.host}:${peer}`).join(',');
+  return etcd.map(({ name, machine, client, peer }) => {
     const data = join(dir, name);
     mkdirSync(data, { recursive: true, mode: 0o700 });
     const { certificate, key } = certificates.of(name);
     const file = join(dir, `${name}.yml`);
     const values = {
       NAME: name,
-      HOST,
+      HOST: machine.host,
       DATA: data,
       CLIENT_PORT: client,
       PEER_PORT: peer,
@@ -35,8 +34,9 @@ export function prepareEtcd(
       name,
       command: program(),
       args: ['--config-file', file],
+      ...startedOn(machine),
       logFile: join(logs, `${name}.log`),
-      readyWhen: () => accepts(client),
+      readyWhen: () => accepts(client, machine.host),
       // The last of three has nobody to hand its duties to and would wait long.
       stopTimeoutMs: 3000,
       onCrash: (reason) => onCrash(name, reason),

@@ -1,41 +1,86 @@
 import { join } from 'node:path';
 import { layout, type Layout } from '../dev/layout.ts';
+import { THIS_MACHINE, type Machine, type Place } from '../dev/machine.ts';
+import { GATEWAYS, type GatewayName } from '../dev/secrets.ts';
 
-/** Where the production topology keeps everything on one machine, and where it listens. */
-export interface HaLayout extends Layout {
-  balancers: readonly number[];
-  etcd: readonly { name: string; client: number; peer: number }[];
-  nats: readonly { name: string; client: number; route: number; monitor: number }[];
-  postgres: readonly { name: string; port: number; rest: number }[];
+/** The machines that carry the topology. */
+export interface Site {
+  /** One of every server goes to each in turn. */
+  machines: readonly Machine[];
+  /** The network they are in, as Postgres writes it. */
+  network: string;
+  /** Address of what is no part of it: callers, carriers. */
+  outside: string;
 }
 
-/** Its own folder beside the development stack's, and the same addresses, since only one of the two runs at a time. */
-export function haLayout(environment: Readonly<Record<string, string | undefined>>): HaLayout {
+/** Where the production topology keeps everything, and where it listens. */
+export interface HaLayout extends Layout {
+  site: Site;
+  balancers: readonly Place[];
+  sdkGateways: readonly (Place & { name: GatewayName })[];
+  appServers: readonly Place[];
+  etcd: readonly { name: string; machine: Machine; client: number; peer: number }[];
+  nats: readonly { name: string; machine: Machine; client: number; route: number; monitor: number }[];
+  postgres: readonly { name: string; machine: Machine; port: number; rest: number }[];
+}
+
+const ONE_MACHINE: Site = { machines: [THIS_MACHINE], network: '127.0.0.1/32', outside: '127.0.0.1' };
+
+/**
+ * Its own folder beside the development stack's, and the same ports, since only one of the two runs at a time.
+ * @param site this machine alone unless given.
+ */
+export function haLayout(environment: Readonly<Record<string, string | undefined>>, site = ONE_MACHINE): HaLayout {
   const development = layout(environment);
   const dir = join(development.dir, 'ha');
   const { ports } = development;
   const from = (first: number, index: number) => first + index;
+  const machineOf = (index: number) => site.machines[index % site.machines.length] ?? THIS_MACHINE;
   const { nats, postgresPrimary, inbox } = ports;
   return {
     ...development,
     dir,
     logs: join(dir, 'logs'),
-    balancers: [0, 1].map((index) => from(inbox - 620, index)),
+    site,
+    balancers: [0, 1].map((index) => ({
+      name: `balancer-${index + 1}`,
+      machine: machineOf(index),
+      port: from(inbox - 620, index),
+    })),
+    sdkGateways: GATEWAYS.map((name, index) => ({
+      name,
+      machine: machineOf(index),
+      port: ports.sdkGateways[index] ?? 0,
+    })),
+    appServers: ports.appServers.map((port, index) => ({
+      name: `app-server-${index + 1}`,
+      machine: machineOf(index),
+      port,
+    })),
     etcd: [0, 1, 2].map((index) => ({
       name: `etcd-${index + 1}`,
+      machine: machineOf(index),
       client: from(nats + 20, index),
       peer: from(nats + 25, index),
     })),
     nats: [0, 1, 2].map((index) => ({
       name: `nats-${index + 1}`,
+      machine: machineOf(index),
       client: from(nats, index),
       route: from(nats + 5, index),
       monitor: from(nats + 10, index),
     })),
     postgres: [0, 1].map((index) => ({
       name: `postgres-${index + 1}`,
+      machine: machineOf(index),
       port: from(postgresPrimary, index),
       rest: from(postgresPrimary + 5, index),
     })),
   };
+}
+
+/** Every server and service by its name, with the machine that carries it. */
+export function membersOf(layout: HaLayout): { name: string; machine: Machine }[] {
+  const { nats, etcd, postgres, appServers, sdkGateways, balancers } = layout;
+  return [...nats, ...etcd, ...postgres, ...appServers, ...sdkGateways, ...balancers];
 }

@@ -2,12 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { findNatsServer, prepareProcess, type RunningProcess } from '@countersign/testkit';
 import { CHECKOUT } from '../dev/layout.ts';
+import { startedOn } from '../dev/machine.ts';
 import { GATEWAYS, type NatsUserName, type Secrets } from '../dev/secrets.ts';
 import type { Certificates } from './certificates.ts';
 import type { HaLayout } from './ha-layout.ts';
 import { fillTemplate } from './template.ts';
 
-const HOST = '127.0.0.1';
 const MAX_FILE_BYTES = 4 * 1024 ** 3;
 
 /** Three servers of one cluster, none started. */
@@ -21,17 +21,19 @@ export function prepareNats(
   if (program === undefined) throw new Error('nats-server is missing. On Debian: apt-get install nats-server');
   const [major, minor] = program.version;
   const syncs = major > 2 || minor >= 10;
-  const routes = nats.map(({ route }) => `"nats-route://${HOST}:${route}"`).join(', ');
-  return nats.map(({ name, client, route, monitor }) => {
+  const routes = nats.map(({ machine, route }) => `"nats-route://${machine.host}:${route}"`).join(', ');
+  return nats.map(({ name, machine, client, route, monitor }) => {
+    const { host } = machine;
     const data = join(dir, name);
     mkdirSync(data, { recursive: true, mode: 0o700 });
     const { certificate, key } = certificates.of(name);
     const file = join(data, 'nats-server.conf');
     const values = {
       NAME: name,
-      HOST,
+      HOST: host,
       CLIENT_PORT: client,
       ROUTE_PORT: route,
+      MONITOR_HOST: host,
       MONITOR_PORT: monitor,
       DATA: join(data, 'jetstream'),
       MAX_FILE_BYTES,
@@ -48,16 +50,17 @@ export function prepareNats(
       name,
       command: program.path,
       args: ['-c', file],
+      ...startedOn(machine),
       logFile: join(logs, `${name}.log`),
-      readyWhen: () => isHealthy(monitor),
+      readyWhen: () => isHealthy(host, monitor),
       onCrash: (reason) => onCrash(name, reason),
     });
   });
 }
 
 /** In a cluster: that it has caught up with its streams. */
-async function isHealthy(monitor: number): Promise<boolean> {
-  const response = await fetch(`http://${HOST}:${monitor}/healthz`, { signal: AbortSignal.timeout(1000) });
+async function isHealthy(host: string, monitor: number): Promise<boolean> {
+  const response = await fetch(`http://${host}:${monitor}/healthz`, { signal: AbortSignal.timeout(1000) });
   await response.arrayBuffer();
   return response.status === 200;
 }

@@ -1,14 +1,14 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installedPostgres, postgresUser, prepareProcess, waitUntil, type RunningProcess } from '@countersign/testkit';
 import pg from 'pg';
 import { createJsonClient, type JsonAnswer } from '../dev/https-json.ts';
+import { startedOn, type Machine } from '../dev/machine.ts';
 import type { Certificates } from './certificates.ts';
 import type { HaLayout } from './ha-layout.ts';
 import type { HaPasswords } from './passwords.ts';
 import { fillTemplate } from './template.ts';
 
-const HOST = '127.0.0.1';
 const DATABASE = 'countersign';
 const OWNER = 'countersign_owner';
 const SERVICE = 'countersign_service';
@@ -43,8 +43,8 @@ export function preparePostgres(
 ): HaPostgres {
   const binaries = installedPostgres(['initdb', 'postgres', 'pg_ctl', 'pg_controldata', 'pg_basebackup', 'pg_rewind']);
   if (binaries === undefined) throw new Error('PostgreSQL 15 is missing. On Debian: apt-get install postgresql');
-  const { dir, logs, postgres, etcd } = layout;
-  const nodes = postgres.map(({ name, port, rest }) => {
+  const { dir, logs, postgres, etcd, site } = layout;
+  const nodes = postgres.map(({ name, machine, port, rest }) => {
     const home = join(dir, name);
     mkdirSync(home, { recursive: true, mode: 0o700 });
     const account = postgresUser(join(binaries.directory, 'postgres'), home);
@@ -52,17 +52,17 @@ export function preparePostgres(
     const file = join(home, 'patroni.yml');
     const values = {
       NAME: name,
-      HOST,
+      HOST: machine.host,
       PORT: port,
       REST_PORT: rest,
-      ETCD: etcd.map(({ client }) => `${HOST}:${client}`).join(','),
+      ETCD: etcd.map(({ machine: at, client }) => `${at.host}:${client}`).join(','),
       TTL_SECONDS: pace.ttl,
       LOOP_WAIT_SECONDS: pace.loopWait,
       RETRY_TIMEOUT_SECONDS: pace.retryTimeout,
       MAX_CONNECTIONS: 200,
       SHARED_BUFFERS: '64MB',
       DATA: join(home, 'data'),
-      BINARIES: binaries.directory,
+      BINARIES: binariesOn(machine, binaries.directory, join(home, 'bin')),
       PGPASS: join(home, 'pgpass'),
       SUPERUSER_PASSWORD: passwords.superuser,
       REPLICATION_PASSWORD: passwords.replication,
@@ -71,8 +71,8 @@ export function preparePostgres(
       CERTIFICATE: certificate,
       KEY: key,
       AUTHORITY: certificates.authority,
-      NODES_NETWORK: `${HOST}/32`,
-      SERVICES_NETWORK: `${HOST}/32`,
+      NODES_NETWORK: site.network,
+      SERVICES_NETWORK: site.network,
     };
     writeFileSync(file, fillTemplate('patroni.yml', values), { mode: 0o600 });
     for (const path of [home, file, certificate, key]) account.give(path);
@@ -82,16 +82,17 @@ export function preparePostgres(
       command,
       args,
       env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C.UTF-8', PYTHONUNBUFFERED: '1' },
+      ...startedOn(machine),
       logFile: join(logs, `${name}.log`),
-      readyWhen: () => isReady(rest, certificates.authority),
+      readyWhen: () => isReady({ machine, rest }, certificates.authority),
       readyTimeoutMs: 60_000,
       stopTimeoutMs: 20_000,
       onCrash: (reason) => onCrash(name, reason),
     });
   });
   const urls = (user: string, password: string) =>
-    postgres.map(({ port }) => {
-      const url = new URL(`postgres://${HOST}:${port}/${DATABASE}`);
+    postgres.map(({ machine, port }) => {
+      const url = new URL(`postgres://${machine.host}:${port}/${DATABASE}`);
       url.username = user;
       url.password = password;
       url.searchParams.set('sslmode', 'verify-full');
@@ -105,16 +106,34 @@ export function preparePostgres(
   };
 }
 
+/** Patroni starts Postgres itself: where a machine has a launcher, `postgres` is a script that asks it. */
+function binariesOn({ launcher }: Machine, directory: string, folder: string): string {
+  if (launcher === undefined) return directory;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  for (const name of readdirSync(directory)) {
+    if (name !== 'postgres') symlinkSync(join(directory, name), join(folder, name));
+  }
+  const words = [...launcher, join(directory, 'postgres')].map((word) => `'${word}'`);
+  writeFileSync(join(folder, 'postgres'), `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`, { mode: 0o755 });
+  return folder;
+}
+
+interface PatroniAddress {
+  machine: Machine;
+  rest: number;
+}
+
 /** Its own word for "this node answers, as primary or as standby". */
-async function isReady(rest: number, authority: string): Promise<boolean> {
-  return (await askPatroni(rest, authority, '/readiness')).status === 200;
+async function isReady(node: PatroniAddress, authority: string): Promise<boolean> {
+  return (await askPatroni(node, authority, '/readiness')).status === 200;
 }
 
 /** What Patroni of one node says; its API answers with a status and JSON. */
-async function askPatroni(rest: number, authority: string, path: string): Promise<JsonAnswer> {
+async function askPatroni({ machine, rest }: PatroniAddress, authority: string, path: string): Promise<JsonAnswer> {
   const client = createJsonClient({ ca: readFileSync(authority, 'utf8'), timeoutMs: 1000 });
   try {
-    return await client.send('GET', `https://${HOST}:${rest}${path}`);
+    return await client.send('GET', `https://${machine.host}:${rest}${path}`);
   } finally {
     client.close();
   }
@@ -124,8 +143,8 @@ async function askPatroni(rest: number, authority: string, path: string): Promis
 export async function waitForPair({ postgres }: HaLayout, authority: string): Promise<void> {
   const roles = () =>
     Promise.all(
-      postgres.map(async ({ rest }) => {
-        const asked = await Promise.all(['/primary', '/sync'].map((path) => askPatroni(rest, authority, path)));
+      postgres.map(async (node) => {
+        const asked = await Promise.all(['/primary', '/sync'].map((path) => askPatroni(node, authority, path)));
         return asked.map(({ status }) => status === 200);
       }),
     );
@@ -144,9 +163,9 @@ export async function ensureHaDatabase(
   authority: string,
   passwords: HaPasswords,
 ): Promise<void> {
-  for (const { port } of postgres) {
+  for (const { machine, port } of postgres) {
     const client = new pg.Client({
-      host: HOST,
+      host: machine.host,
       port,
       user: 'postgres',
       password: passwords.superuser,

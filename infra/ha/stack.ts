@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { DevFile } from '../dev/dev-file.ts';
+import type { Place } from '../dev/machine.ts';
 import {
   devFileOf,
   ensureAdministrator,
@@ -38,23 +39,28 @@ async function assemble(
   { layout, pace = PACES.fast }: HaOptions,
   { supervisor, onCrash, step }: Frame,
 ): Promise<DevFile> {
-  const { dir, ports, balancers } = layout;
+  const { dir, ports, balancers, sdkGateways, site } = layout;
   const secretsFile = openSecrets(dir);
   const secrets = secretsFile.content;
   const passwords = openPasswords(dir);
   const holders = [...layout.nats, ...layout.etcd, ...layout.postgres].map(({ name }) => name);
-  const certificates = await ensureHaCertificates(dir, [...holders, ...GATEWAYS, 'balancer'], Date.now());
+  const certificates = await ensureHaCertificates(
+    dir,
+    [...holders, ...GATEWAYS, 'balancer'],
+    site.machines.map(({ host }) => host),
+    Date.now(),
+  );
   const { authority } = certificates;
   const surroundings: Surroundings = {
     layout,
     secrets,
     nats: {
-      urls: layout.nats.map(({ client }) => `nats://127.0.0.1:${client}`),
+      urls: layout.nats.map(({ machine, client }) => `nats://${machine.host}:${client}`),
       authority,
       copies: 3,
       ledgerStreams: 3,
     },
-    publicUrl: `https://localhost:${balancers[0]}`,
+    publicUrl: `https://${addressOf(balancers[0])}`,
   };
 
   const startAll = async (parts: ReturnType<typeof prepareNats>) => {
@@ -63,7 +69,7 @@ async function assemble(
   };
   const nats = step('three NATS servers', () => startAll(prepareNats(layout, certificates, secrets, onCrash)));
   const inbox = step('inbox', async () => {
-    const started = await startInbox(layout, secrets, onCrash);
+    const started = await startInbox(layout, secrets, onCrash, site.outside);
     supervisor.add(started, started.start);
   });
   const postgres = preparePostgres(layout, certificates, passwords, pace, onCrash);
@@ -77,14 +83,14 @@ async function assemble(
   const gateways = nats.then(() =>
     step('SDK gateways', () =>
       Promise.all(
-        GATEWAYS.map(async (name, index) => {
-          const { certificate, key } = certificates.of(name);
+        sdkGateways.map(async (place) => {
+          const { certificate, key } = certificates.of(place.name);
           const options = {
             ...surroundings,
             certificates: { ca: authority, certificate, key },
-            trustedProxies: ['127.0.0.1'],
+            trustedProxies: [...new Set(balancers.map(({ machine }) => machine.host))],
           };
-          const started = await startGateway(options, ports.sdkGateways[index] ?? 0, name, onCrash);
+          const started = await startGateway(options, place, onCrash);
           supervisor.add(started, started.start);
         }),
       ),
@@ -92,8 +98,8 @@ async function assemble(
   );
   const balanced = gateways.then(() =>
     step('two balancers', () => {
-      const replicas = GATEWAYS.map((name, index) => ({ name, port: ports.sdkGateways[index] ?? 0 }));
-      const service = { service: 'sdk-gateway', port: (balancer: number) => balancers[balancer] ?? 0, replicas };
+      const port = (balancer: number) => balancers[balancer]?.port ?? 0;
+      const service = { service: 'sdk-gateway', port, replicas: sdkGateways };
       return startAll(prepareBalancers(layout, certificates, [service], onCrash));
     }),
   );
@@ -103,8 +109,8 @@ async function assemble(
     await nats;
     await step('app-servers', () =>
       Promise.all(
-        ports.appServers.map(async (port, index) => {
-          const started = await startAppServer(options, port, `app-server-${index + 1}`, onCrash);
+        layout.appServers.map(async (place) => {
+          const started = await startAppServer(options, place, onCrash);
           supervisor.add(started, started.start);
         }),
       ),
@@ -124,8 +130,16 @@ async function assemble(
     adminKey,
     ca: authority,
     postgres: { primary, standby },
-    nats: layout.nats.map(({ client }) => `nats://${root}@127.0.0.1:${client}`).join(','),
+    nats: layout.nats.map(({ machine, client }) => `nats://${root}@${machine.host}:${client}`).join(','),
     natsCa: authority,
-    balancers: balancers.map((port) => `https://localhost:${port}`),
+    balancers: balancers.map((place) => `https://${addressOf(place)}`),
+    sdkGateways: sdkGateways.map((place) => `https://${addressOf(place)}`),
+    adminApis: layout.appServers.map((place) => `http://${addressOf(place)}`),
+    inbox: `http://${site.outside}:${ports.inbox}`,
   });
+}
+
+function addressOf(place: Place | undefined): string {
+  if (place === undefined) throw new Error('the topology has nobody there');
+  return `${place.machine.host}:${place.port}`;
 }

@@ -4,9 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { descendantsOf, isAlive, waitUntil } from '@countersign/testkit';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import pg from 'pg';
 import type { DevFile } from '../../infra/dev/dev-file.ts';
 import { createJsonClient } from '../../infra/dev/https-json.ts';
-import type { HaLayout } from '../../infra/ha/ha-layout.ts';
+import { membersOf, type HaLayout } from '../../infra/ha/ha-layout.ts';
+import type { Machines } from './machines/machines.ts';
+import type { MachineNumber } from './machines/network.ts';
 
 /** A server or service by its name in the topology: `nats-1`, `app-server-2`. */
 export type Member = string;
@@ -24,13 +27,20 @@ export interface Cluster {
   postgresStandby(): Promise<Member>;
   /** The NATS server that leads a stream. */
   leaderOf(stream: string): Promise<Member>;
+  /** @throws Error where the topology runs on one machine. */
+  machines(): Machines;
+  membersOn(machine: MachineNumber): Member[];
+  /** A port of that machine on which somebody listens. */
+  portOn(machine: MachineNumber): number;
+  /** How far the clocks of our own programs there, and of Postgres, are ahead of this process, each. */
+  secondsAheadOn(machine: MachineNumber): Promise<number[]>;
   /** Resolves when all that should run runs and has caught up. */
   healthy(): Promise<void>;
 }
 
 const HEALTHY_WITHIN_MS = 120_000;
 
-export function clusterOf(dev: DevFile, layout: HaLayout): Cluster {
+export function clusterOf(dev: DevFile, layout: HaLayout, machines: Machines | undefined): Cluster {
   const ca = readFileSync(dev.ca, 'utf8');
   const web = createJsonClient({ ca, timeoutMs: 1500 });
   const status = (url: string) =>
@@ -42,9 +52,9 @@ export function clusterOf(dev: DevFile, layout: HaLayout): Cluster {
   const pid = (member: Member) => dev.processes[member] ?? 0;
   const patroni = (path: string) =>
     Promise.all(
-      layout.postgres.map(async ({ name, rest }) => ({
+      layout.postgres.map(async ({ name, machine, rest }) => ({
         name,
-        yes: (await status(`https://127.0.0.1:${rest}${path}`)) === 200,
+        yes: (await status(`https://${machine.host}:${rest}${path}`)) === 200,
       })),
     );
   const one = async (path: string, what: string): Promise<Member> => {
@@ -62,7 +72,7 @@ export function clusterOf(dev: DevFile, layout: HaLayout): Cluster {
 
   async function withStreams<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
     const nats = await connect({
-      servers: layout.nats.map(({ client }) => `127.0.0.1:${client}`),
+      servers: layout.nats.map(({ machine, client }) => `${machine.host}:${client}`),
       user: 'root',
       pass: decodeURIComponent(new URL(dev.nats.split(',')[0] ?? '').password),
       tls: { ca },
@@ -107,6 +117,28 @@ export function clusterOf(dev: DevFile, layout: HaLayout): Cluster {
     postgresPrimary: () => one('/primary', 'a Postgres primary'),
     postgresStandby: () => one('/replica', 'a Postgres standby'),
     leaderOf: (stream) => withStreams(async (manager) => (await manager.streams.info(stream)).cluster?.leader ?? ''),
+    machines: () => {
+      if (machines === undefined) throw new Error('the topology runs on one machine');
+      return machines;
+    },
+    membersOn: (machine) => {
+      const host = machines?.network.hostOf(machine);
+      return membersOf(layout).flatMap((member) => (member.machine.host === host ? [member.name] : []));
+    },
+    portOn: (machine) => layout.nats[machine - 1]?.client ?? 0,
+    secondsAheadOn: async (machine) => {
+      const { headers } = await fetch(`${dev.adminApis[machine - 1]}/health/live`);
+      const ofService = (Date.parse(headers.get('date') ?? '') - Date.now()) / 1000;
+      const url = [dev.postgres.primary, dev.postgres.standby][machine - 1];
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');
+        return [ofService, ((rows[0]?.now.getTime() ?? 0) - Date.now()) / 1000];
+      } finally {
+        await client.end();
+      }
+    },
     healthy: async () => {
       const isHealthy = async () => {
         if (members.some((member) => pid(member) === 0)) return false;

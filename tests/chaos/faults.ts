@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { descendantsOf, isAlive, processRow, waitUntil } from '@countersign/testkit';
+import { proved } from './bite.ts';
 import type { Cluster, Member } from './cluster.ts';
+import { MACHINE_FAULTS } from './machine-faults.ts';
+import { restart } from './restart.ts';
 
 /** What must hold while and after a fault. */
 export interface Expectation {
@@ -17,7 +21,14 @@ export interface Fault {
   /** How long to look after it was injected, beside what `inject` itself takes. */
   observeMs?: number;
   expect: Expectation;
+  /** Before anybody logs in; what is restarted for it is waited for. */
+  prepare?(cluster: Cluster): Promise<void>;
+  /** The opposite of `prepare`, when it was tried. */
+  restore?(cluster: Cluster): Promise<void>;
+  /** Resolves once it is over, or left to itself. @throws DidNotBite */
   inject(cluster: Cluster): Promise<void>;
+  /** Left out where there are no machines to break. */
+  needsMachines?: true;
   /** While it lasts nothing may be decided. */
   refusesAll?: true;
   /** Left out with the fast settings of Patroni, and why. */
@@ -29,22 +40,41 @@ const FROZEN_MS = 15_000;
 
 const kill =
   (member: Member) =>
-  async (cluster: Cluster): Promise<void> =>
-    cluster.signal(cluster.processes(member), 'SIGKILL');
+  (cluster: Cluster): Promise<void> =>
+    killed(cluster, cluster.processes(member));
+
+async function killed(cluster: Cluster, pids: readonly number[]): Promise<void> {
+  proved(pids.some(isAlive), 'what is to be killed runs');
+  cluster.signal(pids, 'SIGKILL');
+  await waitUntil(() => !pids.some(isAlive), { what: 'what was killed to be gone' });
+}
 
 const freeze =
   (member: Member) =>
   async (cluster: Cluster): Promise<void> => {
     const pids = cluster.processes(member);
     cluster.signal(pids, 'SIGSTOP');
+    const isFrozen = () => pids.length > 0 && pids.every((pid) => isStopped(pid) || !isAlive(pid));
+    await waitUntil(isFrozen, { timeoutMs: 1000 }).catch(() => undefined);
+    proved(isFrozen(), `${member} is frozen`);
     await sleep(FROZEN_MS);
     cluster.signal(pids, 'SIGCONT');
   };
 
-const restart =
+function isStopped(pid: number): boolean {
+  return processRow(pid)?.state === 'T';
+}
+
+/** The worker that takes connections is another one afterwards, and its master the same. */
+const reload =
   (member: Member) =>
-  async (cluster: Cluster): Promise<void> =>
-    cluster.signal([cluster.pid(member)], 'SIGTERM');
+  async (cluster: Cluster): Promise<void> => {
+    const master = cluster.pid(member);
+    const before = descendantsOf(master);
+    cluster.signal([master], 'SIGUSR2');
+    await waitUntil(() => descendantsOf(master).some((pid) => !before.includes(pid))).catch(() => undefined);
+    proved(isAlive(master) && descendantsOf(master).some((pid) => !before.includes(pid)), `${member} has a new worker`);
+  };
 
 const each = (members: readonly Member[], verb: string, inject: (member: Member) => Fault['inject']): Fault[] =>
   members.map((member) => ({ name: `${member} ${verb}`, expect: NONE, inject: inject(member) }));
@@ -60,14 +90,14 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'Postgres primary killed without its Patroni',
     expect: { failedShare: 0, writesHealMs: 6000 },
-    inject: async (cluster) => cluster.signal(cluster.postgresProcesses(await cluster.postgresPrimary()), 'SIGKILL'),
+    inject: async (cluster) => killed(cluster, cluster.postgresProcesses(await cluster.postgresPrimary())),
   },
   {
     name: 'Postgres primary and its Patroni killed',
     short: true,
     observeMs: 25_000,
     expect: { failedShare: 0, writesHealMs: 6000 },
-    inject: async (cluster) => cluster.signal(cluster.processes(await cluster.postgresPrimary()), 'SIGKILL'),
+    inject: async (cluster) => kill(await cluster.postgresPrimary())(cluster),
   },
   {
     name: 'Postgres primary and its Patroni frozen for 15 s',
@@ -79,7 +109,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'Postgres standby and its Patroni killed',
     expect: NONE,
-    inject: async (cluster) => cluster.signal(cluster.processes(await cluster.postgresStandby()), 'SIGKILL'),
+    inject: async (cluster) => kill(await cluster.postgresStandby())(cluster),
   },
   {
     name: 'Postgres standby frozen for 15 s',
@@ -119,9 +149,10 @@ export const FAULTS: readonly Fault[] = [
     expect: NONE,
     inject: async (cluster) => {
       for (const member of ['balancer-1', 'balancer-2']) {
-        cluster.signal([cluster.pid(member)], 'SIGUSR2');
+        await reload(member)(cluster);
         await sleep(2000);
       }
     },
   },
+  ...MACHINE_FAULTS,
 ];

@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 /** One try of one request, as the caller saw it. Times are ms since the run began, by a clock that never goes back. */
 export interface Exchange {
   login: number;
-  what: 'start' | 'verify' | 'wait' | 'replay' | 'admin';
+  what: 'start' | 'verify' | 'wait' | 'replay' | 'admin' | 'canary';
   at: number;
   ms: number;
   /** 1, or 2 for the one repeat that a caller makes. */
@@ -45,6 +45,7 @@ export interface Replay {
 
 /** A change of an administrator. */
 export interface AdminWrite {
+  number: number;
   at: number;
   ms: number;
   username: string;
@@ -53,15 +54,32 @@ export interface AdminWrite {
   status: number;
 }
 
-/** What a caller outside saw, in memory for the table and in a file for whoever looks closer. */
+/** Said before the first request of a login or change: one whose end is missing was forgotten, not refused. */
+export interface Begun {
+  what: 'login' | 'write';
+  number: number;
+}
+
+/** Moments of the run; ENDED is the last line of a whole history. */
+export interface Mark {
+  name: string;
+  at: number;
+}
+
+export const INJECTED = 'injected';
+export const LOAD_ENDED = 'load ended';
+export const ENDED = 'ended';
+
+/** Writes down what a caller outside saw, as it happens. The checker reads it. */
 export class History {
-  readonly logins: Login[] = [];
-  readonly replays: Replay[] = [];
-  readonly writes: AdminWrite[] = [];
   readonly #file: WriteStream;
 
   constructor(path: string) {
     this.#file = createWriteStream(path);
+  }
+
+  begun(begun: Begun): void {
+    this.#line('begun', begun);
   }
 
   exchange(exchange: Exchange): void {
@@ -69,17 +87,14 @@ export class History {
   }
 
   login(login: Login): void {
-    this.logins.push(login);
     this.#line('login', login);
   }
 
   replay(replay: Replay): void {
-    this.replays.push(replay);
     this.#line('replay', replay);
   }
 
   write(write: AdminWrite): void {
-    this.writes.push(write);
     this.#line('write', write);
   }
 
@@ -87,7 +102,8 @@ export class History {
     this.#line('mark', { name, at });
   }
 
-  close(): Promise<void> {
+  close(at: number): Promise<void> {
+    this.mark(ENDED, at);
     return new Promise((resolve) => this.#file.end(resolve));
   }
 

@@ -17,13 +17,16 @@ import { loadKeyRing } from '../../services/app-server/src/keys/ring.ts';
 import { seededUser, seedUsers } from '../bench/seed.ts';
 import { check } from './checker/check.ts';
 import { dump } from './checker/dumps.ts';
+import { readHistory } from './checker/read-history.ts';
 import { clusterOf } from './cluster.ts';
 import { Caller } from './driver/caller.ts';
+import { CANARIES, peopleGetIn } from './driver/canaries.ts';
 import { InboxCodes } from './driver/inbox-codes.ts';
 import { arrivals, kindFor } from './driver/load.ts';
 import { Logins, type Person } from './driver/logins.ts';
 import { FAULTS, type Fault } from './faults.ts';
-import { History, type Login } from './history.ts';
+import { History, INJECTED, LOAD_ENDED, type Login } from './history.ts';
+import { makeMachines, whyNoMachines } from './machines/machines.ts';
 import { rowOf, tableOf, type Row } from './report.ts';
 
 const { values: options } = parseArgs({
@@ -52,22 +55,40 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 const asked = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => asked.abort());
 
-const layout = haLayout({
+const environment = {
   COUNTERSIGN_DEV_DIR: process.env['COUNTERSIGN_DEV_DIR'] ?? join('.countersign', 'chaos'),
   COUNTERSIGN_DEV_FIRST_PORT: process.env['COUNTERSIGN_DEV_FIRST_PORT'] ?? '28100',
-});
+};
+const oneMachine = haLayout(environment);
+const noMachines = whyNoMachines();
+if (noMachines !== undefined) say(`One machine for all, and only its processes break: ${noMachines}.`);
+const keepers = [...oneMachine.nats, ...oneMachine.postgres].map(({ name }) => name);
+const machines =
+  noMachines === undefined ? await makeMachines(oneMachine.dir, keepers, oneMachine.ports.inbox) : undefined;
+const layout = machines === undefined ? oneMachine : haLayout(environment, machines.site);
 mkdirSync(layout.dir, { recursive: true });
-const stack = await startHaStack({ layout, fresh: true, pace, say, signal: asked.signal });
+const stack = await startHaStack({
+  layout,
+  // With machines the folder was emptied before its disks were put there.
+  fresh: machines === undefined,
+  pace,
+  say,
+  signal: asked.signal,
+}).catch(async (error: unknown) => {
+  await machines?.remove();
+  throw error;
+});
 const clock = () => performance.now();
 const { dev } = stack;
 const secrets = readJson(join(layout.dir, 'secrets.json')) as { keyRing: string };
-await seedUsers(dev.postgres.primary, loadKeyRing(secrets.keyRing), 0, USERS).catch(() =>
-  seedUsers(dev.postgres.standby, loadKeyRing(secrets.keyRing), 0, USERS),
+await seedUsers(dev.postgres.primary, loadKeyRing(secrets.keyRing), 0, USERS + CANARIES).catch(() =>
+  seedUsers(dev.postgres.standby, loadKeyRing(secrets.keyRing), 0, USERS + CANARIES),
 );
-const cluster = clusterOf(dev, layout);
+const cluster = clusterOf(dev, layout, machines);
 const codes = new InboxCodes(dev.inbox);
 const judged = new Map<string, number>();
 const rows: Row[] = [];
+const notJudged: string[] = [];
 let nextLogin = 0;
 let nextWrite = 0;
 
@@ -76,23 +97,33 @@ try {
     if (asked.signal.aborted) break;
     say(`\n── ${fault.name}`);
     if (fault.notFast !== undefined && pace === PACES.fast) say(`left out: ${fault.notFast}. Use --pace current.`);
-    else rows.push(await tryFault(fault));
+    else if (fault.needsMachines && machines === undefined) say(`left out: ${noMachines}`);
+    else
+      await tryFault(fault).then(
+        (row) => rows.push(row),
+        (error: unknown) => unjudged(fault, error),
+      );
   }
 } finally {
   codes.close();
   await stack.stop();
+  await machines?.remove();
 }
 const table = tableOf(rows);
 say(`\n${table}\n`);
 const broken = rows.filter((row) => row.broken.length > 0);
+for (const line of notJudged) say(line);
 for (const row of broken) say(`${row.fault}:\n  ${row.broken.slice(0, 10).join('\n  ')}`);
 if (options.write) write(table);
-say(`${rows.length - broken.length} passed, ${broken.length} failed`);
-process.exit(broken.length > 0 || rows.length === 0 || asked.signal.aborted ? 1 : 0);
+const failed = broken.length + notJudged.length;
+say(`${rows.length - broken.length} passed, ${failed} failed`);
+process.exit(failed > 0 || rows.length === 0 || asked.signal.aborted ? 1 : 0);
 
 async function tryFault(fault: Fault): Promise<Row> {
+  await fault.prepare?.(cluster);
   await cluster.healthy();
-  const history = new History(join(layout.dir, `${fault.name.replaceAll(/\W+/g, '-')}.jsonl`));
+  const file = join(layout.dir, `${fault.name.replaceAll(/\W+/g, '-')}.jsonl`);
+  const history = new History(file);
   const caller = new Caller({
     balancers: dev.balancers ?? dev.sdkGateways,
     ca: readFileSync(dev.ca, 'utf8'),
@@ -100,6 +131,8 @@ async function tryFault(fault: Fault): Promise<Row> {
     history,
     clock,
   });
+  const canaries = Array.from({ length: CANARIES }, (_, index) => personOf(USERS + index));
+  if (!(await peopleGetIn(caller, canaries, clock))) say('   before it: people with TOTP still do not get in');
   const logins = new Logins({ caller, codes, history, clock, random: Math.random });
   const stopLogins = arrivals(RATE, clock, (_, dueAt) => {
     const login = nextLogin++;
@@ -109,11 +142,14 @@ async function tryFault(fault: Fault): Promise<Row> {
 
   await sleep(BEFORE_MS);
   const injectedAt = clock();
-  history.mark('injected', injectedAt);
-  await fault.inject(cluster);
+  history.mark(INJECTED, injectedAt);
+  const notInjected = await fault.inject(cluster).then(
+    () => [],
+    (error: unknown) => [error instanceof Error ? error.message : String(error)],
+  );
   await sleep(fault.observeMs ?? OBSERVE_MS);
   await Promise.all([stopLogins(), stopWrites()]);
-  history.mark('load ended', clock());
+  history.mark(LOAD_ENDED, clock());
   await logins.settled();
   // What has not healed is judged by what there is; the next fault waits for it.
   const isWhole = await cluster.healthy().then(
@@ -123,7 +159,7 @@ async function tryFault(fault: Fault): Promise<Row> {
 
   const root = new URL(dev.nats.split(',')[0] ?? '');
   const dumps = await dump({
-    servers: layout.nats.map(({ client }) => `127.0.0.1:${client}`),
+    servers: layout.nats.map(({ machine, client }) => `${machine.host}:${client}`),
     user: root.username,
     password: root.password,
     ca: dev.ca,
@@ -132,20 +168,30 @@ async function tryFault(fault: Fault): Promise<Row> {
     after: judged,
   });
   for (const [stream, end] of dumps.ends) judged.set(stream, end);
-  await Promise.all([caller.close(), history.close()]);
-  const verdict = check(history, dumps);
+  await fault.restore?.(cluster);
+  await Promise.all([caller.close(), history.close(clock())]);
+  const seen = readHistory(readFileSync(file, 'utf8'));
+  const verdict = check(seen, dumps);
+  verdict.violations.push(...notInjected);
   if (!isWhole) verdict.violations.push('not everything ran again two minutes later');
   // Refused rather than risked; the first second may still have been decided before.
-  if (fault.refusesAll) verdict.violations.push(...letInMeanwhile(history.logins, injectedAt));
-  const row = rowOf(fault, injectedAt, history.logins, history.writes, verdict);
+  if (fault.refusesAll) verdict.violations.push(...letInMeanwhile(seen.logins, injectedAt));
+  const row = rowOf(fault, injectedAt, seen.logins, seen.writes, verdict);
   say(tableOf([row]).split('\n').at(-1) ?? '');
   for (const reason of row.broken.slice(0, 5)) say(`   ${reason}`);
   const reasons = Map.groupBy(
-    history.logins.filter(({ isIn }) => !isIn),
+    seen.logins.filter(({ isIn }) => !isIn),
     ({ kind, reason }) => `${kind}: ${reason}`,
   );
   for (const [reason, { length }] of reasons) say(`   ${length} × ${reason}`);
   return row;
+}
+
+/** Nobody knows what it did, and that is a failure; the next one may still be tried. */
+function unjudged({ name }: Fault, error: unknown): void {
+  const line = `${name}: not judged: ${error instanceof Error ? error.message : String(error)}`;
+  notJudged.push(line);
+  say(line);
 }
 
 /** Engines are away for at least AWAY_MS; nobody may have been let in by a decision in the middle of that. */
@@ -164,12 +210,13 @@ function personOf(number: number): Person {
 }
 
 async function writeUser(caller: Caller, history: History, number: number): Promise<void> {
+  history.begun({ what: 'write', number });
   const at = clock();
   const username = `chaos-${number}-${Date.now()}`;
   const { status, body } = await caller.once({ login: -1, what: 'admin' }, 'POST', '/v1/users', { username });
   const { userId } = body;
   const isDone = status === 201 && typeof userId === 'string';
-  history.write({ at, ms: clock() - at, username, status, ...(isDone && { userId }) });
+  history.write({ number, at, ms: clock() - at, username, status, ...(isDone && { userId }) });
 }
 
 function write(text: string): void {

@@ -12,7 +12,7 @@ const login = (dueAt: number, ms: number, isIn = true): Login => ({
   ms,
   isIn,
 });
-const write = (at: number, status: number): AdminWrite => ({ at, ms: 100, username: 'n', status });
+const write = (at: number, status: number): AdminWrite => ({ number: at, at, ms: 100, username: 'n', status });
 
 test('a run in which nobody noticed anything keeps every promise', () => {
   const row = rowOf(fault, 1000, [login(500, 20), login(2000, 30)], [write(900, 201), write(1500, 201)], none);

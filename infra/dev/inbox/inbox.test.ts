@@ -11,13 +11,14 @@ afterEach(async () => {
   await Promise.all(closing.splice(0).map((app) => app.close()));
 });
 
-function open(file?: string) {
+function open(file?: string, host?: string) {
   let count = 0;
   const app = createInbox({
     token,
     now: () => Date.UTC(2026, 10, 23) + count * 1000,
     newId: () => `m${++count}`,
     ...(file !== undefined && { file }),
+    ...(host !== undefined && { host }),
   });
   closing.push(app);
   const send = (message: object, authorization = `Bearer ${token}`) =>
@@ -87,9 +88,16 @@ test('the page runs only its own script and style, and is not shown to other nam
   for (const file of ['/inbox.js', '/inbox.css']) {
     expect((await app.inject({ url: file, headers: { host: '127.0.0.1:8900' } })).statusCode).toBe(200);
   }
-  for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.example:8900']) {
+  for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.example:8900', '10.0.0.7:8900']) {
     expect((await app.inject({ url: '/api/messages', headers: { host } })).statusCode).toBe(403);
   }
+});
+
+test('an inbox that listens elsewhere is opened by that address as well', async () => {
+  const { app } = open(undefined, '10.0.0.7');
+  const asked = (host: string) => app.inject({ url: '/api/messages', headers: { host } });
+  expect((await asked('10.0.0.7:8900')).statusCode).toBe(200);
+  expect((await asked('10.0.0.8:8900')).statusCode).toBe(403);
 });
 
 test('the script writes text and never markup', () => {

@@ -9,6 +9,8 @@ export interface InboxOptions {
   token: string;
   now: () => number;
   newId: () => string;
+  /** An address to be opened by, beside those of this machine. */
+  host?: string;
   file?: string;
 }
 
@@ -67,7 +69,8 @@ export function createInbox(options: InboxOptions): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers(HEADERS);
     // A page of the internet whose name was pointed at 127.0.0.1 must not read codes (DNS rebinding).
-    if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(request.headers.host ?? '')) {
+    const opened = (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
+    if (!['localhost', '127.0.0.1', '[::1]', options.host].includes(opened)) {
       return reply.code(403).send({ error: 'Open the inbox as localhost.' });
     }
     return undefined;

@@ -13,10 +13,10 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether a TCP connection to 127.0.0.1 is accepted. False as well when nothing answers within a second. */
-export function accepts(port: number): Promise<boolean> {
+/** Whether a TCP connection is accepted. False as well when nothing answers within a second. */
+export function accepts(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port, timeout: 1000 });
+    const socket = connect({ host, port, timeout: 1000 });
     const answer = (open: boolean) => {
       socket.destroy();
       resolve(open);

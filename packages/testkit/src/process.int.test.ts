@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -103,3 +103,21 @@ const logs = mkdtempSync(join(tmpdir(), 'testkit-'));
 function log(name: string): string {
   return join(logs, `${name}.log`);
 }
+
+const canMakeNamespaces = process.getuid?.() === 0 && existsSync('/sbin/ip');
+
+test.runIf(canMakeNamespaces)('in a network namespace a child keeps its pid, and another network', async () => {
+  const networkNamespace = `testkit-${process.pid}`;
+  const networkOf = (pid: number | 'self') => readlinkSync(`/proc/${pid}/ns/net`);
+  spawnSync('/sbin/ip', ['netns', 'add', networkNamespace]);
+  try {
+    const running = await launch('setInterval(() => {}, 1000)', { networkNamespace });
+    await waitUntil(() => readlinkSync(`/proc/${running.pid}/exe`) === process.execPath);
+    expect(networkOf(running.pid)).not.toBe(networkOf('self'));
+    await running.kill();
+    const nowhere = launch('', { networkNamespace: `${networkNamespace}-missing`, readyWhen: () => false });
+    await expect(nowhere).rejects.toThrow(/Cannot open network namespace/);
+  } finally {
+    spawnSync('/sbin/ip', ['netns', 'del', networkNamespace]);
+  }
+});

@@ -12,6 +12,8 @@ export interface ProcessOptions {
   args?: readonly string[];
   env?: NodeJS.ProcessEnv;
   cwd?: string;
+  /** Name of a network namespace (`ip netns`) to run it in. */
+  networkNamespace?: string;
   /** Output is appended here; without it, the last lines are kept in memory for error messages. */
   logFile?: string;
   /** Asked every 20 ms; a throw counts as "not yet". Without it the process counts as ready once it runs. */
@@ -82,7 +84,10 @@ export function prepareProcess(options: ProcessOptions): RunningProcess {
     output = '';
     const log = options.logFile === undefined ? undefined : openLog(options.logFile);
     logStart = log === undefined ? 0 : fstatSync(log).size;
-    const [command, args] = diesWithParent(options.command, options.args ?? [], stopSignal);
+    const [command, args] = within(
+      options.networkNamespace,
+      diesWithParent(options.command, options.args ?? [], stopSignal),
+    );
     const born = spawn(command, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
@@ -188,6 +193,12 @@ function diesWithParent(command: string, args: readonly string[], stopSignal: No
   if (setpriv === undefined) return [command, [...args]];
   const death = ['--pdeathsig', stopSignal.replace('SIG', '')];
   return command === setpriv ? [setpriv, [...death, ...args]] : [setpriv, [...death, command, ...args]];
+}
+
+/** `ip netns exec` execs the command in place, too. It comes first: whoever drops root's rights could not enter any more. */
+function within(networkNamespace: string | undefined, [command, args]: [string, string[]]): [string, string[]] {
+  if (networkNamespace === undefined) return [command, args];
+  return ['/sbin/ip', ['netns', 'exec', networkNamespace, command, ...args]];
 }
 
 let watching = false;

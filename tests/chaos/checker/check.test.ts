@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Login } from '../history.ts';
-import { check, type Seen } from './check.ts';
+import type { Exchange, Login } from '../history.ts';
+import { check } from './check.ts';
 import type { Dumps } from './dumps.ts';
+import { readHistory, type Seen } from './read-history.ts';
 
 const userId = '1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11';
 const other = 'f47ac10b-58cc-4372-a567-0e02b2c3d479';
@@ -18,10 +19,23 @@ const login: Login = {
   challengeId: idOf(userId),
   accepted: '123456',
 };
+const told: Exchange = { login: 1, what: 'verify', at: 2, ms: 3, attempt: 1, via: 'balancer', status: 200 };
+const marks = [
+  { name: 'injected', at: 1 },
+  { name: 'load ended', at: 2 },
+  { name: 'ended', at: 3 },
+];
 const seen: Seen = {
+  begun: [
+    { what: 'login', number: 1 },
+    { what: 'write', number: 1 },
+  ],
+  exchanges: [told],
   logins: [login],
   replays: [{ login: 1, at: 5, userId, challengeId: idOf(userId), sentTo: idOf(userId), code: '123456', isIn: false }],
-  writes: [{ at: 1, ms: 1, username: 'new', userId: other, status: 201 }],
+  writes: [{ number: 1, at: 1, ms: 1, username: 'new', userId: other, status: 201 }],
+  marks,
+  unreadable: 0,
 };
 const dumps: Dumps = {
   ledger: [
@@ -34,9 +48,19 @@ const dumps: Dumps = {
     },
   ],
   audit: [
-    { stream: 'AUTH_1', sequence: 7, attemptId: 'a', type: 'challenge.approved', userId, challengeId: idOf(userId) },
+    {
+      stream: 'AUTH_1',
+      sequence: 7,
+      attemptId: 'a',
+      type: 'challenge.approved',
+      at: 1,
+      userId,
+      challengeId: idOf(userId),
+    },
   ],
   users: new Set([userId, other]),
+  usersMade: [other],
+  starts: new Map([['AUTH_1', 6]]),
   ends: new Map([['AUTH_1', 7]]),
 };
 
@@ -75,6 +99,23 @@ describe('found out is', () => {
       /in the audit b/,
     ],
     [
+      'an event that the audit dates differently',
+      {},
+      { audit: [{ ...dumps.audit[0]!, at: 2 }] },
+      /decided at 1, and at 2 by the audit/,
+    ],
+    [
+      'an event that stands before the one it followed',
+      {},
+      {
+        ledger: [dumps.ledger[0]!, { ...dumps.ledger[0]!, sequence: 8, event: { type: 'user.blocked', at: 0 } }],
+        audit: [dumps.audit[0]!, { ...dumps.audit[0]!, sequence: 8, type: 'user.blocked', at: 0 }],
+      },
+      /stands 1 ms before/,
+    ],
+    ['a change that the audit lacks', {}, { usersMade: [] }, /is in the audit 0 times/],
+    ['a change that the audit has twice', {}, { usersMade: [other, other] }, /is in the audit 2 times/],
+    [
       'an event that only the audit knows',
       {},
       { audit: [...dumps.audit, { ...dumps.audit[0]!, sequence: 9 }] },
@@ -85,3 +126,68 @@ describe('found out is', () => {
     expect(violations.join('\n')).toMatch(sentence);
   });
 });
+
+describe('nothing can be said by', () => {
+  test.each<[string, Partial<Seen>, Partial<Dumps>, RegExp]>([
+    ['a history of nothing', { ...readHistory('') }, {}, /no login was begun/],
+    ['a history without changes', { begun: [seen.begun[0]!], writes: [] }, {}, /no write was begun/],
+    ['a history that breaks off', { marks: marks.slice(0, 2) }, {}, /breaks off/],
+    ['a history without the fault', { marks: marks.slice(1) }, {}, /never says "injected"/],
+    ['a line that was cut', { unreadable: 1 }, {}, /1 lines .* cannot be read/],
+    ['a login that was forgotten', { logins: [] }, {}, /login 1 has no end/],
+    ['a login that was made up', { begun: [seen.begun[1]!] }, {}, /login 1 has no beginning/],
+    ['a login that is told twice', { logins: [login, login] }, {}, /login ended twice/],
+    ['a login begun twice', { begun: [...seen.begun, seen.begun[0]!] }, {}, /login was begun twice/],
+    ['a change that was forgotten', { writes: [] }, {}, /write 1 has no end/],
+    [
+      'an "approved" that the login keeps to itself',
+      { logins: [failed()] },
+      {},
+      /heard "approved" and does not say so/,
+    ],
+    ['a login that nobody let in', { exchanges: [] }, {}, /was let in, and nobody told it/],
+    ['a login let in by nothing', { logins: [letInByNothing()] }, {}, /without saying by what/],
+    [
+      'a code that let in again in secret',
+      { exchanges: [told, { ...told, what: 'replay' }] },
+      {},
+      /let in again, and nobody says so/,
+    ],
+    ['engines that nobody asked', {}, { ends: new Map() }, /no stream of the ledger was read/],
+    [
+      'a ledger of which a part was read',
+      {},
+      { ends: new Map([['AUTH_1', 9]]) },
+      /lacks 2 messages, the first of them 8/,
+    ],
+    ['a ledger that went back', {}, { ends: new Map([['AUTH_1', 5]]) }, /ended at 6 before and ends at 5/],
+  ])('%s', (_, broken, lacking, sentence) => {
+    const { violations } = check({ ...seen, ...broken }, { ...dumps, ...lacking });
+    expect(violations.join('\n')).toMatch(sentence);
+  });
+});
+
+test('a history is read as it was written, and what is no record of it is counted', () => {
+  const lines = [
+    { record: 'begun', ...seen.begun[0] },
+    { record: 'begun', ...seen.begun[1] },
+    { record: 'exchange', ...told },
+    { record: 'login', ...login },
+    { record: 'replay', ...seen.replays[0] },
+    { record: 'write', ...seen.writes[0] },
+    ...marks.map((mark) => ({ record: 'mark', ...mark })),
+  ].map((line) => JSON.stringify(line));
+  expect(readHistory(`${lines.join('\n')}\n`)).toEqual(seen);
+  expect(readHistory(`${lines.join('\n')}\n{"record":"log`)).toEqual({ ...seen, unreadable: 1 });
+  expect(readHistory('{"record":"constructor"}\n').unreadable).toBe(1);
+});
+
+function failed(): Login {
+  const { accepted: _, ...rest } = login;
+  return { ...rest, isIn: false };
+}
+
+function letInByNothing(): Login {
+  const { accepted: _, ...rest } = login;
+  return rest;
+}

@@ -1,12 +1,6 @@
-import type { AdminWrite, Login, Replay } from '../history.ts';
 import type { Dumps, LedgerMessage } from './dumps.ts';
-
-/** What callers saw of one fault. */
-export interface Seen {
-  logins: readonly Login[];
-  replays: readonly Replay[];
-  writes: readonly AdminWrite[];
-}
+import type { Seen } from './read-history.ts';
+import { wholeness } from './whole.ts';
 
 export interface Verdict {
   writesLost: number;
@@ -23,12 +17,20 @@ export interface Verdict {
 export function check(seen: Seen, dumps: Dumps): Verdict {
   const twice = [...codesThatLetInTwice(seen), ...challengesApprovedTwice(dumps.ledger)];
   const lost = writesThatAreGone(seen, dumps);
-  const missing = sequencesNotInAudit(dumps);
+  const missing = [...sequencesNotInAudit(dumps), ...changesNotInAudit(seen, dumps)];
   return {
     writesLost: lost.length,
     acceptedTwice: twice.length,
     auditMissing: missing.length,
-    violations: [...twice, ...lost, ...missing, ...approvalsWithoutRecord(seen, dumps), ...auditOfNothing(dumps)],
+    violations: [
+      ...wholeness(seen, dumps),
+      ...twice,
+      ...lost,
+      ...missing,
+      ...approvalsWithoutRecord(seen, dumps),
+      ...auditOfNothing(dumps),
+      ...auditOutOfOrder(dumps),
+    ],
   };
 }
 
@@ -92,6 +94,35 @@ function sequencesNotInAudit({ ledger, audit }: Dumps): string[] {
     if (found.length === 1 && found[0] === wanted) return [];
     return [`${stream} ${sequence} is ${wanted}, and in the audit ${found.join(', ') || 'nothing'}`];
   });
+}
+
+/** Every user that an administrator was told of, and every one that is there, is in the audit once. */
+function changesNotInAudit({ writes }: Seen, { usersMade }: Dumps): string[] {
+  const times = new Map<string, number>();
+  for (const userId of usersMade) times.set(userId, (times.get(userId) ?? 0) + 1);
+  return writes.flatMap(({ userId, username }) => {
+    const found = userId === undefined ? 1 : (times.get(userId) ?? 0);
+    return found === 1 ? [] : [`that user ${username} was made is in the audit ${found} times`];
+  });
+}
+
+/** Whoever reads it sorts by time: of each user that is to be the order in which it happened. */
+function auditOutOfOrder({ ledger, audit }: Dumps): string[] {
+  const decidedAt = new Map(ledger.map(({ stream, sequence, event }) => [`${stream} ${sequence}`, event.at]));
+  const moved = audit.flatMap(({ stream, sequence, at }) => {
+    const was = decidedAt.get(`${stream} ${sequence}`) ?? at;
+    return was === at ? [] : [`${stream} ${sequence} was decided at ${was}, and at ${at} by the audit`];
+  });
+  const last = new Map<string, number>();
+  const backwards = audit
+    .toSorted((a, b) => a.sequence - b.sequence)
+    .flatMap(({ stream, sequence, userId, type, at }) => {
+      const key = `${stream} ${userId}`;
+      const before = last.get(key) ?? at;
+      last.set(key, Math.max(before, at));
+      return at >= before ? [] : [`${stream} ${sequence}, ${type}, stands ${before - at} ms before what it followed`];
+    });
+  return [...moved, ...backwards];
 }
 
 function auditOfNothing({ ledger, audit }: Dumps): string[] {

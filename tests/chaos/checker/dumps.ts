@@ -17,6 +17,8 @@ export interface AuditRow {
   sequence: number;
   attemptId: string;
   type: string;
+  /** Ms since the epoch. */
+  at: number;
   userId: string | null;
   challengeId: string | null;
 }
@@ -26,6 +28,10 @@ export interface Dumps {
   /** Of the streams of the ledger. */
   audit: AuditRow[];
   users: Set<string>;
+  /** Whose making the audit tells of, once for each time. */
+  usersMade: string[];
+  /** The last sequence of each stream that an earlier look has judged. */
+  starts: ReadonlyMap<string, number>;
   /** The last sequence of each stream. */
   ends: Map<string, number>;
 }
@@ -74,14 +80,14 @@ export async function dump(options: DumpOptions): Promise<Dumps> {
   } finally {
     await nats.close();
   }
-  return { ledger, ends, ...(await rows(options, ends)) };
+  return { ledger, starts: new Map(after), ends, ...(await rows(options, ends)) };
 }
 
 /** Waits until the projection has come as far as the streams. */
 async function rows(
   { postgres, streams, after }: DumpOptions,
   ends: ReadonlyMap<string, number>,
-): Promise<Pick<Dumps, 'audit' | 'users'>> {
+): Promise<Pick<Dumps, 'audit' | 'users' | 'usersMade'>> {
   const client = await primaryOf(postgres);
   try {
     const until = performance.now() + 60_000;
@@ -96,15 +102,19 @@ async function rows(
     }
     const audit: AuditRow[] = [];
     for (const stream of streams) {
-      const { rows: page } = await client.query<Omit<AuditRow, 'sequence'> & { sequence: string }>(
-        `select stream, sequence, attempt_id as "attemptId", type, user_id as "userId", challenge_id as "challengeId"
+      const { rows: page } = await client.query<Omit<AuditRow, 'sequence' | 'at'> & { sequence: string; at: Date }>(
+        `select stream, sequence, attempt_id as "attemptId", type, at, user_id as "userId", challenge_id as "challengeId"
          from audit_event where stream = $1 and sequence > $2 and sequence <= $3 order by sequence`,
         [stream, after.get(stream) ?? 0, ends.get(stream) ?? 0],
       );
-      audit.push(...page.map((row) => ({ ...row, sequence: Number(row.sequence) })));
+      audit.push(...page.map((row) => ({ ...row, sequence: Number(row.sequence), at: row.at.getTime() })));
     }
     const { rows: names } = await client.query<{ user_id: string }>('select user_id from app_user');
-    return { audit, users: new Set(names.map(({ user_id }) => user_id)) };
+    const { rows: made } = await client.query<{ user_id: string }>(
+      `select user_id from audit_event where stream = 'administration' and type = 'user.create'`,
+    );
+    const ids = (found: readonly { user_id: string }[]) => found.map(({ user_id }) => user_id);
+    return { audit, users: new Set(ids(names)), usersMade: ids(made) };
   } finally {
     await client.end();
   }

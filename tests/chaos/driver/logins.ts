@@ -41,6 +41,7 @@ export class Logins {
 
   async run(login: number, kind: Kind, person: Person, dueAt: number): Promise<void> {
     const { history, clock, random } = this.#options;
+    history.begun({ what: 'login', number: login });
     const outcome = await this.#log(login, kind, person).catch((error: unknown) => refused(String(error)));
     const ms = Math.round(clock() - dueAt);
     const { userId } = person;
