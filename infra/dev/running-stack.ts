@@ -3,7 +3,7 @@ import { writeDevFile, type DevFile } from './dev-file.ts';
 import type { Layout } from './layout.ts';
 import { takeRunLock } from './run-lock.ts';
 import type { Secrets, SecretsFile } from './secrets.ts';
-import { makeAdministrator, type AppServerOptions } from './services.ts';
+import { makeAdministrator, type Environment } from './services.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 
 export interface RunningStack {
@@ -84,15 +84,15 @@ export async function settled(parts: readonly Promise<unknown>[]): Promise<void>
   if (failed !== undefined) throw failed.reason;
 }
 
-/** The first administrator's key, made at the first start and kept with the secrets. */
+/** The first administrator's key, made at the first start and kept with the secrets. @param environment of an app-server. */
 export async function ensureAdministrator(
-  options: AppServerOptions,
+  environment: Environment,
   secrets: SecretsFile,
   step: Step,
 ): Promise<string> {
   const { content } = secrets;
   content.adminKey ??= await step('schema and first administrator', () =>
-    makeAdministrator(options, `developer ${content.installation}`),
+    makeAdministrator(environment, `developer ${content.installation}`),
   );
   secrets.save();
   return content.adminKey;
@@ -108,7 +108,7 @@ export function devFileOf({
   secrets: Secrets;
   adminKey: string;
 } & Pick<DevFile, 'ca' | 'postgres' | 'nats' | 'natsCa' | 'balancers'> &
-  Partial<Pick<DevFile, 'sdkGateways' | 'adminApis' | 'inbox'>>): DevFile {
+  Partial<DevFile>): DevFile {
   if (application === undefined) throw new Error('the demo application was not made');
   return {
     sdkGateways: ports.sdkGateways.map((port) => `https://localhost:${port}`),

@@ -18,7 +18,7 @@ import {
 } from './running-stack.ts';
 import { GATEWAYS, openSecrets } from './secrets.ts';
 import { seed } from './seed.ts';
-import { startAppServer, startGateway, startInbox, type Surroundings } from './services.ts';
+import { appServerEnvironment, startAppServer, startGateway, startInbox, type Surroundings } from './services.ts';
 
 /** A Postgres node stays away so long after a crash, that one can watch logins go on without it. */
 const POSTGRES_PAUSE_MS = 5000;
@@ -73,7 +73,7 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
   });
   const appServers = database.then(async (postgres) => {
     const options = { ...surroundings, postgres };
-    const adminKey = await ensureAdministrator(options, secretsFile, step);
+    const adminKey = await ensureAdministrator(appServerEnvironment(options, { name: 'bootstrap', port: 0, machine: THIS_MACHINE }), secretsFile, step);
     await nats;
     await step('app-servers', () =>
       Promise.all(
@@ -92,7 +92,12 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
   await settled([appServers, gateways, inbox, nats]);
   const { postgres, adminKey } = await appServers;
   await step('demo organisation', () =>
-    seed({ nats: surroundings.nats, secrets: secretsFile, adminKey, now: () => Date.now() }),
+    seed({
+      nats: { servers: [...surroundings.nats.urls], user: 'admin', password: secrets.natsPasswords.admin },
+      secrets: secretsFile,
+      adminKey,
+      now: () => Date.now(),
+    }),
   );
 
   const { pair, ownerUrls } = postgres;

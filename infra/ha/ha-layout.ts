@@ -17,6 +17,8 @@ export interface Site {
 export interface HaLayout extends Layout {
   site: Site;
   balancers: readonly Place[];
+  /** The same balancers in front of app-servers, for inside. */
+  adminBalancers: readonly Place[];
   sdkGateways: readonly (Place & { name: GatewayName })[];
   appServers: readonly Place[];
   etcd: readonly { name: string; machine: Machine; client: number; peer: number }[];
@@ -46,6 +48,11 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
       name: `balancer-${index + 1}`,
       machine: machineOf(index),
       port: from(inbox - 620, index),
+    })),
+    adminBalancers: [0, 1].map((index) => ({
+      name: `balancer-${index + 1}`,
+      machine: machineOf(index),
+      port: from(inbox - 790, index),
     })),
     sdkGateways: GATEWAYS.map((name, index) => ({
       name,

@@ -14,6 +14,11 @@ export const SERVICES = {
   admin: { role: true, usage: 'client' },
   /** Speaks no operations: it carries them. Its route port asks for more than a certificate. */
   'nats-server': { role: false, usage: 'both' },
+  etcd: { role: false, usage: 'both' },
+  /** A node under Patroni. */
+  postgres: { role: false, usage: 'both' },
+  /** Asks who is behind it with its certificate, and serves inside with it. */
+  balancer: { role: false, usage: 'both' },
 } as const satisfies Record<string, Joinable>;
 
 export type ServiceName = keyof typeof SERVICES;
