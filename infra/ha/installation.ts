@@ -55,7 +55,7 @@ export async function openInstallation(layout: HaLayout, options: InstallationOp
   const places = placesOf(layout);
   const foundedFor = readJson(placesFile);
   if (foundedFor === undefined) {
-    if (existsSync(join(layout.dir, 'etcd-1'))) {
+    if (existsSync(join(layout.dir, 'tls'))) {
       throw new CannotStart('The data is of an earlier version. Begin anew: npm start -- --ha --fresh');
     }
     const founded = await found(layout, folder, options);

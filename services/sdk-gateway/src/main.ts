@@ -1,7 +1,8 @@
 import { connectBus } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
+import { reloadOnHangup } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
-import { ENVIRONMENT, type Environment } from './environment.ts';
+import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
 import { createGateway } from './gateway.ts';
 
 const SERVICE = 'sdk-gateway';
@@ -62,6 +63,14 @@ const gateway = createGateway({
 });
 const port = await gateway.listen({ port: settings.COUNTERSIGN_PORT, host: settings.COUNTERSIGN_HOST });
 logger.info('gateway.started', { port });
+reloadOnHangup(
+  gateway,
+  () => {
+    const { COUNTERSIGN_TLS_CERT: certificate, COUNTERSIGN_TLS_KEY: key } = readEnvironment(CERTIFICATE, process.env);
+    return { certificate, key };
+  },
+  logger,
+);
 
 async function stop(signal: string): Promise<void> {
   logger.info('gateway.stopping', { signal });

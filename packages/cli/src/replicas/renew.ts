@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   bothOf,
@@ -13,6 +13,7 @@ import { command } from '../command.ts';
 import { CommandError } from '../failure.ts';
 import { writePrivateFiles } from '../private-files.ts';
 import { askToJoin, firstOf } from './inside.ts';
+import { readOwn } from './own-files.ts';
 
 export const replicasRenew = command({
   name: 'replicas renew',
@@ -36,7 +37,8 @@ export const replicasRenew = command({
   async run(session, { dir, within }) {
     const folder = resolve(dir);
     const read = (file: string) => readOwn(folder, file);
-    const { name, service, hosts, joinUrls } = JSON.parse(read(DESCRIPTION_FILE)) as ReplicaDescription;
+    const description = JSON.parse(read(DESCRIPTION_FILE)) as ReplicaDescription;
+    const { name, service, hosts, joinUrls } = description;
     const present = new X509Certificate(read('tls.pem'));
     const leftSeconds = (present.validToDate.getTime() - session.now()) / 1000;
     if (within !== undefined && leftSeconds > within) {
@@ -58,6 +60,10 @@ export const replicasRenew = command({
     writePrivateFiles(folder, {
       ...(renewed.natsJwt !== undefined &&
         seed !== undefined && { 'nats.creds': credentialsText(renewed.natsJwt, seed) }),
+      ...(renewed.joinUrls !== undefined &&
+        renewed.joinUrls.length > 0 && {
+          [DESCRIPTION_FILE]: `${JSON.stringify({ ...description, joinUrls: renewed.joinUrls }, undefined, 2)}\n`,
+        }),
       'tls.key': keyPem,
       'tls.pem': renewed.certificate,
       ...(service === 'balancer' && { 'tls.both.pem': bothOf(renewed.certificate, keyPem) }),
@@ -68,20 +74,6 @@ export const replicasRenew = command({
     };
   },
 });
-
-function readOwn(folder: string, file: string): string {
-  try {
-    return readFileSync(join(folder, file), 'utf8');
-  } catch (cause) {
-    throw new CommandError(
-      'NOT_JOINED',
-      'settings',
-      `${join(folder, file)} cannot be read.`,
-      'Name the folder that countersign join wrote with --dir, and run this as a user who may read it.',
-      { cause },
-    );
-  }
-}
 
 function seedIn(credentials: string): string {
   const [, seed] = /-----BEGIN USER NKEY SEED-----\s+(\S+)\s/.exec(credentials) ?? [];
