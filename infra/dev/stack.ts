@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { ensureCertificates } from './certificates.ts';
 import type { DevFile } from './dev-file.ts';
 import { startDevNats, startDevPostgres } from './engines.ts';
-import type { Layout } from './layout.ts';
+import { HA_FOLDER, type Layout } from './layout.ts';
 import { THIS_MACHINE } from './machine.ts';
-import { takenPorts } from './ports.ts';
 import {
-  CannotStart,
+  assertOtherAway,
+  assertPortsFree,
   devFileOf,
   ensureAdministrator,
   runStack,
@@ -24,12 +24,13 @@ import { appServerEnvironment, startAppServer, startGateway, startInbox, type Su
 const POSTGRES_PAUSE_MS = 5000;
 
 /** The development stack: two of each service, a Postgres pair, one NATS server. */
-export function startDevStack(options: StackOptions): Promise<RunningStack> {
+export async function startDevStack(options: StackOptions): Promise<RunningStack> {
+  assertOtherAway(join(options.layout.dir, HA_FOLDER), 'production topology');
   return runStack(options, (frame) => assemble(options, frame));
 }
 
 async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, step }: Frame): Promise<DevFile> {
-  await assertPortsFree(layout);
+  await assertPortsFree(wantedPorts(layout));
   if (fresh) clear(layout);
   const secretsFile = openSecrets(layout.dir);
   const secrets = secretsFile.content;
@@ -112,8 +113,8 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
   });
 }
 
-async function assertPortsFree({ ports }: Layout): Promise<void> {
-  const wanted = new Map<number, string>([
+function wantedPorts({ ports }: Layout): Map<number, string> {
+  return new Map<number, string>([
     ...ports.appServers.map((port, index): [number, string] => [port, `app-server-${index + 1}`]),
     ...ports.sdkGateways.map((port, index): [number, string] => [port, `sdk-gateway-${index + 1}`]),
     [ports.inbox, 'the inbox'],
@@ -121,13 +122,6 @@ async function assertPortsFree({ ports }: Layout): Promise<void> {
     [ports.postgresStandby, 'the Postgres standby'],
     [ports.nats, 'NATS'],
   ]);
-  const taken = await takenPorts(wanted);
-  if (taken.length === 0) return;
-  const lines = taken.map(
-    ({ port, purpose, holder = 'another program' }) => `Port ${port}, needed by ${purpose}, is taken by ${holder}.`,
-  );
-  const advice = 'Stop it, or move this stack: COUNTERSIGN_DEV_FIRST_PORT=18100 npm start';
-  throw new CannotStart([...lines, advice].join('\n'));
 }
 
 /** Tools and the log of their installation stay: they hold no data. */

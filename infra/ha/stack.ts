@@ -1,7 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { DevFile } from '../dev/dev-file.ts';
 import type { Place } from '../dev/machine.ts';
 import {
+  assertOtherAway,
+  assertPortsFree,
   devFileOf,
   ensureAdministrator,
   runStack,
@@ -16,7 +19,7 @@ import { carrierEnvironment, startInbox } from '../dev/services.ts';
 import { admit, hasJoined } from './admission.ts';
 import { prepareBalancers } from './balancer.ts';
 import { prepareEtcd } from './etcd.ts';
-import type { HaLayout } from './ha-layout.ts';
+import { portsOf, type HaLayout } from './ha-layout.ts';
 import { FIRST_APP_SERVER, openInstallation } from './installation.ts';
 import { prepareNats } from './nats.ts';
 import { openPasswords } from './passwords.ts';
@@ -32,7 +35,8 @@ export interface HaOptions extends StackOptions {
 const PAUSE_MS = 5000;
 
 /** The production topology on one machine: three NATS servers, Postgres under Patroni with etcd, HAProxy, two of each service. */
-export function startHaStack(options: HaOptions): Promise<RunningStack> {
+export async function startHaStack(options: HaOptions): Promise<RunningStack> {
+  assertOtherAway(dirname(options.layout.dir), 'development stack');
   if (options.fresh) rmSync(options.layout.dir, { recursive: true, force: true });
   return runStack(options, (frame) => assemble(options, frame));
 }
@@ -42,6 +46,10 @@ async function assemble(
   { supervisor, onCrash, step }: Frame,
 ): Promise<DevFile> {
   const { dir, ports, balancers, adminBalancers, site } = layout;
+  // In a network of its own nobody else listens.
+  if (site.machines.every(({ networkNamespace }) => networkNamespace === undefined)) {
+    await assertPortsFree(portsOf(layout));
+  }
   const secretsFile = openSecrets(dir);
   const secrets = secretsFile.content;
   const passwords = openPasswords(dir);
