@@ -113,11 +113,7 @@ export async function settled(parts: readonly Promise<unknown>[]): Promise<void>
 }
 
 /** The first administrator's key, made at the first start and kept with the secrets. @param environment of an app-server. */
-export async function ensureAdministrator(
-  environment: Environment,
-  secrets: SecretsFile,
-  step: Step,
-): Promise<string> {
+export async function ensureAdministrator(environment: Environment, secrets: SecretsFile, step: Step): Promise<string> {
   const { content } = secrets;
   content.adminKey ??= await step('schema and first administrator', () =>
     makeAdministrator(environment, `developer ${content.installation}`),

@@ -74,7 +74,11 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
   });
   const appServers = database.then(async (postgres) => {
     const options = { ...surroundings, postgres };
-    const adminKey = await ensureAdministrator(appServerEnvironment(options, { name: 'bootstrap', port: 0, machine: THIS_MACHINE }), secretsFile, step);
+    const adminKey = await ensureAdministrator(
+      appServerEnvironment(options, { name: 'bootstrap', port: 0, machine: THIS_MACHINE }),
+      secretsFile,
+      step,
+    );
     await nats;
     await step('app-servers', () =>
       Promise.all(

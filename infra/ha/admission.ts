@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { DESCRIPTION_FILE, readToken } from '@countersign/authority';
 import { call, connectBus, credentialFromApiKey } from '@countersign/bus';
 import { joinInstallation } from '@countersign/cli';
-import { MfaError, replicaInvite, replicaRevoke, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
+import {
+  MfaError,
+  replicaInvite,
+  replicaRevoke,
+  type InputOf,
+  type Operation,
+  type OutputOf,
+} from '@countersign/contracts';
 import type { Machine } from '../dev/machine.ts';
 import { hostsOf, type HaInstallation } from './installation.ts';
 

@@ -39,7 +39,9 @@ export function prepareBalancers(
         CHECK_HOST: 'localhost',
         AUTHORITY: certificates.authority,
         REPLICA_PORT: replicas[0]?.port ?? 0,
-        SERVERS: serverLines(replicas.map(({ name: replica, machine: { host }, port: at }) => ({ name: replica, host, port: at }))),
+        SERVERS: serverLines(
+          replicas.map(({ name: replica, machine: { host }, port: at }) => ({ name: replica, host, port: at })),
+        ),
       }),
     );
     const file = join(home, 'haproxy.cfg');

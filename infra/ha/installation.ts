@@ -31,13 +31,13 @@ export interface HaInstallation {
   /** Paths of NATS credentials. */
   credentials: { admin: string; observer: string };
   /** The settings that a member's environment file holds. */
-  environmentOf(name: string, service: string): Record<string, string>;
+  environmentOf: (name: string, service: string) => Record<string, string>;
   /** Path of what the superuser of Postgres runs once. */
   databaseFile: string;
   /** Path of the owner's addresses of both Postgres nodes. */
   ownerUrlsFile: string;
   /** Once the database has it, as docs/operations/joining.md tells operators. */
-  forgetAuthority(): void;
+  forgetAuthority: () => void;
 }
 
 export interface InstallationOptions {

@@ -56,7 +56,6 @@ test('a port that is taken is named, with who needs it and who has it', async ()
 test('no two of the topology want the same port', () => {
   const topology = haLayout(environment);
   const { nats, etcd, postgres, appServers, sdkGateways, balancers, adminBalancers } = topology;
-  const wanted =
-    3 * nats.length + 2 * etcd.length + 2 * postgres.length + appServers.length + sdkGateways.length + 1;
+  const wanted = 3 * nats.length + 2 * etcd.length + 2 * postgres.length + appServers.length + sdkGateways.length + 1;
   expect(portsOf(topology).size).toBe(wanted + balancers.length + adminBalancers.length);
 });

@@ -104,11 +104,14 @@ async function assemble(
   });
   // Everybody else is a stranger at the first start; afterwards their files are there.
   const strangers = [...appServers, ...gateways].filter(({ name }) => !hasJoined(installation, name));
-  const joined = strangers.length === 0 ? nats : founded.then((adminKey) =>
-    step('joining by token', () =>
-      admit(installation, { servers: natsUrls, credentialsFile: credentials.admin, adminKey }, strangers),
-    ),
-  );
+  const joined =
+    strangers.length === 0
+      ? nats
+      : founded.then((adminKey) =>
+          step('joining by token', () =>
+            admit(installation, { servers: natsUrls, credentialsFile: credentials.admin, adminKey }, strangers),
+          ),
+        );
   const gatewaysStarted = joined.then(() => step('SDK gateways', () => Promise.all(gateways.map(startReplica))));
   const othersStarted = Promise.all([founded, joined]).then(() =>
     step('other app-servers', () => Promise.all(appServers.slice(1).map(startReplica))),

@@ -23,7 +23,7 @@ const MOST_EXPOSED = 2;
 
 test('there is a unit for every service', () => {
   expect(units.filter((name) => name.endsWith('.service')).toSorted()).toEqual(
-    [...services.map(unitOf), ...Object.keys(CHORES)].toSorted(),
+    [...services.map((service) => unitOf(service)), ...Object.keys(CHORES)].toSorted(),
   );
 });
 
@@ -74,7 +74,10 @@ describe.skipIf(analyze === undefined)('systemd (skipped where systemd-analyze i
     else writeFileSync(join(folder, unit), '[Service]\nExecStart=/bin/true\n');
     cpSync(join(here, 'drop-ins', `${unit}.d`), join(folder, `${unit}.d`), { recursive: true });
     const dropIn = join(folder, `${unit}.d`, 'countersign.conf');
-    writeFileSync(dropIn, readFileSync(dropIn, 'utf8').replaceAll(/^(ExecStart(?:Pre)?)=([+-]*)\/\S+/gm, '$1=$2/bin/true'));
+    writeFileSync(
+      dropIn,
+      readFileSync(dropIn, 'utf8').replaceAll(/^(ExecStart(?:Pre)?)=([+-]*)\/\S+/gm, '$1=$2/bin/true'),
+    );
     const { status, stderr } = spawnSync(
       analyze ?? '',
       ['verify', '--man=no', '--recursive-errors=no', join(folder, unit)],

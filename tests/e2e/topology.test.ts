@@ -202,13 +202,18 @@ test('every app-server has a database login of its own, and who monitors reads n
     ];
     return url.href;
   });
-  const rows = (await Promise.all(
-    urls.map((url) => as(url, 'select distinct usename::text, application_name from pg_stat_activity')),
-  )).flat();
-  const users = (name: string) => new Set(rows.flatMap((row) => (row['application_name'] === name ? [row['usename']] : [])));
+  const rows = (
+    await Promise.all(
+      urls.map((url) => as(url, 'select distinct usename::text, application_name from pg_stat_activity')),
+    )
+  ).flat();
+  const users = (name: string) =>
+    new Set(rows.flatMap((row) => (row['application_name'] === name ? [row['usename']] : [])));
   expect(users('app-server-1')).toEqual(new Set(['countersign_r_app_server_1']));
   expect(users('app-server-2')).toEqual(new Set(['countersign_r_app_server_2']));
-  const lags = await Promise.all(urls.map((url) => as(url, 'select replay_lsn is not null as seen from pg_stat_replication')));
+  const lags = await Promise.all(
+    urls.map((url) => as(url, 'select replay_lsn is not null as seen from pg_stat_replication')),
+  );
   expect(lags.flat()).toEqual([{ seen: true }]);
   for (const url of urls) await expect(as(url, 'select * from app_user')).rejects.toThrow('permission denied');
 });

@@ -25,10 +25,13 @@ const SOURCES: Readonly<Record<string, string>> = {
 /** `from → port`, of each kind of machine, as the table of docs/operations/topology.md has it. */
 function documented(kind: string): string[] {
   const section = /^## Ports$([\s\S]*?)^## /m.exec(page)?.[1] ?? '';
-  return [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| ([\d, ]+) \|/gm)].flatMap(([, from = '', to = '', ports = '']) =>
-    to.trim() === kind
-      ? from.split(', ').flatMap((source) => ports.split(', ').map((port) => `${SOURCES[source.trim()]} → ${port.trim()}`))
-      : [],
+  return [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| ([\d, ]+) \|/gm)].flatMap(
+    ([, from = '', to = '', ports = '']) =>
+      to.trim() === kind
+        ? from
+            .split(', ')
+            .flatMap((source) => ports.split(', ').map((port) => `${SOURCES[source.trim()]} → ${port.trim()}`))
+        : [],
   );
 }
 

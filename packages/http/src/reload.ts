@@ -19,7 +19,10 @@ export function reloadOnHangup(
       const { validToDate } = new X509Certificate(pair.certificate);
       logger.info('certificate.reloaded', { detail: `good until ${validToDate.toISOString()}` });
     } catch (error) {
-      logger.error('certificate.kept', { error, detail: 'The certificate on the disk cannot be used. The one before is.' });
+      logger.error('certificate.kept', {
+        error,
+        detail: 'The certificate on the disk cannot be used. The one before is.',
+      });
     }
   });
 }

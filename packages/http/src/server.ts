@@ -210,7 +210,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     draining: draining.signal,
     useCertificate: ({ certificate, key }) => {
       const { server } = app;
-      if (options.tls === undefined || !(server instanceof TlsServer)) throw new Error('this server has no certificate');
+      if (options.tls === undefined || !(server instanceof TlsServer))
+        throw new Error('this server has no certificate');
       server.setSecureContext(secureContextOf({ ...options.tls, certificate, key }));
     },
     listen: async ({ port, host }) => {

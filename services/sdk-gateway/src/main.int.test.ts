@@ -90,7 +90,7 @@ test('it starts before NATS, comes when NATS comes, and stops in order', async (
   await expect(status('/health/live')).rejects.toThrow('ECONNREFUSED');
 });
 
-test('a renewed certificate is shown from SIGHUP on, to nobody\'s loss; a broken one is not', async () => {
+test("a renewed certificate is shown from SIGHUP on, to nobody's loss; a broken one is not", async () => {
   const started = await startProcess({
     name: 'gateway',
     command: process.execPath,

@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { DESCRIPTION_FILE, type MembersAnswer, type ReplicaDescription } from '@countersign/authority';
 import { command } from '../command.ts';
 import { CommandError, UsageError } from '../failure.ts';
@@ -79,7 +79,8 @@ function serversOf(members: MembersAnswer['members'], service: string): { name: 
 
 function namedPort(text: string): [string, number] {
   const [, name = '', port = ''] = /^([a-z][a-z0-9-]*)=(\d{1,5})$/.exec(text) ?? [];
-  if (name === '' || Number(port) > 65_535) throw new UsageError(`--port is like sdk-gateway-3=8202, not ${text}`, NAME);
+  if (name === '' || Number(port) > 65_535)
+    throw new UsageError(`--port is like sdk-gateway-3=8202, not ${text}`, NAME);
   return [name, Number(port)];
 }
 

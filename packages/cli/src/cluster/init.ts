@@ -159,4 +159,3 @@ function version(text: string): [number, number] {
   if (major === undefined || minor === undefined) throw new UsageError('--nats-version is like 2.9 or 2.12.1.', NAME);
   return [Number(major), Number(minor)];
 }
-

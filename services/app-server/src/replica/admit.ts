@@ -127,7 +127,13 @@ export async function certify(authority: Authority, row: ReplicaRow, requestPem:
     return await certifyRequest(
       { certificatePem: authority.certificate, keyPem: authority.secrets.certificateKey },
       requestPem,
-      { commonName: row.name, names: namesOf(row.name, row.hosts), usage: SERVICES[service].usage, now, days: REPLICA_DAYS },
+      {
+        commonName: row.name,
+        names: namesOf(row.name, row.hosts),
+        usage: SERVICES[service].usage,
+        now,
+        days: REPLICA_DAYS,
+      },
     );
   } catch (error) {
     if (!(error instanceof RequestRefused)) throw error;

@@ -1,4 +1,7 @@
-import { createInstallation, issuedAt, rolePermissions } from '@countersign/authority';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInstallation, issuedAt, rolePermissions, unitePermissions } from '@countersign/authority';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHouse, type House, type Replica } from '../testing/house.ts';
 import { adoptAuthority, readAuthority } from './authority.ts';
@@ -70,6 +73,23 @@ test('what a newer release may do stays when an older one hands in the account',
   const told: string[] = [];
   await deliver(delivering(a, told));
   expect(Buffer.from(told[0]?.split('.')[1] ?? '', 'base64url').toString()).toContain('mfa.v1.of.tomorrow');
+});
+
+test('what no release asks for any more is gone once an operator has let it be forgotten', async () => {
+  const [a] = replicas;
+  // As docs/operations/joining.md has it, after the test above has left more than this release asks for.
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/operations/joining.md'), 'utf8');
+  const statement = /^update authority set .*;$/m.exec(page)?.[0] ?? '';
+  expect(statement).not.toBe('');
+  await a?.router.write((db) => sql.raw(statement).execute(db));
+  const told: string[] = [];
+  await deliver(delivering(a, told));
+  const account = Buffer.from(told[0]?.split('.')[1] ?? '', 'base64url').toString();
+  expect(account).not.toContain('mfa.v1.of.tomorrow');
+  expect(account).toContain('mfa.v1.challenge.start');
+  expect((await readAuthority(a?.router ?? fail(), a?.ring ?? fail())).permissions).toEqual(
+    unitePermissions({}, rolePermissions()),
+  );
 });
 
 function fail(): never {
