@@ -22,7 +22,7 @@ import { membersOf, type HaLayout } from './ha-layout.ts';
 const MAX_FILE_BYTES = 4 * 1024 ** 3;
 const DAY_MS = 86_400_000;
 /** Looks at streams with the permissions of app-server, for whoever tries things out. An operator needs no such user. */
-export const OBSERVER = 'observer';
+const OBSERVER = 'observer';
 export const FIRST_APP_SERVER = 'app-server-1';
 
 /** What `countersign cluster init` and joining made: a folder for each member, as each has it on its own machine. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 const here = import.meta.dirname;
 const text = (name: string) => readFileSync(join(here, name), 'utf8');
-const services = readdirSync(join(here, '../../services'));
+const services: string[] = readdirSync(join(here, '../../services'));
 const unitOf = (service: string) => `countersign-${service}.service`;
 const units = readdirSync(here).filter((name) => /\.(service|timer|path)$/.test(name));
 /** What runs beside the services: a row says how exposed it may be at most, since it has to be root. */
@@ -22,9 +22,8 @@ const tmpfiles = ['/usr/bin/systemd-tmpfiles', '/bin/systemd-tmpfiles'].find((pa
 const MOST_EXPOSED = 2;
 
 test('there is a unit for every service', () => {
-  expect(units.filter((name) => name.endsWith('.service')).toSorted()).toEqual(
-    [...services.map((service) => unitOf(service)), ...Object.keys(CHORES)].toSorted(),
-  );
+  const wanted: string[] = [...services.map((service) => unitOf(service)), ...Object.keys(CHORES)];
+  expect(units.filter((name) => name.endsWith('.service')).toSorted()).toEqual(wanted.toSorted());
 });
 
 test.each(services)('the unit of %s names its own program, settings and user, and can be told to reload', (service) => {

@@ -110,10 +110,10 @@ test("a renewed certificate is shown from SIGHUP on, to nobody's loss; a broken 
   try {
     const before = await seen(kept);
     // Whoever asks meanwhile is answered, over old connections and new ones.
-    let asking = true;
+    const asking = new AbortController();
     const asked = (async () => {
       const statuses: number[] = [];
-      while (asking) statuses.push((await seen(kept)).status, (await seen(false)).status);
+      while (!asking.signal.aborted) statuses.push((await seen(kept)).status, (await seen(false)).status);
       return statuses;
     })();
     const issued = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now: Date.now() });
@@ -130,7 +130,7 @@ test("a renewed certificate is shown from SIGHUP on, to nobody's loss; a broken 
     const still = await seen(kept);
     expect(still).toMatchObject({ serial: before.serial, status: 200 });
     expect(still.socket).toBe(before.socket);
-    asking = false;
+    asking.abort();
     const statuses = await asked;
     expect(statuses.length).toBeGreaterThan(3);
     expect(new Set(statuses)).toEqual(new Set([200]));
