@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInstallation, issuedAt, rolePermissions, unitePermissions } from '@countersign/authority';
@@ -6,6 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHouse, type House, type Replica } from '../testing/house.ts';
 import { adoptAuthority, readAuthority } from './authority.ts';
 import { deliver } from './deliver.ts';
+import { joinUrlsNow } from './join-urls.ts';
+import { insertFounder } from './store.ts';
 
 let house: House;
 let replicas: Replica[];
@@ -90,6 +93,28 @@ test('what no release asks for any more is gone once an operator has let it be f
   expect((await readAuthority(a?.router ?? fail(), a?.ring ?? fail())).permissions).toEqual(
     unitePermissions({}, rolePermissions()),
   );
+});
+
+test('whoever joins is told of every app-server that has joined, those of the settings first', async () => {
+  const router = replicas[0]?.router ?? fail();
+  const joining = { urls: ['https://app-1.example.com:8100'], port: 8100 };
+  expect(await joinUrlsNow(router, joining)).toEqual(joining.urls);
+  const founder = (name: string, service: 'app-server' | 'sdk-gateway', hosts: string[]) => ({
+    name,
+    service,
+    hosts,
+    fingerprint: createHash('sha256').update(name).digest('hex'),
+    expiresAt: Date.now() + 86_400_000,
+  });
+  for (const one of [
+    founder('app-server-2', 'app-server', ['app-2.example.com', '10.0.0.2']),
+    founder('sdk-gateway-2', 'sdk-gateway', ['gateway2.example.com']),
+  ]) {
+    await router.write((db) => insertFounder(db, one, new Date()));
+  }
+  expect(await joinUrlsNow(router, joining)).toEqual([...joining.urls, 'https://app-2.example.com:8100']);
+  // Where nobody joins, no address is told.
+  expect(await joinUrlsNow(router, { ...joining, urls: [] })).toEqual([]);
 });
 
 function fail(): never {
