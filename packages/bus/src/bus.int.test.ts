@@ -268,6 +268,55 @@ describe('refusals', () => {
     expect(await Promise.all(asked.slice(0, 3))).toHaveLength(3);
   });
 
+  const end = operation('test.end', {
+    scope: 'none',
+    changes: false,
+    urgent: true,
+    input: Type.Object({}),
+    output: Type.Object({}),
+  });
+
+  test('R26: when new work has taken every place, what is urgent has some left, and its own end', async () => {
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    await serving(
+      [
+        endpoint(echo, ({ text }, { attemptId }) => gate.then(() => ({ text, attemptId, runs: 1 }))),
+        endpoint(end, () => gate.then(() => ({}))),
+      ],
+      { maxInFlight: 4 },
+    );
+    const begun = Array.from({ length: 4 }, (_, n) => ask('hello', { attemptId: `a${n}` }));
+    const urgent = call(bus, end, {}, { attemptId: 'u1' });
+    expect((await refusal(ask('one more', { attemptId: 'a5' }))).code).toBe('UNAVAILABLE');
+    expect((await refusal(call(bus, end, {}, { attemptId: 'u2' }))).code).toBe('UNAVAILABLE');
+    release();
+    await Promise.all([...begun, urgent]);
+  });
+
+  test('R26: a replica that cannot keep up takes what is urgent and nothing new', async () => {
+    let strained = true;
+    const metrics = createMetrics({ service: 's', replica: 'r', processMetrics: false });
+    const answer = endpoint(echo, ({ text }, { attemptId }) => Promise.resolve({ text, attemptId, runs: 1 }));
+    await serving([answer, endpoint(end, () => Promise.resolve({}))], { metrics, isStrained: () => strained });
+    const refused = await refusal(ask('hello'));
+    expect([refused.code, refused.retryAfterSeconds]).toEqual(['UNAVAILABLE', 1]);
+    await call(bus, end, {}, { attemptId: 'u1' });
+    expect(await metrics.text()).toMatch(/refused_total\{operation="test.echo",reason="strain",.*\} 1/);
+    strained = false;
+    expect((await ask('hello', { attemptId: 'a2' })).output.text).toBe('hello');
+  });
+
+  test('R26: a refusal is an answer: a thousand callers ask once each', async () => {
+    const metrics = createMetrics({ service: 's', replica: 'r', processMetrics: false });
+    await serving([endpoint(echo, () => Promise.reject(new Error('not to be asked')))], {
+      metrics,
+      isStrained: () => true,
+    });
+    await Promise.all(Array.from({ length: 1000 }, (_, n) => refusal(ask('hello', { attemptId: `a${n}` }))));
+    expect(await metrics.text()).toMatch(/refused_total\{operation="test.echo",reason="strain",.*\} 1000/);
+  });
+
   test('an endpoint with a bound of its own leaves the common one alone', async () => {
     const wait = operation('test.wait', {
       scope: 'none',
@@ -375,6 +424,35 @@ describe('refusals', () => {
     await draining;
     expect((await late).code).toBe('UNAVAILABLE');
   });
+
+  test('drain: whoever merely waits is told, and answers at once', async () => {
+    const server = await serving([
+      endpoint(echo, async ({ text }, { attemptId, stopping }) => {
+        await new Promise((resolve) => stopping.addEventListener('abort', resolve));
+        return { text, attemptId, runs: 1 };
+      }),
+    ]);
+    const waiting = ask('waits', { deadlineMs: 30_000 });
+    await delay(100);
+    const startedAt = performance.now();
+    await server.drain();
+    expect((await waiting).output.text).toBe('waits');
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+  });
+
+  test('a caller that has to go before its deadline hears UNAVAILABLE then', async () => {
+    const going = new AbortController();
+    const asked = refusal(call(bus, echo, { text: 'x' }, { attemptId: 'a', signal: going.signal }));
+    await delay(100);
+    const startedAt = performance.now();
+    going.abort();
+    expect((await asked).code).toBe('UNAVAILABLE');
+    expect((await refusal(call(bus, echo, { text: 'x' }, { attemptId: 'b', signal: going.signal }))).code).toBe(
+      'UNAVAILABLE',
+    );
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(bus.replies.waiting).toBe(0);
+  });
 });
 
 describe('the connection', () => {
@@ -415,6 +493,26 @@ describe('the connection', () => {
     expect((await hopeless).reason).toContain('0 tries, last: disconnected');
     await own.start();
     expect((await Promise.all(asked)).map(({ replica: name }) => name)).toEqual(Array(20).fill('app-1'));
+  });
+
+  test.each([
+    ['silent', (own: NatsServer) => Promise.resolve(own.pause())],
+    ['gone', (own: NatsServer) => own.kill()],
+  ])('drain ends in a moment although NATS is %s', async (_, breaks) => {
+    const own = await ownNats();
+    const client = await connectBus({ servers: [own.url], name: 'client' });
+    const server = await serve(client, [endpoint(echo, () => Promise.reject(new Error('never')))], {
+      queue: 'app-server',
+      replica: 'app-1',
+      maxInFlight: 1,
+      logger: silentLogger(),
+    });
+    await breaks(own);
+    const startedAt = performance.now();
+    await server.drain();
+    await client.drain();
+    expect(client.nats.isClosed()).toBe(true);
+    expect(performance.now() - startedAt).toBeLessThan(4000);
   });
 
   test('a wrong password is an error at once, not an endless wait', async () => {

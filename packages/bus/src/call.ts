@@ -16,6 +16,8 @@ export interface CallOptions {
   idempotencyKey?: string;
   /** How long to go on trying, from now. */
   deadlineMs?: number;
+  /** Aborted when there is no more time to wait for an answer: the end is that of the deadline. */
+  signal?: AbortSignal;
   traceparent?: string;
 }
 
@@ -77,7 +79,10 @@ function exchange(bus: Bus, operation: Operation, payload: string, options: Call
       onMessage,
       onReconnect: () => again('reconnected', spread(RECONNECT_SPREAD_MS)),
     });
-    attempt();
+    const onAbort = () => finish(gaveUp(tries, lastReason));
+    options.signal?.addEventListener('abort', onAbort);
+    if (options.signal?.aborted === true) onAbort();
+    else attempt();
 
     function attempt(): void {
       const remainingMs = end - performance.now();
@@ -114,6 +119,7 @@ function exchange(bus: Bus, operation: Operation, payload: string, options: Call
 
     function finish(answer: FinalAnswer): void {
       clearTimeout(timer);
+      options.signal?.removeEventListener('abort', onAbort);
       mailbox.close();
       resolve(answer);
     }

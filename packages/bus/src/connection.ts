@@ -38,12 +38,14 @@ export interface Bus {
   readonly replies: Replies;
   /** For `call` only: how far the clocks of those who answer are ahead of ours, as far as it was noticed. */
   readonly clock: { aheadMs: number };
-  /** Finishes what is under way and closes the connection. */
+  /** Finishes what is under way and closes the connection; with a NATS that is away or silent, no more than that is possible. */
   drain(): Promise<void>;
 }
 
 const FIRST_CONNECT_PAUSE_MS = 500;
 const RECONNECT_PAUSE_MS = 100;
+/** What is sent already goes out in less; only a silent NATS takes longer. */
+const DRAIN_MS = 500;
 /** Whoever was refused is let in again by people, and not within milliseconds. */
 const REFUSED_PAUSE_MS = 2000;
 
@@ -75,7 +77,12 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     get connected() {
       return state.connected && !nats.isClosed();
     },
-    drain: () => (nats.isClosed() ? Promise.resolve() : nats.drain()),
+    drain: async () => {
+      if (nats.isClosed()) return;
+      // What NATS would have to confirm is not waited for without end.
+      if (state.connected) await Promise.race([nats.drain().catch(() => undefined), delay(DRAIN_MS)]);
+      await nats.close();
+    },
   };
 }
 

@@ -5,4 +5,5 @@ export { isIdempotencyKey } from './codec.ts';
 export { connectBus, type Bus, type BusOptions } from './connection.ts';
 export { credentialFromApiKey, type Credential } from './credential.ts';
 export { endpoint, serve, type CallRequest, type Endpoint, type ServeOptions, type Serving } from './serve.ts';
+export { watchStrain, type Strain } from './strain.ts';
 export { checkInput, compileValidator, type Validate } from './validate.ts';

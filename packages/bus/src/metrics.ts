@@ -30,6 +30,16 @@ export const OPERATIONS_IN_FLIGHT = {
 
 export const OPERATIONS_REFUSED = {
   name: 'countersign_operations_refused_total',
-  help: 'Operations refused before any work: overload (too many in flight) or late (past the deadline).',
+  help: 'Operations refused before any work: overload (too many in flight), strain (new ones, while it cannot keep up), late.',
   labels: ['operation', 'reason'],
+} as const satisfies MetricDefinition;
+
+export const BUS_DELAY = {
+  name: 'countersign_bus_delay_seconds',
+  help: 'How long a message of this process to NATS and back took last, its own queue included.',
+} as const satisfies MetricDefinition;
+
+export const STRAINED = {
+  name: 'countersign_strained',
+  help: '1 while this process cannot keep up and refuses what is new.',
 } as const satisfies MetricDefinition;

@@ -1,4 +1,5 @@
-import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { MfaError, placesFor, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
 import {
   continueTrace,
   formatTraceparent,
@@ -22,6 +23,8 @@ export interface CallRequest {
   /** ms since the epoch, by this machine's clock. Nobody hears an answer that comes later. */
   deadline: number;
   traceparent: string;
+  /** Aborted when this replica is told to stop: whoever merely waits should answer now with how things stand. */
+  stopping: AbortSignal;
 }
 
 export interface Endpoint<O extends Operation = Operation> {
@@ -38,8 +41,10 @@ export interface ServeOptions {
   queue: string;
   /** Named in every answer. */
   replica: string;
-  /** More than this many at a time are refused at once, so that a queue never grows (R26). */
+  /** More than this many at a time are refused at once, so that a queue never grows (R26); of what is urgent, a quarter more. */
   maxInFlight: number;
+  /** Whether this process cannot keep up: then only what is urgent is taken. Never, unless given. */
+  isStrained?: () => boolean;
   logger: Logger;
   metrics?: Metrics;
   /** How long `drain` waits for work under way. */
@@ -50,7 +55,7 @@ export interface Serving {
   /** Leaves the queue groups: others get what comes. What has a queue group of its own goes on. */
   pause(): void;
   resume(): void;
-  /** Takes nothing more, lets what is under way finish, and resolves. */
+  /** Takes nothing more, tells those who wait, lets what is under way finish, and resolves. */
   drain(): Promise<void>;
 }
 
@@ -64,6 +69,7 @@ const LONGEST_DEADLINE_MS = 60_000;
 /** Two machines may disagree this much about the time (HA-51). */
 const CLOCK_SKEW_MS = 2000;
 const DRAIN_MS = 10_000;
+const LEAVE_MS = 1000;
 /** A caller takes 500 ms of silence for a dead replica, so whoever needs longer says in time that it is alive. */
 const FIRST_SIGN_MS = 150;
 const NEXT_SIGN_MS = 1000;
@@ -71,7 +77,7 @@ const SIGN_TICK_MS = 125;
 
 interface Lane {
   inFlight: number;
-  readonly limit: number;
+  limitFor(operation: Operation): number;
 }
 
 interface Work {
@@ -89,14 +95,15 @@ export function endpoint<O extends Operation>(
 
 /** @throws when NATS does not allow this user to serve one of the subjects. */
 export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: ServeOptions): Promise<Serving> {
-  const common: Lane = { inFlight: 0, limit: options.maxInFlight };
+  const common: Lane = { inFlight: 0, limitFor: (operation) => placesFor(operation, options.maxInFlight) };
   /** By reply subject, of which every call has one for all its tries. */
   const working = new Map<string, Work>();
   const idle = new Set<() => void>();
   options.metrics?.gauge(OPERATIONS_IN_FLIGHT, () => working.size);
 
   const served = endpoints.map((each) => {
-    const lane = each.maxInFlight === undefined ? common : { inFlight: 0, limit: each.maxInFlight };
+    const { maxInFlight } = each;
+    const lane = maxInFlight === undefined ? common : { inFlight: 0, limitFor: () => maxInFlight };
     const subscribe = () =>
       bus.nats.subscribe(each.operation.subject, {
         queue: each.queue ?? options.queue,
@@ -111,7 +118,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
   await confirm(bus, subscriptions());
   const shared = served.filter(({ each }) => each.queue === undefined);
   let isPaused = false;
-  let isDraining = false;
+  const stopping = new AbortController();
   const signs = setInterval(signalLife, SIGN_TICK_MS);
   signs.unref();
 
@@ -128,7 +135,8 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
     const now = Date.now();
     const deadline = Math.min(now + Math.min(head.remainingMs, LONGEST_DEADLINE_MS), head.deadline + CLOCK_SKEW_MS);
     if (deadline <= now) return refuse(each, reply, 'late');
-    if (lane.inFlight >= lane.limit) return refuse(each, reply, 'overload');
+    if (lane.inFlight >= lane.limitFor(each.operation)) return refuse(each, reply, 'overload');
+    if (!each.operation.urgent && options.isStrained?.() === true) return refuse(each, reply, 'strain');
     void run(each, lane, msg, reply, { head, deadline });
   }
 
@@ -154,6 +162,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
         credential: head.credential,
         ...(head.idempotencyKey !== undefined && { idempotencyKey: head.idempotencyKey }),
         deadline,
+        stopping: stopping.signal,
         traceparent: formatTraceparent(continueTrace(head.traceparent, pooledRandomBytes)),
       });
       text = encodeOutput(options.replica, output);
@@ -177,7 +186,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
     else if (error instanceof MfaError && error.cause !== undefined) options.logger.warn(operation, fields);
   }
 
-  function refuse(each: Endpoint, reply: string, reason: 'late' | 'overload'): void {
+  function refuse(each: Endpoint, reply: string, reason: 'late' | 'overload' | 'strain'): void {
     options.metrics?.counter(OPERATIONS_REFUSED).inc({ operation: each.operation.name, reason });
     const refusal = new MfaError('UNAVAILABLE', { retryAfterSeconds: 1 });
     answer(
@@ -209,22 +218,24 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
 
   return {
     pause: () => {
-      if (isPaused || isDraining) return;
+      if (isPaused || stopping.signal.aborted) return;
       isPaused = true;
       for (const { subscription } of shared) subscription.unsubscribe();
     },
     resume: () => {
-      if (!isPaused || isDraining) return;
+      if (!isPaused || stopping.signal.aborted) return;
       isPaused = false;
       for (const entry of shared) entry.subscription = entry.subscribe();
     },
     drain: async () => {
-      isDraining = true;
-      await Promise.all(
+      stopping.abort();
+      const left = Promise.all(
         subscriptions()
           .filter((subscription) => !subscription.isClosed())
           .map((subscription) => subscription.drain()),
       ).catch((error: unknown) => options.logger.warn('bus.drain', { error }));
+      // NATS confirms it in a moment, or is away and gives us nothing anyway.
+      await Promise.race([left, delay(LEAVE_MS)]);
       await untilIdle(working, idle, options.drainMs ?? DRAIN_MS);
       clearInterval(signs);
     },

@@ -68,6 +68,7 @@ export const authenticatorConfirm = operation('authenticator.confirm', {
 export const authenticatorRemove = operation('authenticator.remove', {
   scope: 'authenticator.write',
   changes: true,
+  urgent: true,
   input: Type.Object({ userId: Uuid, authenticatorId: Uuid }, { additionalProperties: false }),
   output: Type.Object({ authenticatorId: Uuid }),
 });

@@ -69,6 +69,7 @@ const VerifiedChallenge = Type.Object({
 export const challengeVerify = operation('challenge.verify', {
   scope: 'challenge',
   changes: true,
+  urgent: true,
   input: Type.Object(
     {
       challengeId: ChallengeId,
@@ -92,6 +93,7 @@ export const MAX_WAIT_SECONDS = 30;
 export const challengeGet = operation('challenge.get', {
   scope: 'challenge',
   changes: false,
+  urgent: true,
   input: Type.Object(
     {
       challengeId: ChallengeId,
@@ -107,6 +109,7 @@ const OneChallenge = Type.Object({ challengeId: ChallengeId }, { additionalPrope
 export const challengeCancel = operation('challenge.cancel', {
   scope: 'challenge',
   changes: true,
+  urgent: true,
   input: OneChallenge,
   output: ChallengeView,
 });

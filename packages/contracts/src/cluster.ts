@@ -26,6 +26,7 @@ const Stream = Type.Object({
 export const clusterStatus = operation('cluster.status', {
   scope: 'admin',
   changes: false,
+  urgent: true,
   input: Type.Object({}, { additionalProperties: false }),
   output: Type.Object({
     replica: Type.String(),

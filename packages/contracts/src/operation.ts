@@ -14,6 +14,10 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
   readonly scope: RequiredScope;
   /** Whether a repeated Idempotency-Key must find the first answer again. */
   readonly changes: boolean;
+  /**
+   * Still taken when there is no room for anything new (R26): it ends what was begun before, or is how an operator sees what is wrong.
+   */
+  readonly urgent: boolean;
   readonly input: Input;
   readonly output: Output;
 }
@@ -21,10 +25,15 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
 export type InputOf<O extends Operation> = Static<O['input']>;
 export type OutputOf<O extends Operation> = Static<O['output']>;
 
+/** Of so many places, those that an operation may fill: what is urgent has a quarter more, so that new work never takes the last. */
+export function placesFor({ urgent }: Pick<Operation, 'urgent'>, places: number): number {
+  return urgent ? places + Math.ceil(places / 4) : places;
+}
+
 /** The one place where the subject of an operation is spelled. */
 export function operation<Input extends TSchema, Output extends TSchema>(
   name: string,
-  definition: { scope: RequiredScope; changes: boolean; input: Input; output: Output },
+  definition: { scope: RequiredScope; changes: boolean; urgent?: boolean; input: Input; output: Output },
 ): Operation<Input, Output> {
-  return { name, subject: `mfa.v1.${name}`, ...definition };
+  return { name, subject: `mfa.v1.${name}`, urgent: false, ...definition };
 }

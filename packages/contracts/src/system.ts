@@ -18,6 +18,7 @@ const Jwk = Type.Object({
 export const keysJwks = operation('keys.jwks', {
   scope: 'none',
   changes: false,
+  urgent: true,
   input: Nothing,
   output: Type.Object({ keys: Type.Array(Jwk) }),
 });
@@ -115,6 +116,7 @@ export type Check = Static<typeof Check>;
 export const systemCheck = operation('system.check', {
   scope: 'admin',
   changes: false,
+  urgent: true,
   input: Nothing,
   output: Type.Object({
     replica: Type.String(),

@@ -108,6 +108,7 @@ export const userFind = operation('user.find', {
 export const userBlock = operation('user.block', {
   scope: 'user.write',
   changes: true,
+  urgent: true,
   input: Type.Object({ userId: Uuid, reason: Reason }, { additionalProperties: false }),
   output: Done,
 });

@@ -26,6 +26,26 @@ test('R29: one client has its share and no more, others still get in', () => {
   expect(slots.taken).toBe(3);
 });
 
+test('R26: when new work has taken every place, of all or of its client, what is urgent still gets in', () => {
+  const refused: string[] = [];
+  const slots = createSlots({
+    limit: 8,
+    share: 0.5,
+    whenShareTaken: 'UNAVAILABLE',
+    onRefused: (reason) => refused.push(reason),
+  });
+  for (let n = 0; n < 4; n++) slots.take('flood');
+  expect(() => slots.take('flood')).toThrow(expect.objectContaining({ code: 'UNAVAILABLE', retryAfterSeconds: 1 }));
+  slots.take('flood', { urgent: true });
+  expect(() => slots.take('flood', { urgent: true })).toThrow('could not be decided in time');
+  for (let n = 0; n < 3; n++) slots.take('b');
+  expect(() => slots.take('c')).toThrow('could not be decided in time');
+  slots.take('c', { urgent: true });
+  slots.take('c', { urgent: true });
+  expect(() => slots.take('d', { urgent: true })).toThrow('could not be decided in time');
+  expect(refused).toEqual(['share taken', 'share taken', 'all taken', 'all taken']);
+});
+
 test.each([
   ['203.0.113.7', '203.0.113.7'],
   ['::ffff:203.0.113.7', '203.0.113.7'],

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createLogger, createMetrics, silentLogger } from '@countersign/telemetry';
+import { createAuthority, issueCertificate } from '@countersign/testkit';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { acceptAnything } from './body.ts';
 import { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';
@@ -22,6 +23,11 @@ async function start(options: Partial<HttpServerOptions> = {}) {
     throw new Error('SELECT secret FROM user');
   });
   server.app.get('/slow', () => delay(400, { done: true }));
+  server.app.get('/large', () => Buffer.alloc(64 * 1024 * 1024));
+  server.app.get(
+    '/lasts',
+    () => new Promise((resolve) => server.lastCall.addEventListener('abort', () => resolve({}))),
+  );
   await server.app.register((scope, _, done) => {
     acceptAnything(scope, 100);
     scope.post('/raw', (request) => ({ bytes: (request.body as Buffer).length }));
@@ -379,6 +385,42 @@ describe('operations', () => {
     await drained;
     expect(performance.now() - startedAt).toBeLessThan(2000);
     await expect(fetch(`${url}/echo`)).rejects.toThrow('fetch failed');
+    servers.splice(0);
+  });
+
+  test('drain: who was asked before it began is told to close the connection, and the last call comes before the cut', async () => {
+    const { server, port } = await start();
+    const slow = dial(port);
+    slow.send('GET /slow HTTP/1.1\r\nHost: x\r\n\r\n');
+    const lasting = dial(port);
+    lasting.send('GET /lasts HTTP/1.1\r\nHost: x\r\n\r\n');
+    await delay(100);
+    await server.drain({ timeoutMs: 1500 });
+    await Promise.all([slow.closed, lasting.closed]);
+    expect(slow.heard()).toMatch(/^HTTP\/1\.1 200 OK[^]*connection: close/i);
+    expect(lasting.heard()).toMatch(/^HTTP\/1\.1 200 OK/);
+    servers.splice(0);
+  });
+
+  test('drain: who reads slowly, and who never gets as far as a request, is cut', { timeout: 10_000 }, async () => {
+    const authority = await createAuthority({ commonName: 'x', now: Date.now() });
+    const { certificatePem, keyPem } = await issueCertificate(authority, {
+      commonName: 'localhost',
+      usage: 'server',
+      now: Date.now(),
+    });
+    const { server, port } = await start();
+    const reader = connect(port, '127.0.0.1');
+    reader.on('error', () => undefined).pause();
+    reader.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+    const encrypted = await start({ tls: { certificate: certificatePem, key: keyPem } });
+    const silent = dial(encrypted.port);
+    await delay(200);
+    const startedAt = performance.now();
+    await Promise.all([server.drain({ timeoutMs: 500 }), encrypted.server.drain({ timeoutMs: 500 })]);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    await silent.closed;
+    reader.destroy();
     servers.splice(0);
   });
 

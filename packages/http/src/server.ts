@@ -9,7 +9,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { addressSet } from './address.ts';
 import { acceptJson } from './body.ts';
 import { answerClientError } from './client-error.ts';
-import { guardConnections } from './connections.ts';
+import { guardConnections, type GuardedConnections } from './connections.ts';
 import { serveHealth, type HealthCheck } from './health.ts';
 import { REQUEST_SECONDS } from './metrics.ts';
 import { asMfaError, PROBLEM_CONTENT_TYPE, toProblem } from './problem.ts';
@@ -90,16 +90,20 @@ export interface HttpServer {
    * @throws Error when certificate and key do not belong together, or the server speaks plain HTTP; nothing changes then.
    */
   useCertificate(pair: Pick<TlsOptions, 'certificate' | 'key'>): void;
+  /** Aborted shortly before the connections are cut: whoever has no answer yet should say so now. */
+  lastCall: AbortSignal;
   /** @returns the port. Without a host: every address of the machine. */
   listen(address: { port: number; host?: string }): Promise<number>;
   /**
    * Stops without cutting anybody off: says "not ready" for `notReadyMs` so that balancers look elsewhere, takes no new
-   * connection, lets requests finish, and after `timeoutMs` hangs up.
+   * connection, lets requests finish, and `timeoutMs` after it began hangs up.
    */
   drain(options?: { notReadyMs?: number; timeoutMs?: number }): Promise<void>;
 }
 
-const DRAIN_TIMEOUT_MS = 10_000;
+const DRAIN_TIMEOUT_MS = 8000;
+/** Between the last call and the cut: the way of an answer. */
+const LAST_CALL_MS = 500;
 const IDLE_SWEEP_MS = 100;
 
 /** Nothing of an API may be cached, framed, sniffed or run. */
@@ -133,12 +137,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const headers = securityHeaders(options.tls !== undefined, options.headers);
   const proxies = options.trustedProxies ?? [];
   const draining = new AbortController();
+  const lastCall = new AbortController();
+  let connections: GuardedConnections | undefined;
   const answered = new WeakSet<object>();
 
   const app = fastify({
     serverFactory: (handler) => {
       const server = createServer(options.tls, limits, handler);
-      guardConnections(server, {
+      connections = guardConnections(server, {
         limit: limits.connections,
         share: limits.connectionShare,
         proxies: addressSet(proxies),
@@ -171,8 +177,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     request.traceparent = formatTraceparent(
       continueTrace(typeof traceparent === 'string' ? traceparent : undefined, pooledRandomBytes),
     );
-    if (draining.signal.aborted) reply.header('connection', 'close');
     done(hasUselessBody(request) ? bodyNotAllowed() : undefined);
+  });
+  // As late as this, so that what was asked before the drain began is told as well.
+  app.addHook('onSend', (_, reply, payload, done) => {
+    if (draining.signal.aborted) reply.header('connection', 'close');
+    done(null, payload);
   });
   app.addHook('onResponse', (request, reply, done) => {
     discardRest(request, limits.discardBytes, answered);
@@ -214,6 +224,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         throw new Error('this server has no certificate');
       server.setSecureContext(secureContextOf({ ...options.tls, certificate, key }));
     },
+    lastCall: lastCall.signal,
     listen: async ({ port, host }) => {
       // Fastify takes an absent host for localhost; an empty one reaches Node, which takes every address.
       await app.listen({ port, host: host ?? '' });
@@ -222,13 +233,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
     drain: async ({ notReadyMs = 0, timeoutMs = DRAIN_TIMEOUT_MS } = {}) => {
       draining.abort();
-      await delay(notReadyMs);
+      const call = setTimeout(() => lastCall.abort(), Math.max(0, timeoutMs - LAST_CALL_MS));
+      const cut = setTimeout(() => {
+        const count = connections?.cut() ?? 0;
+        if (count > 0) logger.warn('http.cut', { count, detail: 'Connections that had not ended in time.' });
+      }, timeoutMs);
+      await delay(Math.min(notReadyMs, timeoutMs));
       const { server } = app;
       // A connection whose last answer goes out during the drain becomes idle afterwards.
       const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
-      const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
       await app.close();
       clearInterval(sweep);
+      clearTimeout(call);
       clearTimeout(cut);
     },
   };

@@ -64,8 +64,16 @@ export interface Context {
   startedAt: number;
   /** Whether it may take work: one that cannot decide leaves it to others, so that nobody waits for it. */
   isFit: () => boolean;
-  /** Finishes what is under way and lets go of everything. */
-  close(): Promise<void>;
+  endings: Endings;
+}
+
+/** How each part finishes what it has under way and lets go, in the order in which they are to be called. */
+export interface Endings {
+  messages: () => Promise<void>;
+  projection: () => Promise<void>;
+  farewell: () => Promise<void>;
+  bus: () => Promise<void>;
+  database: () => Promise<void>;
 }
 
 /** One JetStream request. Shorter than the pause in which a leader is lost, so that a dead one costs a repeat and not a hang. */
@@ -91,6 +99,7 @@ export async function createContext(
     urls,
     applicationName: replica,
     now,
+    metrics,
     onEvent: (event) =>
       logger.warn('database.node', {
         detail: `${event.type} ${event.node}`,
@@ -225,13 +234,17 @@ export async function createContext(
     version: versionOf(),
     startedAt: now(),
     isFit: () => clock.isRight && parts.some(({ continuity }) => continuity.isProven()),
-    close: async () => {
-      clearInterval(ticking);
-      leaveLeaders();
-      for (const reader of [applications, policies, signer]) reader.stop();
-      await Promise.all([dispatch.drain(), projector.stop(), leave()]);
-      await bus.drain();
-      await router.close();
+    endings: {
+      messages: () => dispatch.drain(),
+      projection: () => {
+        clearInterval(ticking);
+        leaveLeaders();
+        for (const reader of [applications, policies, signer]) reader.stop();
+        return projector.stop();
+      },
+      farewell: leave,
+      bus: () => bus.drain(),
+      database: () => router.close(),
     },
   };
 }

@@ -47,6 +47,13 @@ export const ENVIRONMENT = settings({
     default: 'info',
     description: 'How much is logged.',
   }),
+  COUNTERSIGN_MAX_IN_FLIGHT: Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: 2048,
+    description:
+      'Operations worked on at a time; more are refused with Retry-After. Of what ends a challenge, a quarter more.',
+  }),
   COUNTERSIGN_NATS_URLS: Type.Array(Type.String(), {
     minItems: 1,
     description: 'NATS servers, for example nats://nats-1:4222,nats://nats-2:4222,nats://nats-3:4222.',

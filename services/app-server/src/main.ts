@@ -1,6 +1,6 @@
-import { serve } from '@countersign/bus';
+import { serve, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
-import { createHttpServer, reloadOnHangup } from '@countersign/http';
+import { createHttpServer, reloadOnHangup, stopOnSignal } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
 import { createContext } from './context.ts';
 import { endpoints } from './endpoints.ts';
@@ -9,9 +9,10 @@ import { healthChecks } from './health.ts';
 import { serveJoining } from './replica/routes.ts';
 
 const SERVICE = 'app-server';
-/** Beyond this many operations at a time, new ones are refused at once and tried on another replica (R26). */
-const MAX_IN_FLIGHT = 2048;
-
+/** For what is under way when it is told to stop. Others do at once what it leaves. */
+const WORK_MS = 6000;
+/** Connections of health and metrics are worth no more. */
+const HTTP_MS = 2000;
 /** How often a replica looks whether it may take work. */
 const FITNESS_EVERY_MS = 100;
 
@@ -36,10 +37,12 @@ const { tls } = context.joining;
 const http = createHttpServer({ logger, metrics, checks: healthChecks(context), ...(tls !== undefined && { tls }) });
 if (tls !== undefined) serveJoining(http, context);
 const port = await http.listen({ port: environment.COUNTERSIGN_PORT, host: environment.COUNTERSIGN_HOST });
+const strain = watchStrain(context.bus.nats, metrics);
 const serving = await serve(context.bus, endpoints(context), {
   queue: SERVICE,
   replica,
-  maxInFlight: MAX_IN_FLIGHT,
+  maxInFlight: environment.COUNTERSIGN_MAX_IN_FLIGHT,
+  isStrained: strain.isStrained,
   logger,
   metrics,
 });
@@ -54,17 +57,27 @@ reloadOnHangup(
   logger,
 );
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
-
-async function stop(signal: string): Promise<void> {
-  logger.info('app-server.stopping', { signal });
-  clearInterval(fitness);
-  await serving.drain();
-  await context.close();
-  await http.drain();
-  await logger.flush();
-  process.exit(0);
-}
+stopOnSignal({
+  name: SERVICE,
+  logger,
+  steps: [
+    {
+      withinMs: WORK_MS,
+      parts: {
+        operations: () => {
+          clearInterval(fitness);
+          return serving.drain();
+        },
+        messages: context.endings.messages,
+        http: () => http.drain({ timeoutMs: HTTP_MS }),
+      },
+    },
+    { withinMs: 1500, parts: { projection: context.endings.projection, farewell: context.endings.farewell } },
+    { withinMs: 800, parts: { bus: context.endings.bus } },
+    { withinMs: 800, parts: { database: context.endings.database } },
+  ],
+  exit: (code) => process.exit(code),
+});
 
 function readSettings(): Environment {
   try {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { call, DEFAULT_DEADLINE_MS, isIdempotencyKey, type Bus, type CallOptions } from '@countersign/bus';
+import { call, DEFAULT_DEADLINE_MS, isIdempotencyKey, type Bus, type CallOptions, type Strain } from '@countersign/bus';
 import { MfaError, type Operation } from '@countersign/contracts';
 import type { HttpServer, Slots } from '@countersign/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -12,11 +12,14 @@ export interface AnswerDependencies {
   replica: string;
   working: Slots;
   waiting: Slots;
+  strain: Pick<Strain, 'isStrained'>;
   draining: HttpServer['draining'];
+  lastCall: HttpServer['lastCall'];
 }
 
 /** Beyond the wait that was asked for: the way there and back, and a second try. */
 const WAIT_MARGIN_MS = 5000;
+const STRAINED_RETRY_SECONDS = 1;
 
 /** Makes the handler of a route: read the input, find a slot, ask app-server, answer. */
 export function answerWith(deps: AnswerDependencies, route: Route) {
@@ -34,7 +37,11 @@ export function answerWith(deps: AnswerDependencies, route: Route) {
       body: request.body,
     });
     const waitMs = waitOf(input);
-    const release = waitMs > 0 ? deps.waiting.take(shareOf(credential)) : deps.working.take();
+    if (!operation.urgent && deps.strain.isStrained()) {
+      throw new MfaError('UNAVAILABLE', { retryAfterSeconds: STRAINED_RETRY_SECONDS, reason: 'strain' });
+    }
+    const slots = waitMs > 0 ? deps.waiting : deps.working;
+    const release = slots.take(shareOf(credential), operation);
     try {
       const options: CallOptions = {
         attemptId: randomUUID(),
@@ -42,6 +49,7 @@ export function answerWith(deps: AnswerDependencies, route: Route) {
         traceparent: request.traceparent,
         ...(idempotencyKey !== undefined && { idempotencyKey }),
         deadlineMs: waitMs > 0 ? waitMs + WAIT_MARGIN_MS : DEFAULT_DEADLINE_MS,
+        signal: deps.lastCall,
       };
       const asked = call(deps.bus, operation, input, options);
       const { output, replica } = waitMs > 0 ? await cutShort(deps, operation, input, options, asked) : await asked;

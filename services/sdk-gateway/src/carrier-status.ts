@@ -27,7 +27,7 @@ export function receiveCarrierStatus(app: FastifyInstance, { bus, working }: { b
       const { carrier } = request.params;
       if (path.length > MAX_PATH || carrier.length > 64) throw new MfaError('REQUEST_INVALID');
       const body = Buffer.isBuffer(request.body) ? request.body.toString('base64') : '';
-      const release = working.take();
+      const release = working.take(undefined, messageStatus);
       try {
         const input = { carrier, path, headers: passedOn(request.headers), body };
         const { traceparent } = request;

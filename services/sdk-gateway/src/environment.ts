@@ -73,7 +73,14 @@ export const ENVIRONMENT = settings({
     minimum: 1,
     maximum: 100_000,
     default: 1000,
-    description: 'Requests worked on at a time; more are refused with Retry-After.',
+    description:
+      'Requests worked on at a time; more are refused with Retry-After. Of what ends a challenge, a quarter more.',
+  }),
+  COUNTERSIGN_CLIENT_SHARE: Type.Integer({
+    minimum: 1,
+    maximum: 100,
+    default: 75,
+    description: 'Of those, percent that one application may have.',
   }),
   COUNTERSIGN_MAX_WAITING: Type.Integer({
     minimum: 1,
@@ -89,10 +96,11 @@ export const ENVIRONMENT = settings({
   }),
   COUNTERSIGN_NOT_READY_SECONDS: Type.Integer({
     minimum: 0,
-    maximum: 120,
+    maximum: 5,
     default: 0,
     description:
-      'How long a stopping replica says "not ready" before it takes no more connections: as long as balancers look.',
+      'How long a stopping replica says "not ready" before it takes no more connections: as long as balancers look. Of the 10 s ' +
+      'within which it exits.',
   }),
   COUNTERSIGN_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
     default: 'info',

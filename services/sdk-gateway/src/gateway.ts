@@ -1,11 +1,11 @@
-import type { Bus, Credential } from '@countersign/bus';
+import type { Bus, Credential, Strain } from '@countersign/bus';
 import { createHttpServer, createSlots, type HttpLimits, type HttpServer, type TlsOptions } from '@countersign/http';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import { answerWith } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import { receiveCarrierStatus } from './carrier-status.ts';
 import { createJwks } from './jwks.ts';
-import { REQUESTS_WAITING, REQUESTS_WORKING } from './metrics.ts';
+import { REQUESTS_REFUSED, REQUESTS_WAITING, REQUESTS_WORKING } from './metrics.ts';
 import { describeApi } from './openapi/document.ts';
 import { ROUTES } from './routes.ts';
 
@@ -21,7 +21,11 @@ export interface GatewayOptions {
   /** PEM. With it, client certificates must chain to one of these. */
   clientAuthorities?: string;
   maxInFlight: number;
+  /** Of `maxInFlight`, for one application (R29); all unless given. */
+  clientShare?: number;
   maxWaiting: number;
+  /** Whether this process keeps up; it does unless given. */
+  strain?: Pick<Strain, 'isStrained'>;
   trustedProxies?: readonly string[];
   metricsFrom?: readonly string[];
   limits?: Partial<HttpLimits>;
@@ -55,9 +59,27 @@ export function createGateway(options: GatewayOptions): HttpServer {
     ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
     ...(options.metricsFrom !== undefined && { metricsFrom: options.metricsFrom }),
   });
-  const { app, draining } = server;
-  const working = createSlots({ limit: options.maxInFlight });
-  const waiting = createSlots({ limit: options.maxWaiting, share: WAITING_SHARE });
+  const { app, draining, lastCall } = server;
+  const refused = metrics.counter(REQUESTS_REFUSED);
+  const working = createSlots({
+    limit: options.maxInFlight,
+    share: options.clientShare ?? 1,
+    // 429 would tell a person that he tried too often.
+    whenShareTaken: 'UNAVAILABLE',
+    onRefused: (reason) => refused.inc({ reason }),
+  });
+  const waiting = createSlots({
+    limit: options.maxWaiting,
+    share: WAITING_SHARE,
+    onRefused: (reason) => refused.inc({ reason: `${reason}, to wait` }),
+  });
+  const strain = {
+    isStrained: () => {
+      const isStrained = options.strain?.isStrained() ?? false;
+      if (isStrained) refused.inc({ reason: 'strain' });
+      return isStrained;
+    },
+  };
   metrics.gauge(REQUESTS_WORKING, () => working.taken);
   metrics.gauge(REQUESTS_WAITING, () => waiting.taken);
   app.decorateRequest('credential', undefined);
@@ -73,7 +95,7 @@ export function createGateway(options: GatewayOptions): HttpServer {
         request.credential = authenticate(request, { mustChain, now: options.now });
         done();
       },
-      handler: answerWith({ bus, replica, working, waiting, draining }, route),
+      handler: answerWith({ bus, replica, working, waiting, strain, draining, lastCall }, route),
     });
   }
   receiveCarrierStatus(app, { bus, working });

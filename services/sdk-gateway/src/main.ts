@@ -1,11 +1,13 @@
-import { connectBus } from '@countersign/bus';
+import { connectBus, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
-import { reloadOnHangup } from '@countersign/http';
+import { reloadOnHangup, stopOnSignal } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
 import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
 import { createGateway } from './gateway.ts';
 
 const SERVICE = 'sdk-gateway';
+/** For what is under way when it is told to stop, the time in which it says "not ready" included. */
+const REQUESTS_MS = 8000;
 
 function explain(error: unknown): never {
   if (!(error instanceof SettingsError)) throw error;
@@ -56,6 +58,8 @@ const gateway = createGateway({
   key: settings.COUNTERSIGN_TLS_KEY,
   ...(settings.COUNTERSIGN_CLIENT_CA !== undefined && { clientAuthorities: settings.COUNTERSIGN_CLIENT_CA }),
   maxInFlight: settings.COUNTERSIGN_MAX_IN_FLIGHT,
+  clientShare: settings.COUNTERSIGN_CLIENT_SHARE / 100,
+  strain: watchStrain(bus.nats, metrics),
   maxWaiting: settings.COUNTERSIGN_MAX_WAITING,
   trustedProxies: settings.COUNTERSIGN_TRUSTED_PROXIES,
   metricsFrom: settings.COUNTERSIGN_METRICS_FROM,
@@ -72,11 +76,18 @@ reloadOnHangup(
   logger,
 );
 
-async function stop(signal: string): Promise<void> {
-  logger.info('gateway.stopping', { signal });
-  await gateway.drain({ notReadyMs: settings.COUNTERSIGN_NOT_READY_SECONDS * 1000 });
-  await bus.drain();
-  await logger.flush();
-  process.exit(0);
-}
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+stopOnSignal({
+  name: 'gateway',
+  logger,
+  steps: [
+    {
+      withinMs: REQUESTS_MS + 200,
+      parts: {
+        requests: () =>
+          gateway.drain({ notReadyMs: settings.COUNTERSIGN_NOT_READY_SECONDS * 1000, timeoutMs: REQUESTS_MS }),
+      },
+    },
+    { withinMs: 800, parts: { bus: () => bus.drain() } },
+  ],
+  exit: (code) => process.exit(code),
+});

@@ -22,7 +22,8 @@ const REREAD_MS = 3000;
 const ANSWER_MS = 500;
 
 /**
- * Where a challenge stands. With `waitSeconds` the answer comes when it ends, or when the time is over.
+ * Where a challenge stands. With `waitSeconds` the answer comes when it ends, when the time is over, or when this replica is told
+ * to stop: then "pending" comes early, and who asks again is answered by another.
  * @throws MfaError CHALLENGE_NOT_FOUND, UNAVAILABLE.
  */
 export async function get(
@@ -30,7 +31,8 @@ export async function get(
   { challengeId, waitSeconds = 0 }: InputOf<typeof challengeGet>,
   request: AuthorisedRequest,
 ): Promise<ChallengeView> {
-  const { applicationId } = request.application;
+  const { stopping, application } = request;
+  const { applicationId } = application;
   const address = addressOfChallenge(challengeId);
   if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
   const { userId, key } = address;
@@ -42,11 +44,11 @@ export async function get(
   };
 
   const until = Math.min(deps.now() + waitSeconds * 1000, request.deadline - ANSWER_MS);
-  using woken = deps.wake.subscribe(challengeId);
+  using woken = deps.wake.subscribe(challengeId, stopping);
   for (let isWoken = false; ;) {
     const view = await look(isWoken);
     const leftMs = Math.min(until, Date.parse(view.expiresAt)) - deps.now();
-    if (view.state !== 'pending' || leftMs <= 0) return view;
+    if (view.state !== 'pending' || leftMs <= 0 || stopping.aborted) return view;
     isWoken = await woken.next(Math.min(leftMs, REREAD_MS));
   }
 }

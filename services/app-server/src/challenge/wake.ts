@@ -6,7 +6,8 @@ import type { NatsConnection } from '@nats-io/nats-core';
  */
 export interface Wake {
   publish(challengeId: string): void;
-  subscribe(challengeId: string): WakeSubscription;
+  /** @param stopping nobody is waited for any more once it is aborted. */
+  subscribe(challengeId: string, stopping: AbortSignal): WakeSubscription;
 }
 
 export interface WakeSubscription extends Disposable {
@@ -18,7 +19,7 @@ export function natsWake(nats: NatsConnection): Wake {
   return {
     publish: (challengeId) => nats.publish(`wake.${challengeId}`),
 
-    subscribe(challengeId) {
+    subscribe(challengeId, stopping) {
       let hinted = false;
       let resume = () => {};
       const subscription = nats.subscribe(`wake.${challengeId}`, {
@@ -27,9 +28,11 @@ export function natsWake(nats: NatsConnection): Wake {
           resume();
         },
       });
+      const onStop = () => resume();
+      stopping.addEventListener('abort', onStop);
       return {
         async next(timeoutMs) {
-          if (!hinted) {
+          if (!hinted && !stopping.aborted) {
             const { promise, resolve } = Promise.withResolvers<void>();
             resume = resolve;
             const timer = setTimeout(resolve, timeoutMs);
@@ -40,7 +43,10 @@ export function natsWake(nats: NatsConnection): Wake {
           hinted = false;
           return wasHinted;
         },
-        [Symbol.dispose]: () => subscription.unsubscribe(),
+        [Symbol.dispose]: () => {
+          stopping.removeEventListener('abort', onStop);
+          subscription.unsubscribe();
+        },
       };
     },
   };

@@ -4,9 +4,12 @@ import { ConnectFailed, ConnectionLost, failureOf, QueryTimeout, sqlStateOf } fr
 import type { Schema } from './schema.ts';
 import { createSlots } from './slots.ts';
 
-/** What a statement is for, which says how long it may take. */
-const LANES = ['login', 'report', 'change'] as const;
+/** What a statement is for, which says how long it may take and whom it makes room for. The more urgent, the earlier in the list. */
+export const LANES = ['verify', 'login', 'change', 'report'] as const;
 export type Lane = (typeof LANES)[number];
+
+/** Of the connections, the part that may be in use when a lane takes one more: the rest is kept for the more urgent (R26). */
+const MOST_IN_USE: Record<Lane, number> = { verify: 1, login: 0.8, change: 0.6, report: 0.4 };
 
 export interface NodeOptions {
   url: string;
@@ -18,6 +21,7 @@ export interface NodeOptions {
   queueTimeoutMs: number;
   maxConnections: number;
   maxWaiting: number;
+  onRefused?: (lane: Lane) => void;
 }
 
 /** What a node said of itself. Positions are bytes of the write-ahead log. */
@@ -62,7 +66,7 @@ export function createNode(options: NodeOptions): PostgresNode {
   const { hostname, port, searchParams } = new URL(options.url);
   const name = `${hostname || (searchParams.get('host') ?? 'localhost')}:${port || '5432'}`;
   const slots = createSlots({
-    places: options.maxConnections,
+    lanes: LANES.map((lane) => [lane, Math.max(1, Math.floor(options.maxConnections * MOST_IN_USE[lane]))] as const),
     maxWaiting: options.maxWaiting,
     waitMs: options.queueTimeoutMs,
   });
@@ -107,7 +111,10 @@ export function createNode(options: NodeOptions): PostgresNode {
   }
 
   async function connect(lane: Lane): Promise<PostgresPoolClient> {
-    await slots.take();
+    await slots.take(lane).catch((error: unknown) => {
+      options.onRefused?.(lane);
+      throw error;
+    });
     let client: pg.PoolClient;
     try {
       client = await pool.connect();
@@ -120,7 +127,7 @@ export function createNode(options: NodeOptions): PostgresNode {
     let released = false;
     return {
       query: ((text: string, values: readonly unknown[]) => {
-        const prepared = lane === 'login' ? preparedName(text) : undefined;
+        const prepared = lane === 'login' || lane === 'verify' ? preparedName(text) : undefined;
         const statement = { text, values: [...values], ...(prepared !== undefined && { name: prepared }) };
         return queryWithin(client, broken, statement, timeoutMs).then((result) => {
           if (!alone.has(client)) return result;
@@ -186,7 +193,12 @@ export function createNode(options: NodeOptions): PostgresNode {
     void oldPool.end().catch(() => undefined);
   }
 
-  const lanes = { login: laneOf('login'), report: laneOf('report'), change: laneOf('change') };
+  const lanes = {
+    verify: laneOf('verify'),
+    login: laneOf('login'),
+    change: laneOf('change'),
+    report: laneOf('report'),
+  };
   return {
     name,
     lanes,

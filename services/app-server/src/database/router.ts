@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError } from '@countersign/contracts';
+import type { Metrics } from '@countersign/telemetry';
 import { sql, type Kysely } from 'kysely';
 import { failureOf } from './failure.ts';
+import { STATEMENTS_REFUSED } from './metrics.ts';
 import { createNode, type Lane, type PostgresNode } from './node.ts';
 import type { Schema } from './schema.ts';
 
@@ -43,12 +45,13 @@ export interface RouterOptions {
   maxLagMs?: number;
   /** How long a write waits for the standby to show it. */
   visibleWithinMs?: number;
+  metrics?: Metrics;
 }
 
 export interface Router {
   /**
    * Runs on a standby, else on the primary. `work` may run several times, so it must only read.
-   * @param options.lane `report` gives listings more time than a login gets.
+   * @param options.lane `report` gives listings more time than a login gets; `verify` finds room when logins find none.
    * @param options.from `primary` when the answer must hold every acknowledged write.
    * @throws MfaError UNAVAILABLE (PRIMARY_UNAVAILABLE with `from: 'primary'`) when no node answers.
    */
@@ -101,11 +104,12 @@ export function createRouter(options: RouterOptions): Router {
     node: createNode({
       url,
       applicationName,
-      statementTimeoutMs: { login: 300, report: 5000, change: 3000, ...options.statementTimeoutMs },
-      connectTimeoutMs: options.connectTimeoutMs ?? 400,
+      statementTimeoutMs: { verify: 300, login: 300, report: 5000, change: 3000, ...options.statementTimeoutMs },
+      connectTimeoutMs: options.connectTimeoutMs ?? 300,
       queueTimeoutMs: options.queueTimeoutMs ?? 300,
       maxConnections: options.maxConnections ?? 10,
       maxWaiting: options.maxWaiting ?? 500,
+      onRefused: (lane) => options.metrics?.counter(STATEMENTS_REFUSED).inc({ lane }),
     }),
     reachable: false,
     role: 'unknown',

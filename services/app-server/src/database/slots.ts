@@ -1,28 +1,45 @@
 import { PoolBusy } from './failure.ts';
 
-export interface Slots {
-  /** Resolves once a place is free. @throws PoolBusy at once when the queue is full, or after `waitMs` in it. */
-  take(): Promise<void>;
+export interface Slots<Lane extends string> {
+  /** Resolves once a place is free. @throws PoolBusy at once when the lane's queue is full, or after `waitMs` in it. */
+  take(lane: Lane): Promise<void>;
   give(): void;
-  /** Everybody in the queue is refused. */
+  /** Everybody in the queues is refused. */
   refuseAll(): void;
   readonly waiting: number;
+}
+
+export interface SlotsLimits<Lane extends string> {
+  /**
+   * Most urgent first, each with the number of places that may be taken, by anybody, once it has taken one more. The most urgent may
+   * fill them all; a lower number keeps room for those before.
+   */
+  lanes: readonly (readonly [Lane, number])[];
+  /** In the queue of each lane. */
+  maxWaiting: number;
+  waitMs: number;
+}
+
+interface Place {
+  enter: () => void;
+  refuse: (reason: string) => void;
 }
 
 /**
  * A bounded number of places with a bounded queue before them (R26): while a database stalls, callers are refused early with
  * an answer they can act on, so that nothing has piled up when it returns.
  */
-export function createSlots(limits: { places: number; maxWaiting: number; waitMs: number }): Slots {
-  let free = limits.places;
-  const queue = new Set<{ enter: () => void; refuse: (reason: string) => void }>();
+export function createSlots<Lane extends string>({ lanes, maxWaiting, waitMs }: SlotsLimits<Lane>): Slots<Lane> {
+  const byName = new Map(lanes.map(([lane, places]) => [lane, { places, queue: new Set<Place>() }]));
+  let taken = 0;
 
-  function take(): Promise<void> {
-    if (free > 0) {
-      free -= 1;
+  function take(lane: Lane): Promise<void> {
+    const { places, queue } = byName.get(lane) ?? { places: 0, queue: new Set<Place>() };
+    if (taken < places) {
+      taken += 1;
       return Promise.resolve();
     }
-    if (queue.size >= limits.maxWaiting) return Promise.reject(new PoolBusy('the queue for connections is full'));
+    if (queue.size >= maxWaiting) return Promise.reject(new PoolBusy('the queue for connections is full'));
     return new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer);
@@ -38,25 +55,29 @@ export function createSlots(limits: { places: number; maxWaiting: number; waitMs
           reject(new PoolBusy(reason));
         },
       };
-      const timer = setTimeout(() => place.refuse('no connection became free in time'), limits.waitMs);
+      const timer = setTimeout(() => place.refuse('no connection became free in time'), waitMs);
       queue.add(place);
     });
   }
 
   function give(): void {
-    const [next] = queue;
-    if (next === undefined) free += 1;
-    else next.enter();
+    taken -= 1;
+    for (const { places, queue } of byName.values()) {
+      const [next] = queue;
+      if (next === undefined || taken >= places) continue;
+      taken += 1;
+      return next.enter();
+    }
   }
 
   return {
     take,
     give,
     refuseAll: () => {
-      for (const place of queue) place.refuse('the node was given up');
+      for (const { queue } of byName.values()) for (const place of queue) place.refuse('the node was given up');
     },
     get waiting() {
-      return queue.size;
+      return [...byName.values()].reduce((sum, { queue }) => sum + queue.size, 0);
     },
   };
 }

@@ -51,6 +51,7 @@ function request(idempotencyKey: string | undefined, changes: Partial<Authorised
     ...(idempotencyKey !== undefined && { idempotencyKey }),
     deadline: Date.now() + 10_000,
     traceparent: '',
+    stopping: new AbortController().signal,
     application,
     traceId: undefined,
     ...changes,

@@ -178,6 +178,7 @@ export function requestOf(
     attemptId,
     deadline: Number.MAX_SAFE_INTEGER,
     traceparent: '',
+    stopping: new AbortController().signal,
     traceId: undefined,
     application: { applicationId, name: 'helpdesk', scopes },
   };

@@ -39,10 +39,13 @@ export class LoginUsers {
     return user;
   }
 
-  /** @throws MfaError UNAVAILABLE when no node answers and the user was not seen lately. */
+  /**
+   * Of a challenge that is open: it is read although logins that begin fill the connections (R26).
+   * @throws MfaError UNAVAILABLE when no node answers and the user was not seen lately.
+   */
   async byId(userId: string): Promise<LoginUser | undefined> {
     return this.#readOr(
-      () => getLogin(this.#router, userId),
+      () => getLogin(this.#router, userId, { lane: 'verify' }),
       () => userId,
     );
   }

@@ -1,5 +1,6 @@
 import type { OtpAlgorithm, OtpDigits } from '@countersign/otp';
 import { CompiledQuery } from 'kysely';
+import type { Lane } from '../database/node.ts';
 import type { Router } from '../database/router.ts';
 
 /** What a login needs to know of a user. */
@@ -37,7 +38,7 @@ export function findLogin(router: Router, canonicalName: string): Promise<LoginU
 export function getLogin(
   router: Router,
   userId: string,
-  options: { from?: 'primary' } = {},
+  options: { from?: 'primary'; lane?: Lane } = {},
 ): Promise<LoginUser | undefined> {
   return readLogin(router, BY_ID, userId, options);
 }
@@ -86,7 +87,7 @@ async function readLogin(
   router: Router,
   query: string,
   whose: string,
-  options: { from?: 'primary' } = {},
+  options: { from?: 'primary'; lane?: Lane } = {},
 ): Promise<LoginUser | undefined> {
   const { rows } = await router.read((db) => db.executeQuery<LoginRow>(CompiledQuery.raw(query, [whose])), options);
   const [first] = rows;
