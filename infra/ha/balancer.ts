@@ -22,7 +22,7 @@ export interface Balancer extends RunningProcess {
 
 /** Two HAProxies with the same configuration: callers, or a virtual address in front, use the one that answers. */
 export function prepareBalancers(
-  { dir, logs, balancers }: HaLayout,
+  { dir, logs, balancers }: Pick<HaLayout, 'dir' | 'logs' | 'balancers'>,
   certificates: Certificates,
   services: readonly BalancedService[],
   onCrash: (name: string, reason: string) => void,

@@ -6,7 +6,8 @@ import { CommandError, UsageError } from '../failure.ts';
 import { writePrivateFiles } from '../private-files.ts';
 import { askMembers, firstOf } from '../replicas/inside.ts';
 import { readOwn } from '../replicas/own-files.ts';
-import { replaceServers } from './servers.ts';
+import { isReady } from './ready.ts';
+import { replaceServers, serverLines, type BalancedServer } from './servers.ts';
 
 const NAME = 'balancer update';
 
@@ -14,8 +15,8 @@ export const balancerUpdate = command({
   name: NAME,
   summary: 'Bring the servers in haproxy.cfg in step with who has joined; run by a timer.',
   details:
-    'Writes what stands between `# servers: SERVICE PORT` and `# end of servers`, and nothing when it is the same. Replicas get ' +
-    'requests when their health check passes. HAProxy has to be told to reload afterwards. See docs/operations/joining.md.',
+    'Writes what stands between `# servers: SERVICE PORT` and `# end of servers`, and nothing when it is the same. A new ' +
+    'replica is written once it says that it is ready. HAProxy has to be told to reload afterwards. See docs/operations/joining.md.',
   arguments: {},
   options: {
     dir: { kind: 'text', required: true, value: 'folder', description: 'Folder that join or cluster init wrote.' },
@@ -45,20 +46,38 @@ export const balancerUpdate = command({
       writePrivateFiles(folder, { [DESCRIPTION_FILE]: `${JSON.stringify(next, undefined, 2)}\n` });
     }
     const before = readConfiguration(file);
-    const { configuration, services } = replaceServers(before, (service, port) =>
-      serversOf(members, service).map(({ name, host }) => ({ name, host, port: ports.get(name) ?? port })),
-    );
+    const wanted: BalancedServer[] = [];
+    const joined = (service: string, port: number) =>
+      serversOf(members, service).map(({ name, host }) => ({ name, host, port: ports.get(name) ?? port }));
+    const { services } = replaceServers(before, (service, port) => {
+      const servers = joined(service, port);
+      wanted.push(...servers);
+      return servers;
+    });
     if (services.length === 0) {
       throw new UsageError(`${file} has no line "# servers: SERVICE PORT", so nothing can be written into it.`, NAME);
     }
+    // HAProxy takes a server that it has never looked at for one that works: a new one waits here until it does.
+    const authority = readOwn(folder, 'ca.pem');
+    const isIn = await Promise.all(
+      wanted.map((server) => before.includes(`${serverLines([server])}\n`) || isReady(server, authority)),
+    );
+    const waiting = wanted.flatMap(({ name }, index) => (isIn[index] === true ? [] : [name]));
+    const { configuration } = replaceServers(before, (service, port) => {
+      const ready = joined(service, port).filter(({ name }) => !waiting.includes(name));
+      if (ready.length === 0) throw noReplicas(service);
+      return ready;
+    });
     const changed = configuration !== before;
     if (changed) {
       writeFileSync(`${file}.new`, configuration, { mode: statSync(file).mode & 0o777 });
       renameSync(`${file}.new`, file);
     }
     return {
-      json: { changed, members },
-      text: changed ? `${file} is changed. Reload HAProxy.\n` : `${file} is up to date.\n`,
+      json: { changed, members, waiting },
+      text:
+        (changed ? `${file} is changed. Reload HAProxy.\n` : `${file} is up to date.\n`) +
+        waiting.map((name) => `${name} has joined, and is not ready yet.\n`).join(''),
     };
   },
 });
@@ -69,11 +88,15 @@ function serversOf(members: MembersAnswer['members'], service: string): { name: 
     of === service ? [{ name, host }] : [],
   );
   if (found.length > 0) return found;
-  throw new CommandError(
+  throw noReplicas(service);
+}
+
+function noReplicas(service: string): CommandError {
+  return new CommandError(
     'NO_REPLICAS',
     'conflict',
-    `No ${service} has joined, or all of them were revoked. The configuration was left as it is.`,
-    'Join one: countersign replicas invite. Or take the section of the service out of haproxy.cfg.',
+    `No ${service} has joined and is ready, or all of them were revoked. The configuration was left as it is.`,
+    'Join and start one: countersign replicas invite. Or take the section of the service out of haproxy.cfg.',
   );
 }
 
