@@ -169,10 +169,11 @@ test('who joined gets requests once it is ready, who leaves gets none, and no re
   expect(await update(), 'it has joined and does not run').toBe(false);
   const third = await serve('sdk-gateway-3', port, ({ app }) => {
     app.get('/who', () => ({ name: 'sdk-gateway-3' }));
-    app.post('/who', () => ({ name: 'sdk-gateway-3' }));
+    // So that there is always something under way.
+    app.post('/who', () => sleep(400, { name: 'sdk-gateway-3' }));
   });
   expect(await update()).toBe(true);
-  await waitUntil(() => (heard.get('sdk-gateway-3') ?? 0) > 20, { what: 'requests to come to the third' });
+  await waitUntil(() => (heard.get('sdk-gateway-3') ?? 0) > 10, { what: 'requests to come to the third' });
 
   await third.drain({ notReadyMs: 2000, timeoutMs: 5000 });
   const atTheEnd = heard.get('sdk-gateway-3');
