@@ -46,7 +46,8 @@ async function main([command, ...args]) {
   await installPackages(environment);
   checkPinnedNode();
   await installDebian(NATS);
-  if (command === 'chaos' || args.includes('--ha')) await installDebian(TOPOLOGY);
+  if (['chaos', 'test'].includes(command) || args.includes('--ha')) await installDebian(TOPOLOGY);
+  if (command === 'test') await installDebian(FIREWALL);
   // Without root there are no machines to break, and chaos goes on with processes.
   if (command === 'chaos' && process.getuid() === 0) await installDebian(MACHINES);
   return runProgram(program, args, environment);
@@ -175,6 +176,14 @@ const MACHINES = {
   packages: ['iproute2', 'nftables', 'python3-minimal', 'faketime', 'e2fsprogs'],
   advice:
     'Install iproute2, nftables, python3, faketime and e2fsprogs (Debian: apt-get install iproute2 nftables python3-minimal faketime e2fsprogs).',
+};
+
+/** The rules for it are tried. */
+const FIREWALL = {
+  what: 'nftables',
+  programs: ['nft'],
+  packages: ['nftables'],
+  advice: 'Install nftables (Debian: apt-get install nftables).',
 };
 
 /** Only the programs are wanted, not servers of the machine's own. */

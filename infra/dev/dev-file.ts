@@ -16,6 +16,8 @@ export interface DevFile {
   sdkGateways: string[];
   /** Of the production topology: balancers in front of the gateways. */
   balancers?: string[];
+  /** Of the production topology: the same balancers, in front of app-servers. */
+  adminBalancers?: string[];
   userPortals: string[];
   mobileServices: string[];
   adminApis: string[];
@@ -31,12 +33,14 @@ export interface DevFile {
   adminKey: string;
   users: DevUser[];
   postgres: { primary: string; standby: string };
-  /** As a user who may do anything, for looking at streams; of a cluster all servers, comma-separated. */
+  /** As a user who may do anything, for looking at streams. Of the production topology the bare addresses, comma-separated. */
   nats: string;
   /** Path of the authority of the NATS servers, where they speak TLS. */
   natsCa?: string;
   /** Passwords of the NATS users of the services and of the command line. */
   natsUsers: Record<string, string>;
+  /** Of the production topology, in their place: credentials files of the command line, and of whoever looks at streams. */
+  natsCredentials?: { admin: string; observer: string };
   processes: Record<string, number>;
 }
 

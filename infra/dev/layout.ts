@@ -19,6 +19,9 @@ export interface Layout {
   };
 }
 
+/** In `dir`: all of the production topology, which runs in place of the development stack. */
+export const HA_FOLDER = 'ha';
+
 const FIRST_PORT = 8100;
 
 /**

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { accepts } from '@countersign/testkit';
 
 export interface TakenPort {
@@ -41,12 +42,20 @@ function inodeOfListener(port: number): string | undefined {
 }
 
 function socketsOf(pid: string): string[] {
+  const folder = `/proc/${pid}/fd`;
   try {
-    return readdirSync(`/proc/${pid}/fd`).map(
-      (fd) => /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? '',
-    );
+    return readdirSync(folder).map((fd) => inodeOfSocket(join(folder, fd)));
   } catch {
     return [];
+  }
+}
+
+/** Empty for what is no socket, or was closed meanwhile. */
+function inodeOfSocket(path: string): string {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1] ?? '';
+  } catch {
+    return '';
   }
 }
 

@@ -28,6 +28,12 @@ export class RunsAlready extends Error {
   }
 }
 
+/** The process that runs the stack of this folder now. */
+export function holderOfRunLock(dir: string): number | undefined {
+  const found = readJson(join(dir, 'run.json')) as RunFile | undefined;
+  return found !== undefined && isStill(found) ? found.pid : undefined;
+}
+
 /**
  * Makes this process the one that runs the stack of this folder, and ends what is left of one that was killed hard.
  * @throws RunsAlready

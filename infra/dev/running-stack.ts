@@ -1,9 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { writeDevFile, type DevFile } from './dev-file.ts';
 import type { Layout } from './layout.ts';
-import { takeRunLock } from './run-lock.ts';
+import { takenPorts } from './ports.ts';
+import { holderOfRunLock, takeRunLock } from './run-lock.ts';
 import type { Secrets, SecretsFile } from './secrets.ts';
-import { makeAdministrator, type AppServerOptions } from './services.ts';
+import { makeAdministrator, type Environment } from './services.ts';
 import { createSupervisor, type Supervisor } from './supervisor.ts';
 
 export interface RunningStack {
@@ -77,6 +78,33 @@ export async function runStack(
   }
 }
 
+/**
+ * @param wanted port to what the stack wants it for.
+ * @throws CannotStart naming who has which.
+ */
+export async function assertPortsFree(wanted: ReadonlyMap<number, string>): Promise<void> {
+  const taken = await takenPorts(wanted);
+  if (taken.length === 0) return;
+  const lines = taken.map(
+    ({ port, purpose, holder = 'another program' }) => `Port ${port}, needed by ${purpose}, is taken by ${holder}.`,
+  );
+  const advice = 'Stop it, or move this stack: COUNTERSIGN_DEV_FIRST_PORT=18100 npm start';
+  throw new CannotStart([...lines, advice].join('\n'));
+}
+
+/**
+ * The development stack and the production topology have the same addresses.
+ * @param dir of the one that is not to be started.
+ * @throws CannotStart while it runs.
+ */
+export function assertOtherAway(dir: string, name: string): void {
+  const pid = holderOfRunLock(dir);
+  if (pid === undefined) return;
+  throw new CannotStart(
+    `The ${name} runs already (process ${pid}), and both have the same addresses. Stop it first, with Ctrl-C where it was started.`,
+  );
+}
+
 /** Everybody is waited for, also when one has failed: what starts late must not be left behind. @throws the first failure. */
 export async function settled(parts: readonly Promise<unknown>[]): Promise<void> {
   const outcomes = await Promise.allSettled(parts);
@@ -84,15 +112,11 @@ export async function settled(parts: readonly Promise<unknown>[]): Promise<void>
   if (failed !== undefined) throw failed.reason;
 }
 
-/** The first administrator's key, made at the first start and kept with the secrets. */
-export async function ensureAdministrator(
-  options: AppServerOptions,
-  secrets: SecretsFile,
-  step: Step,
-): Promise<string> {
+/** The first administrator's key, made at the first start and kept with the secrets. @param environment of an app-server. */
+export async function ensureAdministrator(environment: Environment, secrets: SecretsFile, step: Step): Promise<string> {
   const { content } = secrets;
   content.adminKey ??= await step('schema and first administrator', () =>
-    makeAdministrator(options, `developer ${content.installation}`),
+    makeAdministrator(environment, `developer ${content.installation}`),
   );
   secrets.save();
   return content.adminKey;
@@ -108,7 +132,7 @@ export function devFileOf({
   secrets: Secrets;
   adminKey: string;
 } & Pick<DevFile, 'ca' | 'postgres' | 'nats' | 'natsCa' | 'balancers'> &
-  Partial<Pick<DevFile, 'sdkGateways' | 'adminApis' | 'inbox'>>): DevFile {
+  Partial<DevFile>): DevFile {
   if (application === undefined) throw new Error('the demo application was not made');
   return {
     sdkGateways: ports.sdkGateways.map((port) => `https://localhost:${port}`),

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { call, connectBus, credentialFromApiKey, type Bus } from '@countersign/bus';
+import { call, connectBus, credentialFromApiKey, type Bus, type BusOptions } from '@countersign/bus';
 import {
   applicationCreate,
   authenticatorConfirm,
@@ -17,7 +16,6 @@ import {
   type UserView,
 } from '@countersign/contracts';
 import { base32Decode, totpCode, totpStep } from '@countersign/otp';
-import type { NatsAddress } from './services.ts';
 import type { SecretsFile } from './secrets.ts';
 
 const APPLICATION = 'Demo portal';
@@ -29,7 +27,8 @@ const PEOPLE = [
 const TOTP = { algorithm: 'SHA1', digits: 6, periodSeconds: 30 } as const;
 
 export interface SeedOptions {
-  nats: Pick<NatsAddress, 'urls' | 'authority'>;
+  /** How the administrator's command line reaches NATS. */
+  nats: Omit<BusOptions, 'name'>;
   secrets: SecretsFile;
   adminKey: string;
   now: () => number;
@@ -41,13 +40,7 @@ export interface SeedOptions {
  */
 export async function seed({ nats, secrets, adminKey, now }: SeedOptions): Promise<void> {
   const { content } = secrets;
-  const bus = await connectBus({
-    servers: [...nats.urls],
-    ...(nats.authority !== undefined && { authorities: readFileSync(nats.authority, 'utf8') }),
-    user: 'admin',
-    password: content.natsPasswords.admin,
-    name: 'seed',
-  });
+  const bus = await connectBus({ ...nats, name: 'seed' });
   try {
     const ask = administrator(bus, adminKey, content.installation);
     await relaxBudgets(ask);

@@ -11,9 +11,9 @@ import { launched, startedOn, THIS_MACHINE, type Machine, type Place } from './m
 import type { GatewayName, Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
-type Environment = Record<string, string>;
+export type Environment = Record<string, string>;
 
-interface ServiceSettings {
+export interface ServiceSettings {
   name: string;
   main: string;
   machine?: Machine;
@@ -22,7 +22,7 @@ interface ServiceSettings {
 }
 
 /** Runs one of our programs as it will be run by others: a process with nothing in its environment but its settings. */
-function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCrash): Promise<RunningProcess> {
+export function startService(layout: Layout, settings: ServiceSettings, onCrash: OnCrash): Promise<RunningProcess> {
   const { machine = THIS_MACHINE } = settings;
   return startProcess({
     name: settings.name,
@@ -66,8 +66,6 @@ export function startInbox(
 /** How NATS is reached, and how it keeps streams. */
 export interface NatsAddress {
   urls: readonly string[];
-  /** Path of the authority of its certificates; without it NATS is spoken to in the clear. */
-  authority?: string;
   /** Copies of each stream. */
   copies: number;
   /** Over how many streams users are spread. */
@@ -96,22 +94,17 @@ export function startAppServer(options: AppServerOptions, place: Place, onCrash:
 }
 
 /** Makes the first administrator's key, which is shown this once. */
-export async function makeAdministrator(options: AppServerOptions, name: string): Promise<string> {
-  const nowhere = { name: 'bootstrap', port: 0, machine: THIS_MACHINE };
+export async function makeAdministrator(environment: Environment, name: string): Promise<string> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--conditions=source', join(CHECKOUT, 'services/app-server/src/bootstrap.ts'), name],
-    { cwd: CHECKOUT, env: bareEnvironment(appServerEnvironment(options, nowhere)), timeout: 60_000 },
+    { cwd: CHECKOUT, env: bareEnvironment({ ...environment, COUNTERSIGN_REPLICA: 'bootstrap' }), timeout: 60_000 },
   );
   return (JSON.parse(stdout) as { apiKey: string }).apiKey;
 }
 
-function appServerEnvironment(options: AppServerOptions, { name, port, machine }: Place) {
+export function appServerEnvironment(options: AppServerOptions, { name, port, machine }: Place): Environment {
   const { layout, secrets, nats, postgres } = options;
-  const carriersFile = join(layout.dir, 'carriers.json');
-  const url = `http://127.0.0.1:${layout.ports.inbox}/api/messages`;
-  const inbox = { type: 'inbox', url, token: { env: 'COUNTERSIGN_DEV_INBOX_TOKEN' } };
-  writeFileSync(carriersFile, `${JSON.stringify({ carriers: { inbox } }, undefined, 2)}\n`);
   return {
     COUNTERSIGN_REPLICA: name,
     COUNTERSIGN_HOST: machine.host,
@@ -122,16 +115,22 @@ function appServerEnvironment(options: AppServerOptions, { name, port, machine }
     COUNTERSIGN_POSTGRES_URLS: postgres.serviceUrls.join(','),
     COUNTERSIGN_POSTGRES_OWNER_URLS: postgres.ownerUrls.join(','),
     COUNTERSIGN_KEY_RING: secrets.keyRing,
-    COUNTERSIGN_CARRIERS_FILE: carriersFile,
     COUNTERSIGN_PUBLIC_URL: options.publicUrl,
-    COUNTERSIGN_DEV_INBOX_TOKEN: secrets.inboxToken,
+    ...carrierEnvironment(layout, secrets),
   };
+}
+
+/** The one carrier of a stack: the inbox. @param host where it listens. */
+export function carrierEnvironment(layout: Layout, secrets: Secrets, host = '127.0.0.1'): Environment {
+  const carriersFile = join(layout.dir, 'carriers.json');
+  const url = `http://${host}:${layout.ports.inbox}/api/messages`;
+  const inbox = { type: 'inbox', url, token: { env: 'COUNTERSIGN_DEV_INBOX_TOKEN' } };
+  writeFileSync(carriersFile, `${JSON.stringify({ carriers: { inbox } }, undefined, 2)}\n`);
+  return { COUNTERSIGN_CARRIERS_FILE: carriersFile, COUNTERSIGN_DEV_INBOX_TOKEN: secrets.inboxToken };
 }
 
 export interface GatewayOptions extends Surroundings {
   certificates: CertificateFiles;
-  /** Balancers in front, whose word on the caller's address is taken. */
-  trustedProxies?: readonly string[];
 }
 
 export async function startGateway(
@@ -139,7 +138,7 @@ export async function startGateway(
   { name, port, machine }: Place & { name: GatewayName },
   onCrash: OnCrash,
 ): Promise<RunningProcess> {
-  const { layout, certificates, trustedProxies } = options;
+  const { layout, certificates } = options;
   const environment = {
     COUNTERSIGN_REPLICA: name,
     COUNTERSIGN_HOST: machine.host,
@@ -147,7 +146,6 @@ export async function startGateway(
     COUNTERSIGN_PUBLIC_URL: options.publicUrl,
     COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
     COUNTERSIGN_TLS_KEY_FILE: certificates.key,
-    ...(trustedProxies !== undefined && { COUNTERSIGN_TRUSTED_PROXIES: trustedProxies.join(',') }),
     ...natsEnvironment(options, name),
   };
   const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
@@ -161,7 +159,6 @@ function natsEnvironment({ nats, secrets }: Surroundings, user: 'app-server' | G
     COUNTERSIGN_NATS_URLS: nats.urls.join(','),
     COUNTERSIGN_NATS_USER: user,
     COUNTERSIGN_NATS_PASSWORD: secrets.natsPasswords[user],
-    ...(nats.authority !== undefined && { COUNTERSIGN_NATS_CA_FILE: nats.authority }),
   };
 }
 

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { ensureCertificates } from './certificates.ts';
 import type { DevFile } from './dev-file.ts';
 import { startDevNats, startDevPostgres } from './engines.ts';
-import type { Layout } from './layout.ts';
+import { HA_FOLDER, type Layout } from './layout.ts';
 import { THIS_MACHINE } from './machine.ts';
-import { takenPorts } from './ports.ts';
 import {
-  CannotStart,
+  assertOtherAway,
+  assertPortsFree,
   devFileOf,
   ensureAdministrator,
   runStack,
@@ -18,18 +18,19 @@ import {
 } from './running-stack.ts';
 import { GATEWAYS, openSecrets } from './secrets.ts';
 import { seed } from './seed.ts';
-import { startAppServer, startGateway, startInbox, type Surroundings } from './services.ts';
+import { appServerEnvironment, startAppServer, startGateway, startInbox, type Surroundings } from './services.ts';
 
 /** A Postgres node stays away so long after a crash, that one can watch logins go on without it. */
 const POSTGRES_PAUSE_MS = 5000;
 
 /** The development stack: two of each service, a Postgres pair, one NATS server. */
-export function startDevStack(options: StackOptions): Promise<RunningStack> {
+export async function startDevStack(options: StackOptions): Promise<RunningStack> {
+  assertOtherAway(join(options.layout.dir, HA_FOLDER), 'production topology');
   return runStack(options, (frame) => assemble(options, frame));
 }
 
 async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, step }: Frame): Promise<DevFile> {
-  await assertPortsFree(layout);
+  await assertPortsFree(wantedPorts(layout));
   if (fresh) clear(layout);
   const secretsFile = openSecrets(layout.dir);
   const secrets = secretsFile.content;
@@ -73,7 +74,11 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
   });
   const appServers = database.then(async (postgres) => {
     const options = { ...surroundings, postgres };
-    const adminKey = await ensureAdministrator(options, secretsFile, step);
+    const adminKey = await ensureAdministrator(
+      appServerEnvironment(options, { name: 'bootstrap', port: 0, machine: THIS_MACHINE }),
+      secretsFile,
+      step,
+    );
     await nats;
     await step('app-servers', () =>
       Promise.all(
@@ -92,7 +97,12 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
   await settled([appServers, gateways, inbox, nats]);
   const { postgres, adminKey } = await appServers;
   await step('demo organisation', () =>
-    seed({ nats: surroundings.nats, secrets: secretsFile, adminKey, now: () => Date.now() }),
+    seed({
+      nats: { servers: [...surroundings.nats.urls], user: 'admin', password: secrets.natsPasswords.admin },
+      secrets: secretsFile,
+      adminKey,
+      now: () => Date.now(),
+    }),
   );
 
   const { pair, ownerUrls } = postgres;
@@ -107,8 +117,8 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
   });
 }
 
-async function assertPortsFree({ ports }: Layout): Promise<void> {
-  const wanted = new Map<number, string>([
+function wantedPorts({ ports }: Layout): Map<number, string> {
+  return new Map<number, string>([
     ...ports.appServers.map((port, index): [number, string] => [port, `app-server-${index + 1}`]),
     ...ports.sdkGateways.map((port, index): [number, string] => [port, `sdk-gateway-${index + 1}`]),
     [ports.inbox, 'the inbox'],
@@ -116,13 +126,6 @@ async function assertPortsFree({ ports }: Layout): Promise<void> {
     [ports.postgresStandby, 'the Postgres standby'],
     [ports.nats, 'NATS'],
   ]);
-  const taken = await takenPorts(wanted);
-  if (taken.length === 0) return;
-  const lines = taken.map(
-    ({ port, purpose, holder = 'another program' }) => `Port ${port}, needed by ${purpose}, is taken by ${holder}.`,
-  );
-  const advice = 'Stop it, or move this stack: COUNTERSIGN_DEV_FIRST_PORT=18100 npm start';
-  throw new CannotStart([...lines, advice].join('\n'));
 }
 
 /** Tools and the log of their installation stay: they hold no data. */

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { serverLines } from '@countersign/cli';
 import { accepts, prepareProcess, type RunningProcess } from '@countersign/testkit';
 import { startedOn, type Place } from '../dev/machine.ts';
 import type { Certificates } from './certificates.ts';
@@ -9,7 +10,8 @@ import { fillTemplate } from './template.ts';
 /** A service behind the balancer: whichever of its replicas says that it is ready gets the next request. */
 export interface BalancedService {
   service: string;
-  port: (balancer: number) => number;
+  /** Where each balancer takes its requests. */
+  places: readonly Place[];
   replicas: readonly Place[];
 }
 
@@ -20,7 +22,7 @@ export interface Balancer extends RunningProcess {
 
 /** Two HAProxies with the same configuration: callers, or a virtual address in front, use the one that answers. */
 export function prepareBalancers(
-  { dir, logs, balancers }: HaLayout,
+  { dir, logs, balancers }: Pick<HaLayout, 'dir' | 'logs' | 'balancers'>,
   certificates: Certificates,
   services: readonly BalancedService[],
   onCrash: (name: string, reason: string) => void,
@@ -28,17 +30,18 @@ export function prepareBalancers(
   return balancers.map(({ name, port, machine }, index) => {
     const home = join(dir, name);
     mkdirSync(home, { recursive: true, mode: 0o700 });
-    const sections = services.map(({ service, port: portOf, replicas }) =>
+    const sections = services.map(({ service, places, replicas }) =>
       fillTemplate('haproxy-service.cfg', {
         SERVICE: service,
         HOST: machine.host,
-        PORT: portOf(index),
-        CERTIFICATE_AND_KEY: certificates.of('balancer').both,
+        PORT: places[index]?.port ?? 0,
+        CERTIFICATE_AND_KEY: certificates.of(name).both,
         CHECK_HOST: 'localhost',
         AUTHORITY: certificates.authority,
-        SERVERS: replicas
-          .map((replica) => `  server ${replica.name} ${replica.machine.host}:${replica.port}`)
-          .join('\n'),
+        REPLICA_PORT: replicas[0]?.port ?? 0,
+        SERVERS: serverLines(
+          replicas.map(({ name: replica, machine: { host }, port: at }) => ({ name: replica, host, port: at })),
+        ),
       }),
     );
     const file = join(home, 'haproxy.cfg');

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { layout, type Layout } from '../dev/layout.ts';
+import { HA_FOLDER, layout, type Layout } from '../dev/layout.ts';
 import { THIS_MACHINE, type Machine, type Place } from '../dev/machine.ts';
 import { GATEWAYS, type GatewayName } from '../dev/secrets.ts';
 
@@ -17,6 +17,8 @@ export interface Site {
 export interface HaLayout extends Layout {
   site: Site;
   balancers: readonly Place[];
+  /** The same balancers in front of app-servers, for inside. */
+  adminBalancers: readonly Place[];
   sdkGateways: readonly (Place & { name: GatewayName })[];
   appServers: readonly Place[];
   etcd: readonly { name: string; machine: Machine; client: number; peer: number }[];
@@ -32,7 +34,7 @@ const ONE_MACHINE: Site = { machines: [THIS_MACHINE], network: '127.0.0.1/32', o
  */
 export function haLayout(environment: Readonly<Record<string, string | undefined>>, site = ONE_MACHINE): HaLayout {
   const development = layout(environment);
-  const dir = join(development.dir, 'ha');
+  const dir = join(development.dir, HA_FOLDER);
   const { ports } = development;
   const from = (first: number, index: number) => first + index;
   const machineOf = (index: number) => site.machines[index % site.machines.length] ?? THIS_MACHINE;
@@ -46,6 +48,11 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
       name: `balancer-${index + 1}`,
       machine: machineOf(index),
       port: from(inbox - 620, index),
+    })),
+    adminBalancers: [0, 1].map((index) => ({
+      name: `balancer-${index + 1}`,
+      machine: machineOf(index),
+      port: from(inbox - 790, index),
     })),
     sdkGateways: GATEWAYS.map((name, index) => ({
       name,
@@ -83,4 +90,21 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
 export function membersOf(layout: HaLayout): { name: string; machine: Machine }[] {
   const { nats, etcd, postgres, appServers, sdkGateways, balancers } = layout;
   return [...nats, ...etcd, ...postgres, ...appServers, ...sdkGateways, ...balancers];
+}
+
+/** Every port that somebody listens on, with who it is. */
+export function portsOf(layout: HaLayout): Map<number, string> {
+  const { nats, etcd, postgres, appServers, sdkGateways, balancers, adminBalancers, ports } = layout;
+  return new Map<number, string>([
+    ...nats.flatMap(({ name, client, route, monitor }) =>
+      [client, route, monitor].map((port): [number, string] => [port, name]),
+    ),
+    ...etcd.flatMap(({ name, client, peer }) => [client, peer].map((port): [number, string] => [port, name])),
+    ...postgres.flatMap(({ name, port, rest }) => [port, rest].map((each): [number, string] => [each, name])),
+    ...[...appServers, ...sdkGateways, ...balancers, ...adminBalancers].map(({ name, port }): [number, string] => [
+      port,
+      name,
+    ]),
+    [ports.inbox, 'the inbox'],
+  ]);
 }

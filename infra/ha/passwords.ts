@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { readJson, writePrivateJson } from '../dev/private-file.ts';
 
-const DUTIES = ['superuser', 'replication', 'rewind', 'rest', 'owner', 'service'] as const;
+const DUTIES = ['superuser', 'replication', 'rewind', 'rest'] as const;
 
-/** One role of Postgres per duty, each with a password of its own; `rest` is that of Patroni's own API. */
+/** One role of Postgres for each of Patroni's duties, each with a password of its own; `rest` is that of Patroni's own API. */
 export type HaPasswords = Record<(typeof DUTIES)[number], string>;
 
 export function openPasswords(dir: string): HaPasswords {

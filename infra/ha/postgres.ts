@@ -9,9 +9,8 @@ import type { HaLayout } from './ha-layout.ts';
 import type { HaPasswords } from './passwords.ts';
 import { fillTemplate } from './template.ts';
 
-const DATABASE = 'countersign';
-const OWNER = 'countersign_owner';
-const SERVICE = 'countersign_service';
+/** A role or a database is there already: the run before was cut off. @see PostgreSQL documentation, appendix A. */
+const IS_THERE = new Set(['42710', '42P04']);
 
 /** How fast Patroni decides, in seconds. */
 export interface PatroniPace {
@@ -27,12 +26,6 @@ export const PACES = {
   current: { ttl: 20, loopWait: 1, retryTimeout: 3 },
 } as const satisfies Record<string, PatroniPace>;
 
-export interface HaPostgres {
-  nodes: readonly RunningProcess[];
-  ownerUrls: string[];
-  serviceUrls: string[];
-}
-
 /** Two nodes under Patroni, none started. A process of the list is Patroni, and Postgres below it. */
 export function preparePostgres(
   layout: HaLayout,
@@ -40,15 +33,15 @@ export function preparePostgres(
   passwords: HaPasswords,
   pace: PatroniPace,
   onCrash: (name: string, reason: string) => void,
-): HaPostgres {
+): RunningProcess[] {
   const binaries = installedPostgres(['initdb', 'postgres', 'pg_ctl', 'pg_controldata', 'pg_basebackup', 'pg_rewind']);
   if (binaries === undefined) throw new Error('PostgreSQL 15 is missing. On Debian: apt-get install postgresql');
   const { dir, logs, postgres, etcd, site } = layout;
-  const nodes = postgres.map(({ name, machine, port, rest }) => {
+  return postgres.map(({ name, machine, port, rest }) => {
     const home = join(dir, name);
     mkdirSync(home, { recursive: true, mode: 0o700 });
     const account = postgresUser(join(binaries.directory, 'postgres'), home);
-    const { certificate, key } = certificates.of(name);
+    const { folder, certificate, key } = certificates.of(name);
     const file = join(home, 'patroni.yml');
     const values = {
       NAME: name,
@@ -75,7 +68,7 @@ export function preparePostgres(
       SERVICES_NETWORK: site.network,
     };
     writeFileSync(file, fillTemplate('patroni.yml', values), { mode: 0o600 });
-    for (const path of [home, file, certificate, key]) account.give(path);
+    for (const path of [home, file, folder, certificate, key]) account.give(path);
     const [command, args] = account.wrap('/usr/bin/patroni', [file]);
     return prepareProcess({
       name,
@@ -90,20 +83,6 @@ export function preparePostgres(
       onCrash: (reason) => onCrash(name, reason),
     });
   });
-  const urls = (user: string, password: string) =>
-    postgres.map(({ machine, port }) => {
-      const url = new URL(`postgres://${machine.host}:${port}/${DATABASE}`);
-      url.username = user;
-      url.password = password;
-      url.searchParams.set('sslmode', 'verify-full');
-      url.searchParams.set('sslrootcert', certificates.authority);
-      return url.href;
-    });
-  return {
-    nodes,
-    ownerUrls: urls(OWNER, passwords.owner),
-    serviceUrls: urls(SERVICE, passwords.service),
-  };
 }
 
 /** Patroni starts Postgres itself: where a machine has a launcher, `postgres` is a script that asks it. */
@@ -157,18 +136,19 @@ export async function waitForPair({ postgres }: HaLayout, authority: string): Pr
   );
 }
 
-/** The database, its owner who migrates, and the role that app-server runs as: what Patroni does not know of. */
+/** The database and its roles, which Patroni does not know of. @param file of the statements, one on each line. */
 export async function ensureHaDatabase(
   { postgres }: HaLayout,
   authority: string,
-  passwords: HaPasswords,
+  { superuser }: HaPasswords,
+  file: string,
 ): Promise<void> {
   for (const { machine, port } of postgres) {
     const client = new pg.Client({
       host: machine.host,
       port,
       user: 'postgres',
-      password: passwords.superuser,
+      password: superuser,
       database: 'postgres',
       ssl: { ca: readFileSync(authority, 'utf8') },
     });
@@ -176,24 +156,15 @@ export async function ensureHaDatabase(
     try {
       const { rows } = await client.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering');
       if (rows[0]?.recovering !== false) continue;
-      await makeDatabase(client, passwords);
+      for (const statement of readFileSync(file, 'utf8').trim().split('\n')) {
+        await client.query(statement).catch((error: unknown) => {
+          if (!(error instanceof pg.DatabaseError) || !IS_THERE.has(error.code ?? '')) throw error;
+        });
+      }
       return;
     } finally {
       await client.end();
     }
   }
   throw new Error('no Postgres node is primary');
-}
-
-async function makeDatabase(client: pg.Client, { owner, service }: HaPasswords): Promise<void> {
-  for (const [role, password] of [
-    [OWNER, owner],
-    [SERVICE, service],
-  ] as const) {
-    const { rowCount } = await client.query('select from pg_roles where rolname = $1', [role]);
-    const verb = rowCount === 0 ? 'create' : 'alter';
-    await client.query(`${verb} role ${role} login password ${client.escapeLiteral(password)}`);
-  }
-  const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
-  if (rowCount === 0) await client.query(`create database ${DATABASE} owner ${OWNER}`);
 }

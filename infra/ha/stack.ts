@@ -1,7 +1,10 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { DevFile } from '../dev/dev-file.ts';
 import type { Place } from '../dev/machine.ts';
 import {
+  assertOtherAway,
+  assertPortsFree,
   devFileOf,
   ensureAdministrator,
   runStack,
@@ -10,16 +13,18 @@ import {
   type RunningStack,
   type StackOptions,
 } from '../dev/running-stack.ts';
-import { GATEWAYS, openSecrets } from '../dev/secrets.ts';
+import { openSecrets } from '../dev/secrets.ts';
 import { seed } from '../dev/seed.ts';
-import { startAppServer, startGateway, startInbox, type Surroundings } from '../dev/services.ts';
+import { carrierEnvironment, startInbox } from '../dev/services.ts';
+import { admit, hasJoined } from './admission.ts';
 import { prepareBalancers } from './balancer.ts';
-import { ensureHaCertificates } from './certificates.ts';
 import { prepareEtcd } from './etcd.ts';
-import type { HaLayout } from './ha-layout.ts';
+import { portsOf, type HaLayout } from './ha-layout.ts';
+import { FIRST_APP_SERVER, openInstallation } from './installation.ts';
 import { prepareNats } from './nats.ts';
 import { openPasswords } from './passwords.ts';
 import { ensureHaDatabase, PACES, preparePostgres, waitForPair, type PatroniPace } from './postgres.ts';
+import { startJoined, type Joined } from './services.ts';
 
 export interface HaOptions extends StackOptions {
   layout: HaLayout;
@@ -30,7 +35,8 @@ export interface HaOptions extends StackOptions {
 const PAUSE_MS = 5000;
 
 /** The production topology on one machine: three NATS servers, Postgres under Patroni with etcd, HAProxy, two of each service. */
-export function startHaStack(options: HaOptions): Promise<RunningStack> {
+export async function startHaStack(options: HaOptions): Promise<RunningStack> {
+  assertOtherAway(dirname(options.layout.dir), 'development stack');
   if (options.fresh) rmSync(options.layout.dir, { recursive: true, force: true });
   return runStack(options, (frame) => assemble(options, frame));
 }
@@ -39,107 +45,122 @@ async function assemble(
   { layout, pace = PACES.fast }: HaOptions,
   { supervisor, onCrash, step }: Frame,
 ): Promise<DevFile> {
-  const { dir, ports, balancers, sdkGateways, site } = layout;
+  const { dir, ports, balancers, adminBalancers, site } = layout;
+  // In a network of its own nobody else listens.
+  if (site.machines.every(({ networkNamespace }) => networkNamespace === undefined)) {
+    await assertPortsFree(portsOf(layout));
+  }
   const secretsFile = openSecrets(dir);
   const secrets = secretsFile.content;
   const passwords = openPasswords(dir);
-  const holders = [...layout.nats, ...layout.etcd, ...layout.postgres].map(({ name }) => name);
-  const certificates = await ensureHaCertificates(
-    dir,
-    [...holders, ...GATEWAYS, 'balancer'],
-    site.machines.map(({ host }) => host),
-    Date.now(),
-  );
+  const installation = await openInstallation(layout, { keyRing: secrets.keyRing, now: Date.now() });
+  const { certificates, credentials, ownerUrlsFile } = installation;
   const { authority } = certificates;
-  const surroundings: Surroundings = {
-    layout,
-    secrets,
-    nats: {
-      urls: layout.nats.map(({ machine, client }) => `nats://${machine.host}:${client}`),
-      authority,
-      copies: 3,
-      ledgerStreams: 3,
+  const natsUrls = layout.nats.map(({ machine, client }) => `nats://${machine.host}:${client}`);
+  const proxies = [...new Set(balancers.map(({ machine }) => machine.host))].join(',');
+  // What people add to the settings of founding and joining: carriers, the owner's addresses for two that can migrate, balancers.
+  const appServers = layout.appServers.map((place) => ({
+    ...place,
+    service: 'app-server' as const,
+    more: {
+      ...carrierEnvironment(layout, secrets, site.outside),
+      COUNTERSIGN_POSTGRES_OWNER_URLS_FILE: ownerUrlsFile,
     },
-    publicUrl: `https://${addressOf(balancers[0])}`,
-  };
+  }));
+  const gateways = layout.sdkGateways.map((place) => ({
+    ...place,
+    service: 'sdk-gateway' as const,
+    more: { COUNTERSIGN_TRUSTED_PROXIES: proxies },
+  }));
 
   const startAll = async (parts: ReturnType<typeof prepareNats>) => {
     await settled(parts.map((part) => part.start()));
     for (const part of parts) supervisor.add(part, part.start, { pauseMs: PAUSE_MS });
   };
-  const nats = step('three NATS servers', () => startAll(prepareNats(layout, certificates, secrets, onCrash)));
+  const startReplica = async (replica: Joined) => {
+    const started = await startJoined(layout, installation, replica, onCrash);
+    supervisor.add(started, started.start);
+  };
+  const nats = step('three NATS servers', () => startAll(prepareNats(layout, certificates, onCrash)));
   const inbox = step('inbox', async () => {
     const started = await startInbox(layout, secrets, onCrash, site.outside);
     supervisor.add(started, started.start);
   });
-  const postgres = preparePostgres(layout, certificates, passwords, pace, onCrash);
   const database = step('three etcd members', () => startAll(prepareEtcd(layout, certificates, onCrash))).then(() =>
     step('Postgres under Patroni', async () => {
-      await startAll([...postgres.nodes]);
+      await startAll(preparePostgres(layout, certificates, passwords, pace, onCrash));
       await waitForPair(layout, authority);
-      await ensureHaDatabase(layout, authority, passwords);
+      await ensureHaDatabase(layout, authority, passwords, installation.databaseFile);
     }),
   );
-  const gateways = nats.then(() =>
-    step('SDK gateways', () =>
-      Promise.all(
-        sdkGateways.map(async (place) => {
-          const { certificate, key } = certificates.of(place.name);
-          const options = {
-            ...surroundings,
-            certificates: { ca: authority, certificate, key },
-            trustedProxies: [...new Set(balancers.map(({ machine }) => machine.host))],
-          };
-          const started = await startGateway(options, place, onCrash);
-          supervisor.add(started, started.start);
-        }),
+  const founders = appServers.slice(0, 1);
+  const founded = database.then(async () => {
+    const environment = { ...installation.environmentOf(FIRST_APP_SERVER, 'app-server'), ...founders[0]?.more };
+    const adminKey = await ensureAdministrator(environment, secretsFile, step);
+    installation.forgetAuthority();
+    await nats;
+    await step('first app-server', () => Promise.all(founders.map(startReplica)));
+    return adminKey;
+  });
+  // Everybody else is a stranger at the first start; afterwards their files are there.
+  const strangers = [...appServers, ...gateways].filter(({ name }) => !hasJoined(installation, name));
+  const joined =
+    strangers.length === 0
+      ? nats
+      : founded.then((adminKey) =>
+          step('joining by token', () =>
+            admit(installation, { servers: natsUrls, credentialsFile: credentials.admin, adminKey }, strangers),
+          ),
+        );
+  const gatewaysStarted = joined.then(() => step('SDK gateways', () => Promise.all(gateways.map(startReplica))));
+  const othersStarted = Promise.all([founded, joined]).then(() =>
+    step('other app-servers', () => Promise.all(appServers.slice(1).map(startReplica))),
+  );
+  const balanced = joined.then(() =>
+    step('two balancers', () =>
+      startAll(
+        prepareBalancers(
+          layout,
+          certificates,
+          [
+            { service: 'sdk-gateway', places: balancers, replicas: gateways },
+            { service: 'app-server', places: adminBalancers, replicas: appServers },
+          ],
+          onCrash,
+        ),
       ),
     ),
   );
-  const balanced = gateways.then(() =>
-    step('two balancers', () => {
-      const port = (balancer: number) => balancers[balancer]?.port ?? 0;
-      const service = { service: 'sdk-gateway', port, replicas: sdkGateways };
-      return startAll(prepareBalancers(layout, certificates, [service], onCrash));
+  await settled([founded, gatewaysStarted, othersStarted, balanced, inbox, nats]);
+  const adminKey = await founded;
+  await step('demo organisation', () =>
+    seed({
+      nats: {
+        servers: natsUrls,
+        credentialsFile: credentials.admin,
+        authorities: readFileSync(authority, 'utf8'),
+      },
+      secrets: secretsFile,
+      adminKey,
+      now: () => Date.now(),
     }),
   );
-  const appServers = database.then(async () => {
-    const options = { ...surroundings, postgres };
-    const adminKey = await ensureAdministrator(options, secretsFile, step);
-    await nats;
-    await step('app-servers', () =>
-      Promise.all(
-        layout.appServers.map(async (place) => {
-          const started = await startAppServer(options, place, onCrash);
-          supervisor.add(started, started.start);
-        }),
-      ),
-    );
-    return adminKey;
-  });
-  await settled([appServers, gateways, balanced, inbox, nats]);
-  const adminKey = await appServers;
-  await step('demo organisation', () =>
-    seed({ nats: surroundings.nats, secrets: secretsFile, adminKey, now: () => Date.now() }),
-  );
-  const [primary = '', standby = ''] = postgres.ownerUrls;
-  const root = `root:${secrets.natsPasswords.root}`;
+  const [primary = '', standby = ''] = readFileSync(ownerUrlsFile, 'utf8').trim().split(',');
+  const addresses = (places: readonly Place[]) => places.map(({ machine, port }) => `https://${machine.host}:${port}`);
   return devFileOf({
     layout,
     secrets,
     adminKey,
     ca: authority,
     postgres: { primary, standby },
-    nats: layout.nats.map(({ machine, client }) => `nats://${root}@${machine.host}:${client}`).join(','),
+    nats: natsUrls.join(','),
     natsCa: authority,
-    balancers: balancers.map((place) => `https://${addressOf(place)}`),
-    sdkGateways: sdkGateways.map((place) => `https://${addressOf(place)}`),
-    adminApis: layout.appServers.map((place) => `http://${addressOf(place)}`),
+    natsUsers: {},
+    natsCredentials: credentials,
+    balancers: addresses(balancers),
+    adminBalancers: addresses(adminBalancers),
+    sdkGateways: addresses(layout.sdkGateways),
+    adminApis: addresses(layout.appServers),
     inbox: `http://${site.outside}:${ports.inbox}`,
   });
-}
-
-function addressOf(place: Place | undefined): string {
-  if (place === undefined) throw new Error('the topology has nobody there');
-  return `${place.machine.host}:${place.port}`;
 }

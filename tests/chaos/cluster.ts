@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { descendantsOf, isAlive, waitUntil } from '@countersign/testkit';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import type { DevFile } from '../../infra/dev/dev-file.ts';
 import { createJsonClient } from '../../infra/dev/https-json.ts';
 import { membersOf, type HaLayout } from '../../infra/ha/ha-layout.ts';
 import type { Machines } from './machines/machines.ts';
 import type { MachineNumber } from './machines/network.ts';
+import { observe } from './observer.ts';
 
 /** A server or service by its name in the topology: `nats-1`, `app-server-2`. */
 export type Member = string;
@@ -71,13 +71,7 @@ export function clusterOf(dev: DevFile, layout: HaLayout, machines: Machines | u
   };
 
   async function withStreams<T>(work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
-    const nats = await connect({
-      servers: layout.nats.map(({ machine, client }) => `${machine.host}:${client}`),
-      user: 'root',
-      pass: decodeURIComponent(new URL(dev.nats.split(',')[0] ?? '').password),
-      tls: { ca },
-      timeout: 3000,
-    });
+    const nats = await observe(dev);
     try {
       return await work(await jetstreamManager(nats, { timeout: 3000, checkAPI: false }));
     } finally {
@@ -127,8 +121,8 @@ export function clusterOf(dev: DevFile, layout: HaLayout, machines: Machines | u
     },
     portOn: (machine) => layout.nats[machine - 1]?.client ?? 0,
     secondsAheadOn: async (machine) => {
-      const { headers } = await fetch(`${dev.adminApis[machine - 1]}/health/live`);
-      const ofService = (Date.parse(headers.get('date') ?? '') - Date.now()) / 1000;
+      const { headers } = await web.send('GET', `${dev.adminApis[machine - 1]}/health/live`);
+      const ofService = (Date.parse(String(headers['date'] ?? '')) - Date.now()) / 1000;
       const url = [dev.postgres.primary, dev.postgres.standby][machine - 1];
       const client = new pg.Client({ connectionString: url });
       await client.connect();
@@ -142,12 +136,9 @@ export function clusterOf(dev: DevFile, layout: HaLayout, machines: Machines | u
     healthy: async () => {
       const isHealthy = async () => {
         if (members.some((member) => pid(member) === 0)) return false;
-        const ready = [
-          ...dev.sdkGateways.map((url) => `${url}/health/ready`),
-          ...(dev.balancers ?? []).map((url) => `${url}/health/ready`),
-        ];
-        const app = dev.adminApis.map(async (url) => (await fetch(`${url}/health/ready`)).status);
-        const statuses = await Promise.all([...ready.map(status), ...app]);
+        const { sdkGateways, adminApis, balancers = [], adminBalancers = [] } = dev;
+        const ready = [...sdkGateways, ...adminApis, ...balancers, ...adminBalancers];
+        const statuses = await Promise.all(ready.map((url) => status(`${url}/health/ready`)));
         if (statuses.some((found) => found !== 200)) return false;
         const [primary, sync] = await Promise.all([patroni('/primary'), patroni('/sync')]);
         if (!primary.some(({ yes }) => yes) || !sync.some(({ yes }) => yes)) return false;

@@ -27,6 +27,7 @@ import { Logins, type Person } from './driver/logins.ts';
 import { FAULTS, type Fault } from './faults.ts';
 import { History, INJECTED, LOAD_ENDED, type Login } from './history.ts';
 import { makeMachines, whyNoMachines } from './machines/machines.ts';
+import { observe } from './observer.ts';
 import { rowOf, tableOf, type Row } from './report.ts';
 
 const { values: options } = parseArgs({
@@ -157,12 +158,8 @@ async function tryFault(fault: Fault): Promise<Row> {
     () => false,
   );
 
-  const root = new URL(dev.nats.split(',')[0] ?? '');
   const dumps = await dump({
-    servers: layout.nats.map(({ machine, client }) => `${machine.host}:${client}`),
-    user: root.username,
-    password: root.password,
-    ca: dev.ca,
+    nats: await observe(dev),
     streams: ['AUTH_1', 'AUTH_2', 'AUTH_3'],
     postgres: [dev.postgres.primary, dev.postgres.standby],
     after: judged,

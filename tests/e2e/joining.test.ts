@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { createUserKey, readToken, requestCertificate, writeToken, type JoinToken } from '@countersign/authority';
 import {
   freePort,
@@ -351,6 +353,28 @@ describe('renewing and revoking', () => {
     expect((await renew('sdk-gateway-1')).code).toBe(0);
     const { requestPem } = await requestCertificate({ commonName: 'sdk-gateway-1', names: ['localhost'] });
     expect((await post('/join/renew', { certificateRequest: requestPem })).body.code).toBe('RENEWAL_REFUSED');
+  });
+
+  test('an app-server shows its renewed certificate from a reload on', async () => {
+    const shown = () =>
+      new Promise<string>((resolve, reject) => {
+        const port = Number(new URL(app1).port);
+        const socket = connectTls({ host: 'localhost', port, servername: 'localhost', ca: cluster.authorities }, () => {
+          resolve(socket.getPeerX509Certificate()?.serialNumber ?? '');
+          socket.end();
+        });
+        socket.once('error', reject);
+      });
+    const before = await shown();
+    expect((await renew('app-server-1')).code).toBe(0);
+    // As the operator was told to.
+    rmSync(join(cluster.folder, 'app-server-1', 'authority.json'));
+    const { serialNumber } = new X509Certificate(certificateOf('app-server-1'));
+    expect(serialNumber).not.toBe(before);
+    expect(await shown()).toBe(before);
+    process.kill(running.find(({ name }) => name === 'app-server-1')?.pid ?? 0, 'SIGHUP');
+    await waitUntil(async () => (await shown()) === serialNumber, { what: 'the renewed certificate to be shown' });
+    expect(await ready(app1)).toBe(200);
   });
 
   test('a revoked gateway is cut off, says so, is not ready, and neither renews nor comes back', async () => {

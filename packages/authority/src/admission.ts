@@ -35,10 +35,20 @@ export interface Admission {
   expiresAt: string;
   /** Complete with the seed they make the credentials file. */
   natsJwt?: string;
+  /** Where app-servers are asked from now on; told to who renews. */
+  joinUrls?: string[];
   /** Lines of the environment file. */
   settings: Record<string, string>;
   /** Settings whose values go into files of their own. */
   secretSettings: Record<string, string>;
+}
+
+/** `GET /join/members`, over a connection with the certificate of a balancer. */
+export interface MembersAnswer {
+  /** Where app-servers are asked for this, and for renewing. */
+  joinUrls: string[];
+  /** Every replica that requests may be sent to, as far as it is ready. The first host is where it is reached. */
+  members: { name: string; service: string; hosts: string[] }[];
 }
 
 /** `GET /join/authority`: to be believed only when its fingerprint is the one that the token pins. */

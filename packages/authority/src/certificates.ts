@@ -106,6 +106,11 @@ async function sign(authority: KeyAndCertificate, options: SigningOptions): Prom
   });
 }
 
+/** A replica's certificate is good for the replica's own name as well, by which those know it who balance over addresses. */
+export function namesOf(replica: string, hosts: readonly string[]): string[] {
+  return [...new Set([...hosts, replica])];
+}
+
 export interface CertificateRequest {
   /** PKCS #10, PEM: what travels. */
   requestPem: string;

@@ -1,5 +1,14 @@
 import { accountJwt, createUserKey, rolePermissions, userJwt } from './accounts.ts';
-import { certifyRequest, requestCertificate } from './certificates.ts';
+import { certifyRequest, namesOf, requestCertificate } from './certificates.ts';
+import {
+  DATABASE_LOGINS,
+  databaseLoginOf,
+  databaseStatements,
+  databaseUrls,
+  type DatabaseDuty,
+  type PostgresAddress,
+  type RolePassword,
+} from './database.ts';
 import { createInstallation, type Founder, type Installation } from './installation.ts';
 import { renderNatsConfiguration, type NatsMember } from './nats-conf.ts';
 import { replicaFiles, type Files } from './replica-files.ts';
@@ -12,15 +21,23 @@ export interface FoundingOptions {
   /** Of the installation, in the subject of its CA. */
   name: string;
   members: readonly NatsMember[];
+  /** Postgres nodes under Patroni, and what the roles of the database are given. Without it Postgres is somebody else's. */
+  postgres?: {
+    nodes: readonly (PostgresAddress & { name: string; names?: readonly string[] })[];
+    roles: Record<DatabaseDuty, RolePassword>;
+  };
+  /** Whoever else gets a certificate, and nothing else from here. */
+  others?: readonly { service: 'etcd' | 'balancer'; name: string; hosts: readonly string[] }[];
   /** Machines of the first app-server. */
   appServer: { name: string; hosts: readonly string[]; port: number };
   publicUrl: string;
-  /** Where a machine's files will be: `/etc/countersign` everywhere, unless several share one machine. */
-  folderOf: (name: string) => string;
+  /** Where its files will be on the machine. */
+  folderOf: (name: string, service: ServiceName) => string;
   /** Where a NATS server keeps accounts and streams. */
   dataFolderOf: (name: string) => string;
-  monitorPortOf?: (name: string) => number;
-  listen?: string;
+  monitorOf?: (name: string) => { host: string; port: number };
+  /** Address to listen on; every one of the machine unless given. */
+  listenOf?: (name: string) => string;
   natsVersion: readonly [number, number];
   maxFileBytes: number;
   /** Text of the key ring. */
@@ -31,11 +48,13 @@ export interface FoundingOptions {
 }
 
 export interface Founded {
-  /** By folder: one for each NATS server, for the first app-server and for the administrator; `offline` stays with the latter. */
+  /** By folder: one for each machine that was named, and for the administrator; `offline` stays with the latter. */
   folders: Record<string, Files>;
   installation: Installation;
 }
 
+/** What the superuser runs once on the primary, a statement on each line. */
+export const DATABASE_FILE = 'database.sql';
 const MEMORY_BYTES = 256 * 1024 ** 2;
 const CLUSTER_STREAMS = 3;
 
@@ -56,18 +75,24 @@ export async function foundInstallation(options: FoundingOptions): Promise<Found
     secretSettings: Record<string, string> = {},
   ) => {
     const founder = await admitFounder(installation, { service, name, hosts, now });
-    installation.founders.push(founder.founder);
+    const ownLogin = service === 'app-server' && options.postgres !== undefined;
+    installation.founders.push({ ...founder.founder, ...(ownLogin && { postgresLogin: databaseLoginOf(name) }) });
     const admission = { ...founder.admission, settings, secretSettings };
     const description = { service, name, hosts, joinUrls };
-    folders[name] = replicaFiles(admission, description, { folder: folderOf(name), ...founder.keys });
+    folders[name] = replicaFiles(admission, description, { folder: folderOf(name, service), ...founder.keys });
   };
 
-  for (const member of members) await admit('nats-server', member.name, [member.host], {});
+  for (const { name, host, names } of members) await admit('nats-server', name, hostsOf(host, names), {});
+  for (const { name, host, names } of options.postgres?.nodes ?? []) {
+    await admit('postgres', name, hostsOf(host, names), {});
+  }
+  for (const { service, name, hosts } of options.others ?? []) await admit(service, name, hosts, {});
   const accounts = {
     [installation.systemAccount]: installation.systemAccountJwt,
     [installation.account]: await accountJwt(installation, installation.secrets, rolePermissions(), []),
   };
   for (const self of members) {
+    const monitor = options.monitorOf?.(self.name);
     Object.assign(folders[self.name] ?? {}, {
       'nats-server.conf': renderNatsConfiguration({
         members,
@@ -76,13 +101,14 @@ export async function foundInstallation(options: FoundingOptions): Promise<Found
         systemAccount: installation.systemAccount,
         accounts,
         routePassword: options.routePassword,
-        configurationFolder: folderOf(self.name),
+        configurationFolder: folderOf(self.name, 'nats-server'),
         dataFolder: options.dataFolderOf(self.name),
         version: options.natsVersion,
         maxFileBytes: options.maxFileBytes,
         maxMemoryBytes: MEMORY_BYTES,
-        monitorPort: options.monitorPortOf?.(self.name) ?? 8222,
-        ...(options.listen !== undefined && { listen: options.listen }),
+        monitorPort: monitor?.port ?? 8222,
+        ...(monitor !== undefined && { monitorHost: monitor.host }),
+        ...(options.listenOf !== undefined && { listen: options.listenOf(self.name) }),
       }),
     });
   }
@@ -93,22 +119,45 @@ export async function foundInstallation(options: FoundingOptions): Promise<Found
     appServer.name,
     appServer.hosts,
     {
-      COUNTERSIGN_HOST: options.listen ?? '0.0.0.0',
+      COUNTERSIGN_HOST: options.listenOf?.(appServer.name) ?? '0.0.0.0',
       COUNTERSIGN_PORT: String(appServer.port),
       COUNTERSIGN_NATS_URLS: natsUrls,
       COUNTERSIGN_NATS_REPLICAS: String(copies),
       COUNTERSIGN_LEDGER_STREAMS: String(copies === 1 ? 1 : CLUSTER_STREAMS),
       COUNTERSIGN_PUBLIC_URL: options.publicUrl,
       COUNTERSIGN_JOIN_URLS: joinUrls.join(','),
-      COUNTERSIGN_AUTHORITY_FILE: `${folderOf(appServer.name)}/authority.json`,
+      COUNTERSIGN_AUTHORITY_FILE: `${folderOf(appServer.name, 'app-server')}/authority.json`,
     },
-    { COUNTERSIGN_KEY_RING: options.keyRing },
+    { COUNTERSIGN_KEY_RING: options.keyRing, ...databaseSettings(options) },
   );
+  const [firstNode] = options.postgres?.nodes ?? [];
+  if (firstNode !== undefined && options.postgres !== undefined) {
+    const statements = databaseStatements(appServer.name, options.postgres.roles);
+    Object.assign(folders[firstNode.name] ?? {}, {
+      [DATABASE_FILE]: statements.map((line) => `${line};\n`).join(''),
+      'monitor-password': `${options.postgres.roles.monitor.password}\n`,
+    });
+  }
   Object.assign(folders[appServer.name] ?? {}, {
     'authority.json': `${JSON.stringify(installation, undefined, 2)}\n`,
   });
   folders['offline'] = { 'operator.json': `${JSON.stringify(operator, undefined, 2)}\n` };
   return { folders, installation };
+}
+
+function hostsOf(host: string, names: readonly string[] = []): string[] {
+  return [...new Set([host, ...names])];
+}
+
+function databaseSettings({ postgres, appServer, folderOf }: FoundingOptions): Record<string, string> {
+  if (postgres === undefined) return {};
+  const authority = `${folderOf(appServer.name, 'app-server')}/ca.pem`;
+  const urls = (login: string, duty: DatabaseDuty) =>
+    databaseUrls(postgres.nodes, { login, password: postgres.roles[duty].password, authority });
+  return {
+    COUNTERSIGN_POSTGRES_URLS: urls(databaseLoginOf(appServer.name), 'firstAppServer'),
+    COUNTERSIGN_POSTGRES_OWNER_URLS: urls(DATABASE_LOGINS.owner, 'owner'),
+  };
 }
 
 async function admitFounder(
@@ -119,7 +168,7 @@ async function admitFounder(
   const { certificatePem, fingerprint, expiresAt } = await certifyRequest(
     { certificatePem: installation.certificate, keyPem: installation.secrets.certificateKey },
     requestPem,
-    { commonName: name, names: hosts, usage: SERVICES[service].usage, now, days: REPLICA_DAYS },
+    { commonName: name, names: namesOf(name, hosts), usage: SERVICES[service].usage, now, days: REPLICA_DAYS },
   );
   const user = hasRole(service) ? createUserKey() : undefined;
   const natsJwt =

@@ -1,6 +1,7 @@
 export * from './accounts.ts';
 export * from './admission.ts';
 export * from './certificates.ts';
+export * from './database.ts';
 export * from './found.ts';
 export * from './installation.ts';
 export * from './nats-conf.ts';

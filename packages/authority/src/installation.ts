@@ -14,6 +14,8 @@ const Founder = Type.Object({
   hosts: Type.Array(Type.String()),
   fingerprint: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   natsKey: Type.Optional(Type.String()),
+  /** Its own database login. */
+  postgresLogin: Type.Optional(Type.String()),
   /** ms since the epoch. */
   expiresAt: Type.Integer(),
 });

@@ -2,6 +2,8 @@
 export interface NatsMember {
   name: string;
   host: string;
+  /** What its certificate is good for beside `host`. A client that is given an address checks for `localhost`. */
+  names?: readonly string[];
   clientPort: number;
   routePort: number;
 }
@@ -24,13 +26,14 @@ export interface NatsConfiguration {
   version: readonly [major: number, minor: number];
   maxFileBytes: number;
   maxMemoryBytes: number;
-  /** Loopback only: `/healthz`, `/jsz`. */
+  /** Where `/healthz` and `/jsz` are: whoever reaches it reads everything about the server. Loopback unless given. */
+  monitorHost?: string;
   monitorPort: number;
 }
 
 /** `nats-server.conf` of one member. It holds the password of the routes: mode 600. */
 export function renderNatsConfiguration(conf: NatsConfiguration): string {
-  const { self, members, listen = '0.0.0.0' } = conf;
+  const { self, members, listen = '0.0.0.0', monitorHost = '127.0.0.1' } = conf;
   const tls = (more: string) =>
     `tls { cert_file: ${quote(`${conf.configurationFolder}/tls.pem`)}, key_file: ${quote(`${conf.configurationFolder}/tls.key`)}, ca_file: ${quote(`${conf.configurationFolder}/ca.pem`)}, timeout: 5${more} }`;
   const [major, minor] = conf.version;
@@ -55,7 +58,7 @@ export function renderNatsConfiguration(conf: NatsConfiguration): string {
   return [
     `server_name: ${quote(self.name)}`,
     `listen: ${quote(`${listen}:${self.clientPort}`)}`,
-    `http: "127.0.0.1:${conf.monitorPort}"`,
+    `http: ${quote(`${monitorHost}:${conf.monitorPort}`)}`,
     '# A client that hangs leaves the queue groups after 4 to 6 seconds, not after minutes.',
     'ping_interval: "2s"',
     'ping_max: 2',

@@ -34,7 +34,8 @@ export function replicaFiles(
     'ca.pem': admission.authority,
     [DESCRIPTION_FILE]: `${JSON.stringify(description, undefined, 2)}\n`,
   };
-  if (service === 'nats-server') return files;
+  if (service === 'balancer') files['tls.both.pem'] = bothOf(admission.certificate, keyPem);
+  if (!hasSettings(service)) return files;
   const settings: Record<string, string> = { ...admission.settings };
   if (service !== 'admin') settings['COUNTERSIGN_REPLICA'] = name;
   if (SERVES.has(service)) {
@@ -53,6 +54,16 @@ export function replicaFiles(
   }
   files[`${service}.env`] = environmentFile(settings);
   return files;
+}
+
+/** Certificate and key in one file, as HAProxy wants them. */
+export function bothOf(certificate: string, keyPem: string): string {
+  return certificate + keyPem;
+}
+
+/** Whoever is ours reads settings; the others are configured in their own way. */
+function hasSettings(service: ServiceName): boolean {
+  return SERVES.has(service) || service === 'admin';
 }
 
 /** For systemd's EnvironmentFile and for shells: what is not plain stands in single quotes. */

@@ -1,19 +1,25 @@
 import type { CertificateUsage } from './certificates.ts';
 
-/** What may join an installation. `role`: has a permissions file `infra/nats/<name>.conf`. */
+/** What may join an installation. `role`: has a permissions file `infra/nats/<name>.conf`. `balanced`: stands behind balancers. */
 interface Joinable {
   role: boolean;
+  balanced: boolean;
   usage: CertificateUsage;
 }
 
 /** Every kind of replica. A new service is a row here and its permissions file. */
 export const SERVICES = {
-  'app-server': { role: true, usage: 'both' },
-  'sdk-gateway': { role: true, usage: 'both' },
+  'app-server': { role: true, balanced: true, usage: 'both' },
+  'sdk-gateway': { role: true, balanced: true, usage: 'both' },
   /** A machine with the command line. */
-  admin: { role: true, usage: 'client' },
+  admin: { role: true, balanced: false, usage: 'client' },
   /** Speaks no operations: it carries them. Its route port asks for more than a certificate. */
-  'nats-server': { role: false, usage: 'both' },
+  'nats-server': { role: false, balanced: false, usage: 'both' },
+  etcd: { role: false, balanced: false, usage: 'both' },
+  /** A node under Patroni. */
+  postgres: { role: false, balanced: false, usage: 'both' },
+  /** Asks who is behind it with its certificate, and serves inside with it. */
+  balancer: { role: false, balanced: false, usage: 'both' },
 } as const satisfies Record<string, Joinable>;
 
 export type ServiceName = keyof typeof SERVICES;

@@ -13,6 +13,7 @@ import {
   rolePermissions,
   userJwt,
   type RoleName,
+  type RolePermissions,
 } from '@countersign/authority';
 import { createLogger } from '@countersign/telemetry';
 import { startOperatorCluster, waitUntil, type OperatorCluster } from '@countersign/testkit';
@@ -187,14 +188,16 @@ describe('nobody else gets in', () => {
   });
 });
 
-async function revoke(...keys: string[]): Promise<string[]> {
+const revoke = (...keys: string[]) => handIn(rolePermissions(), keys);
+
+async function handIn(permissions: RolePermissions, keys: readonly string[] = []): Promise<string[]> {
   const { installation } = cluster;
   return deliverAccount({
     servers: cluster.urls,
     authorities: cluster.authorities,
     credentials: await claimsCredentials(installation, installation.secrets, Date.now()),
     subject: CLAIMS_SUBJECT,
-    accountJwt: await accountJwt(installation, installation.secrets, rolePermissions(), keys),
+    accountJwt: await accountJwt(installation, installation.secrets, permissions, keys),
   });
 }
 
@@ -270,4 +273,20 @@ test('renewed credentials are used at the next connection, without a restart of 
     timeoutMs: 15_000,
   });
   expect(bus.connected).toBe(true);
+});
+
+test('a role that may do less, may do less at once, also over a connection that there was before', async () => {
+  const { path } = await cluster.credentials('sdk-gateway-12', 'sdk-gateway');
+  const bus = await joined(path);
+  expect(await outcome(bus, 'publish', 'mfa.v1.user.delete')).toBe('permitted');
+  const narrowed = rolePermissions();
+  const { publish } = narrowed['sdk-gateway'];
+  narrowed['sdk-gateway'].publish = publish.filter((subject) => subject !== 'mfa.v1.user.delete');
+  // NATS keeps the newer by the second.
+  await delay(1100);
+  await handIn(narrowed);
+  await waitUntil(async () => bus.connected && (await outcome(bus, 'publish', 'mfa.v1.user.delete')) === 'refused', {
+    what: 'NATS to refuse what the role lost',
+  });
+  expect(await outcome(bus, 'publish', 'mfa.v1.user.get')).toBe('permitted');
 });

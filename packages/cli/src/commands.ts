@@ -8,6 +8,7 @@ import { authenticatorsAddTotp } from './authenticators/add-totp.ts';
 import { authenticatorsConfirm } from './authenticators/confirm.ts';
 import { authenticatorsList } from './authenticators/list.ts';
 import { authenticatorsRemove } from './authenticators/remove.ts';
+import { balancerUpdate } from './balancer/update.ts';
 import { clusterInit } from './cluster/init.ts';
 import { clusterStatusCommand } from './cluster/status.ts';
 import type { CommandDefinition } from './command.ts';
@@ -79,6 +80,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   replicasList,
   replicasRevoke,
   replicasRenew,
+  balancerUpdate,
   doctor,
   helpCommand(() => COMMANDS),
   version,

@@ -98,20 +98,27 @@ function fromDevelopmentStack(file: string, userId: number | undefined): CliSett
   }
   const content = parse(file);
   const [nats, adminKey] = [fieldOf(content, 'nats'), fieldOf(content, 'adminKey')];
-  const password = fieldOf(fieldOf(content, 'natsUsers'), ADMIN_USER);
-  if (typeof nats !== 'string' || typeof adminKey !== 'string' || typeof password !== 'string') {
+  const login = loginIn(content);
+  if (typeof nats !== 'string' || typeof adminKey !== 'string' || login === undefined) {
     throw unusable(file, `does not hold nats, natsUsers.${ADMIN_USER} and adminKey`);
   }
   // The address is that of a user who may do anything. The command line is to be content with what an administrator may.
   const authorityFile = fieldOf(content, 'natsCa');
   return {
     servers: nats.split(',').map(withoutCredentials),
-    user: ADMIN_USER,
-    password,
+    ...login,
     ...(typeof authorityFile === 'string' && { authorities: readFileSync(authorityFile, 'utf8') }),
     adminKey,
     source: file,
   };
+}
+
+/** The production topology has credentials files in place of passwords. */
+function loginIn(content: unknown): Pick<CliSettings, 'user' | 'password' | 'credentialsFile'> | undefined {
+  const credentialsFile = fieldOf(fieldOf(content, 'natsCredentials'), ADMIN_USER);
+  if (typeof credentialsFile === 'string') return { credentialsFile };
+  const password = fieldOf(fieldOf(content, 'natsUsers'), ADMIN_USER);
+  return typeof password === 'string' ? { user: ADMIN_USER, password } : undefined;
 }
 
 function parse(file: string): unknown {

@@ -3,6 +3,7 @@ export { acceptAnything } from './body.ts';
 export type { HealthCheck } from './health.ts';
 export { PROBLEM_CONTENT_TYPE, problemType, toProblem, type Problem } from './problem.ts';
 export { parseQuery } from './query.ts';
+export { reloadOnHangup } from './reload.ts';
 export {
   createHttpServer,
   DEFAULT_HTTP_LIMITS,

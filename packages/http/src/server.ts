@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SecureContextOptions } from 'node:tls';
 import { MfaError } from '@countersign/contracts';
 import { continueTrace, formatTraceparent, type Logger, type Metrics, pooledRandomBytes } from '@countersign/telemetry';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -84,6 +85,11 @@ export interface HttpServer {
   app: FastifyInstance;
   /** Aborted when the process begins to stop: whoever waits for something should answer now. */
   draining: AbortSignal;
+  /**
+   * Shows another certificate to whoever connects from now on; connections that there are go on.
+   * @throws Error when certificate and key do not belong together, or the server speaks plain HTTP; nothing changes then.
+   */
+  useCertificate(pair: Pick<TlsOptions, 'certificate' | 'key'>): void;
   /** Aborted shortly before the connections are cut: whoever has no answer yet should say so now. */
   lastCall: AbortSignal;
   /** @returns the port. Without a host: every address of the machine. */
@@ -212,6 +218,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   return {
     app,
     draining: draining.signal,
+    useCertificate: ({ certificate, key }) => {
+      const { server } = app;
+      if (options.tls === undefined || !(server instanceof TlsServer))
+        throw new Error('this server has no certificate');
+      server.setSecureContext(secureContextOf({ ...options.tls, certificate, key }));
+    },
     lastCall: lastCall.signal,
     listen: async ({ port, host }) => {
       // Fastify takes an absent host for localhost; an empty one reaches Node, which takes every address.
@@ -251,18 +263,20 @@ function createServer(tls: TlsOptions | undefined, limits: HttpLimits, handler: 
   const server = createTlsServer(
     {
       ...http,
-      cert: tls.certificate,
-      key: tls.key,
-      minVersion: 'TLSv1.2',
+      ...secureContextOf(tls),
       handshakeTimeout: limits.handshakeTimeoutMs,
       ...(clientCertificates !== undefined && { requestCert: true, rejectUnauthorized: false }),
-      ...(clientCertificates?.authorities !== undefined && { ca: clientCertificates.authorities }),
     },
     handler,
   );
   // TLS 1.2 would let a caller come back as somebody else in the middle of a connection.
   server.on('secureConnection', (socket) => socket.disableRenegotiation());
   return server;
+}
+
+function secureContextOf({ certificate, key, clientCertificates }: TlsOptions): SecureContextOptions {
+  const ca = clientCertificates?.authorities;
+  return { cert: certificate, key, minVersion: 'TLSv1.2', ...(ca !== undefined && { ca }) };
 }
 
 /** GET and HEAD give a body no meaning (RFC 9110 section 9.3.1), so one is a mistake or an attempt to smuggle. */

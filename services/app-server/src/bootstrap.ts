@@ -1,7 +1,8 @@
 /**
  * Makes the first administrator: an application with the scope `admin`, whose key is printed once, as JSON.
  * `node --conditions=source services/app-server/src/bootstrap.ts [name]`, with the settings of app-server. It needs the password of
- * the database, so whoever is locked out and holds that can make a further one under another name.
+ * the database, so whoever is locked out and holds that can make a further one under another name. An authority.json that the
+ * settings name is taken into the database, so that the first start finds it there.
  */
 import { randomBytes } from 'node:crypto';
 import { readEnvironment } from '@countersign/config';
@@ -12,6 +13,10 @@ import { recordAdministration } from './audit/administration.ts';
 import { migrate } from './database/migrate.ts';
 import { createRouter } from './database/router.ts';
 import { ENVIRONMENT } from './environment.ts';
+import { checkCanary } from './keys/canary.ts';
+import { loadKeyRing } from './keys/ring.ts';
+import { adoptKeyRoot } from './keys/root.ts';
+import { adoptAuthority } from './replica/authority.ts';
 
 const environment = readEnvironment(ENVIRONMENT, process.env);
 const urls = environment.COUNTERSIGN_POSTGRES_URLS;
@@ -22,6 +27,13 @@ const key = newApiKey(randomBytes(6).toString('hex'));
 
 await migrate(environment.COUNTERSIGN_POSTGRES_OWNER_URLS ?? urls);
 const router = createRouter({ urls, now: () => Date.now() });
+if (environment.COUNTERSIGN_AUTHORITY !== undefined) {
+  const ring = loadKeyRing(environment.COUNTERSIGN_KEY_RING);
+  const clock = () => Date.now();
+  await adoptKeyRoot(router, ring, clock);
+  await checkCanary(router, ring, clock);
+  await adoptAuthority({ router, ring, now: clock }, environment.COUNTERSIGN_AUTHORITY);
+}
 const made = await router.write((db) =>
   db.transaction().execute(async (transaction) => {
     if (!(await insertApplication(transaction, { applicationId, name, scopes: ['admin'] }, new Date(now))))

@@ -134,9 +134,12 @@ export async function createContext(
   const setup = await jetstreamManager(bus.nats, { timeout: JETSTREAM_SETUP_TIMEOUT_MS, checkAPI: false });
   const copies = environment.COUNTERSIGN_NATS_REPLICAS;
   const partitions = partitionsOf(streams);
-  for (const partition of partitions) await ensureLedgerStream(setup, partition, copies);
-  await ensureTrailStream(setup, copies);
-  await ensureIdempotencyStream(setup, copies);
+  // At once: in a cluster each of them waits for an election.
+  await Promise.all([
+    ...partitions.map((partition) => ensureLedgerStream(setup, partition, copies)),
+    ensureTrailStream(setup, copies),
+    ensureIdempotencyStream(setup, copies),
+  ]);
 
   const { ledger, parts, leave } = await startLedger({
     nats: bus.nats,

@@ -4,6 +4,16 @@ import { MOST_PARTITIONS } from './ledger/partition.ts';
 
 const pem = (description: string) => Type.String({ pattern: '^\\s*-----BEGIN ', description });
 
+/** Read again when the process is told to reload. */
+export const CERTIFICATE = settings({
+  COUNTERSIGN_TLS_CERT: Type.Optional(
+    fromFile(
+      pem('Certificate of this replica as PEM. With it and its key the port speaks HTTPS, and replicas can join.'),
+    ),
+  ),
+  COUNTERSIGN_TLS_KEY: Type.Optional(secret(pem('Private key of the certificate as PEM.'))),
+});
+
 /** Every setting of app-server. `pnpm countersign` and `npm start` set the same ones. */
 export const ENVIRONMENT = settings({
   COUNTERSIGN_REPLICA: Type.String({
@@ -19,12 +29,7 @@ export const ENVIRONMENT = settings({
     default: 8100,
     description: 'Port of health and metrics, later of the admin API; with a certificate also where replicas join.',
   }),
-  COUNTERSIGN_TLS_CERT: Type.Optional(
-    fromFile(
-      pem('Certificate of this replica as PEM. With it and its key the port speaks HTTPS, and replicas can join.'),
-    ),
-  ),
-  COUNTERSIGN_TLS_KEY: Type.Optional(secret(pem('Private key of the certificate as PEM.'))),
+  ...CERTIFICATE.properties,
   COUNTERSIGN_JOIN_URLS: Type.Array(Type.String({ pattern: '^https://[^/?#@]+$' }), {
     default: [],
     description:

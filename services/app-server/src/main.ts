@@ -1,10 +1,10 @@
 import { serve, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
-import { createHttpServer, stopOnSignal } from '@countersign/http';
+import { createHttpServer, reloadOnHangup, stopOnSignal } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
 import { createContext } from './context.ts';
 import { endpoints } from './endpoints.ts';
-import { ENVIRONMENT, type Environment } from './environment.ts';
+import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
 import { healthChecks } from './health.ts';
 import { serveJoining } from './replica/routes.ts';
 
@@ -48,6 +48,14 @@ const serving = await serve(context.bus, endpoints(context), {
 });
 const fitness = setInterval(() => (context.isFit() ? serving.resume() : serving.pause()), FITNESS_EVERY_MS);
 logger.info('app-server.started', { port });
+reloadOnHangup(
+  http,
+  () => {
+    const { COUNTERSIGN_TLS_CERT: certificate, COUNTERSIGN_TLS_KEY: key } = readEnvironment(CERTIFICATE, process.env);
+    return certificate === undefined || key === undefined ? undefined : { certificate, key };
+  },
+  logger,
+);
 
 stopOnSignal({
   name: SERVICE,

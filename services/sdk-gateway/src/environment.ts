@@ -4,6 +4,12 @@ import { Type } from 'typebox';
 
 const pem = (description: string) => Type.String({ pattern: '^\\s*-----BEGIN ', description });
 
+/** Read again when the process is told to reload. */
+export const CERTIFICATE = settings({
+  COUNTERSIGN_TLS_CERT: fromFile(pem('Certificate of this service as PEM, followed by its chain.')),
+  COUNTERSIGN_TLS_KEY: secret(pem('Private key of the certificate as PEM.')),
+});
+
 /** Every setting of sdk-gateway. */
 export const ENVIRONMENT = settings({
   COUNTERSIGN_REPLICA: Type.String({
@@ -26,8 +32,7 @@ export const ENVIRONMENT = settings({
     pattern: '^https://[^/]+$',
     description: 'Where callers reach this service, without a path: https://mfa.example.com. Never taken from Host.',
   }),
-  COUNTERSIGN_TLS_CERT: fromFile(pem('Certificate of this service as PEM, followed by its chain.')),
-  COUNTERSIGN_TLS_KEY: secret(pem('Private key of the certificate as PEM.')),
+  ...CERTIFICATE.properties,
   COUNTERSIGN_CLIENT_CA: Type.Optional(
     fromFile(
       pem(

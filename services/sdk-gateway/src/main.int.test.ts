@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { get } from 'node:https';
+import { Agent, get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import {
   createAuthority,
   freePort,
@@ -10,6 +11,7 @@ import {
   startNats,
   startProcess,
   waitUntil,
+  type KeyAndCertificate,
   type NatsServer,
 } from '@countersign/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -18,6 +20,7 @@ const folder = mkdtempSync(join(tmpdir(), 'gateway-main-'));
 const MAIN = join(import.meta.dirname, 'main.ts');
 const ARGUMENTS = ['--conditions=source', MAIN];
 let nats: NatsServer;
+let authority: KeyAndCertificate;
 let ca = '';
 let port = 0;
 let env: Record<string, string> = {};
@@ -25,7 +28,7 @@ let env: Record<string, string> = {};
 beforeAll(async () => {
   nats = await startNats({ storeDir: join(folder, 'nats') });
   port = await freePort();
-  const authority = await createAuthority({ commonName: 'test', now: Date.now() });
+  authority = await createAuthority({ commonName: 'test', now: Date.now() });
   const issued = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now: Date.now() });
   ca = authority.certificatePem;
   writeFileSync(join(folder, 'cert.pem'), issued.certificatePem);
@@ -85,4 +88,54 @@ test('it starts before NATS, comes when NATS comes, and stops in order', async (
   }
   expect(started.tail()).toContain('gateway.stopping');
   await expect(status('/health/live')).rejects.toThrow('ECONNREFUSED');
+});
+
+test("a renewed certificate is shown from SIGHUP on, to nobody's loss; a broken one is not", async () => {
+  const started = await startProcess({
+    name: 'gateway',
+    command: process.execPath,
+    args: ARGUMENTS,
+    env: { ...process.env, ...env },
+    readyWhen: async () => (await status('/health/ready')) === 200,
+  });
+  const kept = new Agent({ keepAlive: true, maxSockets: 1 });
+  const seen = (agent: Agent | false) =>
+    new Promise<{ serial: string; socket: TLSSocket; status: number }>((resolve, reject) => {
+      get({ host: '127.0.0.1', servername: 'localhost', port, path: '/v1/openapi.json', ca, agent }, (response) => {
+        const socket = response.socket as TLSSocket;
+        const { serialNumber: serial } = socket.getPeerCertificate();
+        response.resume().once('end', () => resolve({ serial, socket, status: response.statusCode ?? 0 }));
+      }).on('error', reject);
+    });
+  try {
+    const before = await seen(kept);
+    // Whoever asks meanwhile is answered, over old connections and new ones.
+    const asking = new AbortController();
+    const asked = (async () => {
+      const statuses: number[] = [];
+      while (!asking.signal.aborted) statuses.push((await seen(kept)).status, (await seen(false)).status);
+      return statuses;
+    })();
+    const issued = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now: Date.now() });
+    writeFileSync(join(folder, 'key.pem'), issued.keyPem);
+    process.kill(started.pid, 'SIGHUP');
+    // The key alone fits no certificate.
+    await waitUntil(() => started.tail().includes('certificate.kept'), { what: 'it to refuse the half of a pair' });
+    expect((await seen(false)).serial).toBe(before.serial);
+
+    writeFileSync(join(folder, 'cert.pem'), issued.certificatePem);
+    process.kill(started.pid, 'SIGHUP');
+    await waitUntil(() => started.tail().includes('certificate.reloaded'), { what: 'it to reload' });
+    expect((await seen(false)).serial).not.toBe(before.serial);
+    const still = await seen(kept);
+    expect(still).toMatchObject({ serial: before.serial, status: 200 });
+    expect(still.socket).toBe(before.socket);
+    asking.abort();
+    const statuses = await asked;
+    expect(statuses.length).toBeGreaterThan(3);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+  } finally {
+    kept.destroy();
+    await started.stop();
+  }
 });

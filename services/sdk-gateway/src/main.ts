@@ -1,8 +1,8 @@
 import { connectBus, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
-import { stopOnSignal } from '@countersign/http';
+import { reloadOnHangup, stopOnSignal } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
-import { ENVIRONMENT, type Environment } from './environment.ts';
+import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
 import { createGateway } from './gateway.ts';
 
 const SERVICE = 'sdk-gateway';
@@ -67,6 +67,14 @@ const gateway = createGateway({
 });
 const port = await gateway.listen({ port: settings.COUNTERSIGN_PORT, host: settings.COUNTERSIGN_HOST });
 logger.info('gateway.started', { port });
+reloadOnHangup(
+  gateway,
+  () => {
+    const { COUNTERSIGN_TLS_CERT: certificate, COUNTERSIGN_TLS_KEY: key } = readEnvironment(CERTIFICATE, process.env);
+    return { certificate, key };
+  },
+  logger,
+);
 
 stopOnSignal({
   name: 'gateway',

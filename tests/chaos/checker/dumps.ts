@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { jetstream, jetstreamManager, DeliverPolicy } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 
 /** A message of the ledger as it lies in the stream. */
@@ -37,10 +36,8 @@ export interface Dumps {
 }
 
 export interface DumpOptions {
-  servers: readonly string[];
-  user: string;
-  password: string;
-  ca: string;
+  /** Closed at the end. */
+  nats: NatsConnection;
   streams: readonly string[];
   /** Any node; the rows of the primary are read. */
   postgres: readonly string[];
@@ -50,14 +47,7 @@ export interface DumpOptions {
 
 /** Everything that was decided since the last look, from the engines themselves. */
 export async function dump(options: DumpOptions): Promise<Dumps> {
-  const { servers, user, password, streams, after } = options;
-  const nats = await connect({
-    servers: [...servers],
-    user,
-    pass: password,
-    tls: { ca: readFileSync(options.ca, 'utf8') },
-    timeout: 5000,
-  });
+  const { nats, streams, after } = options;
   const ledger: LedgerMessage[] = [];
   const ends = new Map<string, number>();
   try {

@@ -31,6 +31,14 @@ export const clusterInit = command({
       value: 'host',
       description: 'Name of the machine of the first app-server, host or host:port.',
     },
+    postgres: {
+      kind: 'text',
+      value: 'hosts',
+      description:
+        'Names of the machines of Postgres, host or host:port: certificates and the roles of the database are made as well.',
+    },
+    etcd: { kind: 'text', value: 'hosts', description: 'Names of the machines of etcd, for their certificates.' },
+    balancer: { kind: 'text', value: 'hosts', description: 'Names of the balancers, for their inside certificates.' },
     'public-url': {
       kind: 'text',
       required: true,
@@ -47,7 +55,8 @@ export const clusterInit = command({
     etc: {
       kind: 'text',
       value: 'folder',
-      description: 'Where the files will be on each machine; /etc/countersign unless given.',
+      description:
+        'Folder below which the files will be on each machine, a folder for each service; /etc/countersign unless given.',
     },
     data: {
       kind: 'text',
@@ -63,7 +72,7 @@ export const clusterInit = command({
     },
   },
   examples: [
-    'countersign cluster init --out installation --nats nats-1.example.com,nats-2.example.com,nats-3.example.com --app-server app-1.example.com --public-url https://mfa.example.com',
+    'countersign cluster init --out installation --nats nats-1.example.com,nats-2.example.com,nats-3.example.com --postgres db-1.example.com,db-2.example.com --etcd etcd-1.example.com,etcd-2.example.com,etcd-3.example.com --balancer lb-1.example.com,lb-2.example.com --app-server app-1.example.com --public-url https://mfa.example.com',
   ],
   async run(session, input) {
     const out = resolve(input.out);
@@ -71,15 +80,31 @@ export const clusterInit = command({
     if (!/^https:\/\/[^/?#@]+$/.test(input['public-url'])) {
       throw new UsageError('--public-url is an https address without a path.', NAME);
     }
-    const members = input.nats.split(',').map((text, index) => member(text.trim(), index));
+    const members = hostsOf(input.nats).map(member);
     const appServer = hostAndPorts(input['app-server'], [8100]);
+    const nodes = hostsOf(input.postgres).map((text, index) => {
+      const { host, ports } = hostAndPorts(text, [5432]);
+      return { name: `postgres-${index + 1}`, host, port: ports[0] ?? 5432 };
+    });
+    const others = (['etcd', 'balancer'] as const).flatMap((service) =>
+      hostsOf(input[service]).map((text, index) => ({
+        service,
+        name: `${service}-${index + 1}`,
+        hosts: [hostAndPorts(text, []).host],
+      })),
+    );
+    const secret = () => ({ password: randomBytes(24).toString('hex'), salt: randomBytes(16) });
     const [etc, data] = [input.etc ?? '/etc/countersign', input.data ?? '/var/lib/nats'];
-    const { folders } = await foundInstallation({
+    const { folders, installation } = await foundInstallation({
       name: input.name ?? 'Countersign',
       members,
       appServer: { name: 'app-server-1', hosts: [appServer.host], port: appServer.ports[0] ?? 8100 },
+      ...(nodes.length > 0 && {
+        postgres: { nodes, roles: { owner: secret(), firstAppServer: secret(), monitor: secret() } },
+      }),
+      others,
       publicUrl: input['public-url'],
-      folderOf: () => etc,
+      folderOf: (_name, service) => join(etc, service),
       dataFolderOf: () => data,
       natsVersion: version(input['nats-version'] ?? '2.9'),
       maxFileBytes: (input['max-gigabytes'] ?? 8) * GIBIBYTE,
@@ -88,10 +113,14 @@ export const clusterInit = command({
       now: session.now(),
     });
     for (const [folder, files] of Object.entries(folders)) writePrivateFiles(join(out, folder), files);
-    const copies = Object.keys(folders).map((folder) =>
-      folder === 'offline'
-        ? `  ${out}/offline: into a safe, onto no machine\n`
-        : `  ${out}/${folder}: to ${etc} on ${machine(folder, members, appServer.host)}\n`,
+    const places = new Map(
+      installation.founders.map(({ name, service, hosts: [host = name] }) => [
+        name,
+        `to ${join(etc, service)} on ${service === 'admin' ? 'the machine you administer from' : host}`,
+      ]),
+    );
+    const copies = Object.keys(folders).map(
+      (folder) => `  ${out}/${folder}: ${places.get(folder) ?? 'into a safe, onto no machine'}\n`,
     );
     return {
       json: { out, folders: Object.keys(folders) },
@@ -99,6 +128,13 @@ export const clusterInit = command({
     };
   },
 });
+
+function hostsOf(text = ''): string[] {
+  return text
+    .split(',')
+    .map((host) => host.trim())
+    .filter((host) => host !== '');
+}
 
 function member(text: string, index: number): NatsMember {
   const { host, ports } = hostAndPorts(text, [4222, 6222]);
@@ -122,9 +158,4 @@ function version(text: string): [number, number] {
   const [, major, minor] = /^v?(\d+)\.(\d+)/.exec(text) ?? [];
   if (major === undefined || minor === undefined) throw new UsageError('--nats-version is like 2.9 or 2.12.1.', NAME);
   return [Number(major), Number(minor)];
-}
-
-function machine(folder: string, members: readonly NatsMember[], appServer: string): string {
-  if (folder === 'admin') return 'the machine you administer from';
-  return members.find(({ name }) => name === folder)?.host ?? appServer;
 }

@@ -1,5 +1,5 @@
 import { request } from 'node:https';
-import { fingerprintOfPem, type Admission } from '@countersign/authority';
+import { fingerprintOfPem, type Admission, type MembersAnswer } from '@countersign/authority';
 import { fromErrorMessage, type ErrorMessage } from '@countersign/contracts';
 import { CommandError } from '../failure.ts';
 
@@ -42,6 +42,13 @@ function isPinned(certificate: string, fingerprint: string): boolean {
 /** @throws MfaError as app-server answered; CommandError when it cannot be reached, or proves to be somebody else. */
 export async function askToJoin(exchangeOptions: Exchange & { authority: string }): Promise<Admission> {
   return (await exchange(exchangeOptions)) as Admission;
+}
+
+/** Who is behind the balancers. @throws as `askToJoin`. */
+export async function askMembers(
+  asking: Required<Pick<Exchange, 'url' | 'authority' | 'certificate' | 'key'>>,
+): Promise<MembersAnswer> {
+  return (await exchange({ ...asking, path: '/join/members' })) as MembersAnswer;
 }
 
 /** Asks one address after the other until one answers, whatever it says. @throws what the last one failed with. */

@@ -8,6 +8,7 @@ import {
   replicaFiles,
   requestCertificate,
   type JoinToken,
+  type ServiceName,
 } from '@countersign/authority';
 import { command } from '../command.ts';
 import { CommandError, UsageError } from '../failure.ts';
@@ -27,7 +28,7 @@ export const joinCommand = command({
     out: {
       kind: 'text',
       value: 'folder',
-      description: `Folder for certificate, keys and settings; ${FOLDER} unless given.`,
+      description: `Folder for certificate, keys and settings; ${FOLDER}/<service> unless given.`,
     },
   },
   examples: ['countersign join csj_…', 'countersign join --out /etc/countersign/gateway < token'],
@@ -36,25 +37,34 @@ export const joinCommand = command({
     if (token === undefined) {
       throw new UsageError('The token cannot be read: it was cut, or is none (csj_…). Copy the whole of it.', 'join');
     }
-    const folder = resolve(input.out ?? FOLDER);
-    refuseSecond(folder);
-    const { name, service, expiresAt, files } = await admission(token, folder);
-    writePrivateFiles(folder, files);
-    const unit = `countersign-${service}.service`;
-    const start = service in STARTS ? STARTS[service as keyof typeof STARTS] : `systemctl enable --now ${unit}`;
+    const folder = resolve(input.out ?? join(FOLDER, token.service));
+    const { name, service, expiresAt } = await joinInstallation(token, folder);
+    const start = STARTS[service] ?? `systemctl enable --now countersign-${service}.service`;
     return {
       json: { name, service, folder, expiresAt, start },
-      text: `This machine is ${name} until ${expiresAt}; renew before: countersign replicas renew\nIts files: ${folder}\nStart it: ${start}\n`,
+      text: `This machine is ${name} until ${expiresAt}; a timer renews it before: countersign-renew@${service}.timer\nIts files: ${folder}\nStart it: ${start}\n`,
     };
   },
 });
 
-const STARTS = {
+/** Of those that are not started by a unit of ours. */
+const STARTS: Partial<Record<ServiceName, string>> = {
   admin: 'countersign doctor (with the settings of admin.env and COUNTERSIGN_ADMIN_KEY_FILE)',
-  'nats-server': 'systemctl enable --now countersign-nats.service',
+  'nats-server': 'systemctl enable --now nats-server.service',
+  etcd: 'systemctl enable --now etcd.service',
+  postgres: 'systemctl enable --now patroni.service',
+  balancer: 'systemctl enable --now haproxy.service countersign-balancer.timer',
 };
 
-async function admission(token: JoinToken, folder: string) {
+/**
+ * Makes the keys, spends the token, and writes what the replica is given into the folder.
+ * @throws UsageError when the folder holds another replica; MfaError as app-server answered; CommandError when none can be reached.
+ */
+export async function joinInstallation(
+  token: JoinToken,
+  folder: string,
+): Promise<{ name: string; service: ServiceName; expiresAt: string }> {
+  refuseSecond(folder);
   const { service, name, hosts } = token;
   const { requestPem, keyPem } = await requestCertificate({ commonName: name, names: hosts });
   const user = hasRole(service) ? createUserKey() : undefined;
@@ -81,7 +91,8 @@ async function admission(token: JoinToken, folder: string) {
   }
   const description = { service, name, hosts, joinUrls: token.urls };
   const files = replicaFiles(admitted, description, { folder, keyPem, natsSeed: user?.seed });
-  return { name, service, expiresAt: admitted.expiresAt, files };
+  writePrivateFiles(folder, files);
+  return { name, service, expiresAt: admitted.expiresAt };
 }
 
 /** A machine that belongs already would lose its keys. */

@@ -3,6 +3,7 @@ import {
   hashOfSecret,
   hasRole,
   isServiceName,
+  namesOf,
   REPLICA_DAYS,
   RequestRefused,
   SERVICES,
@@ -126,7 +127,13 @@ export async function certify(authority: Authority, row: ReplicaRow, requestPem:
     return await certifyRequest(
       { certificatePem: authority.certificate, keyPem: authority.secrets.certificateKey },
       requestPem,
-      { commonName: row.name, names: row.hosts, usage: SERVICES[service].usage, now, days: REPLICA_DAYS },
+      {
+        commonName: row.name,
+        names: namesOf(row.name, row.hosts),
+        usage: SERVICES[service].usage,
+        now,
+        days: REPLICA_DAYS,
+      },
     );
   } catch (error) {
     if (!(error instanceof RequestRefused)) throw error;
@@ -154,7 +161,7 @@ export async function credentials(
 }
 
 function settingsOf({ service, hosts }: ReplicaRow, joining: JoinSettings): Record<string, string> {
-  if (service === 'nats-server') return {};
+  if (!isServiceName(service) || !hasRole(service)) return {};
   const nats = { COUNTERSIGN_NATS_URLS: joining.natsUrls.join(',') };
   if (service === 'admin') return nats;
   const everywhere = { ...nats, COUNTERSIGN_PUBLIC_URL: joining.publicUrl };

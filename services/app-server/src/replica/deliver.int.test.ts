@@ -1,8 +1,14 @@
-import { createInstallation, issuedAt, rolePermissions } from '@countersign/authority';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInstallation, issuedAt, rolePermissions, unitePermissions } from '@countersign/authority';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHouse, type House, type Replica } from '../testing/house.ts';
 import { adoptAuthority, readAuthority } from './authority.ts';
 import { deliver } from './deliver.ts';
+import { joinUrlsNow } from './join-urls.ts';
+import { insertFounder } from './store.ts';
 
 let house: House;
 let replicas: Replica[];
@@ -70,6 +76,45 @@ test('what a newer release may do stays when an older one hands in the account',
   const told: string[] = [];
   await deliver(delivering(a, told));
   expect(Buffer.from(told[0]?.split('.')[1] ?? '', 'base64url').toString()).toContain('mfa.v1.of.tomorrow');
+});
+
+test('what no release asks for any more is gone once an operator has let it be forgotten', async () => {
+  const [a] = replicas;
+  // As docs/operations/joining.md has it, after the test above has left more than this release asks for.
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/operations/joining.md'), 'utf8');
+  const statement = /^update authority set .*;$/m.exec(page)?.[0] ?? '';
+  expect(statement).not.toBe('');
+  await a?.router.write((db) => sql.raw(statement).execute(db));
+  const told: string[] = [];
+  await deliver(delivering(a, told));
+  const account = Buffer.from(told[0]?.split('.')[1] ?? '', 'base64url').toString();
+  expect(account).not.toContain('mfa.v1.of.tomorrow');
+  expect(account).toContain('mfa.v1.challenge.start');
+  expect((await readAuthority(a?.router ?? fail(), a?.ring ?? fail())).permissions).toEqual(
+    unitePermissions({}, rolePermissions()),
+  );
+});
+
+test('whoever joins is told of every app-server that has joined, those of the settings first', async () => {
+  const router = replicas[0]?.router ?? fail();
+  const joining = { urls: ['https://app-1.example.com:8100'], port: 8100 };
+  expect(await joinUrlsNow(router, joining)).toEqual(joining.urls);
+  const founder = (name: string, service: 'app-server' | 'sdk-gateway', hosts: string[]) => ({
+    name,
+    service,
+    hosts,
+    fingerprint: createHash('sha256').update(name).digest('hex'),
+    expiresAt: Date.now() + 86_400_000,
+  });
+  for (const one of [
+    founder('app-server-2', 'app-server', ['app-2.example.com', '10.0.0.2']),
+    founder('sdk-gateway-2', 'sdk-gateway', ['gateway2.example.com']),
+  ]) {
+    await router.write((db) => insertFounder(db, one, new Date()));
+  }
+  expect(await joinUrlsNow(router, joining)).toEqual([...joining.urls, 'https://app-2.example.com:8100']);
+  // Where nobody joins, no address is told.
+  expect(await joinUrlsNow(router, { ...joining, urls: [] })).toEqual([]);
 });
 
 function fail(): never {

@@ -6,13 +6,14 @@ import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { readAuthority } from './authority.ts';
+import { joinUrlsNow } from './join-urls.ts';
 import { getReplica, insertInvitation } from './store.ts';
 
 export interface InviteDependencies {
   router: Router;
   ring: KeyRing;
   now: () => number;
-  joining: { urls: readonly string[] };
+  joining: { urls: readonly string[]; port: number };
 }
 
 const DEFAULT_VALID_SECONDS = 3600;
@@ -62,7 +63,7 @@ export async function invite(
   const expiresAt = row?.invitation_expires_at ?? undefined;
   if (expiresAt === undefined) throw new MfaError('INTERNAL', { reason: 'invitation vanished' });
   const token = writeToken({
-    urls: [...joining.urls],
+    urls: await joinUrlsNow(router, joining),
     authority: fingerprintOfPem(authority.certificate),
     id,
     secret,

@@ -1,9 +1,8 @@
-import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
+import { databaseLoginOf, scramVerifier } from '@countersign/authority';
 import { sql, type Kysely } from 'kysely';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
 
-const ITERATIONS = 4096;
 const SALT_BYTES = 16;
 const PASSWORD_BYTES = 24;
 
@@ -18,20 +17,7 @@ export interface DatabaseLogin {
 /** A login of its own for one replica; it is a member of the group that app-servers run as. */
 export function databaseLogin(replica: string, randomBytes: (size: number) => Buffer): DatabaseLogin {
   const password = randomBytes(PASSWORD_BYTES).toString('hex');
-  return { login: loginOf(replica), password, verifier: scramVerifier(password, randomBytes(SALT_BYTES)) };
-}
-
-function loginOf(replica: string): string {
-  return `countersign_r_${replica.replaceAll('-', '_')}`;
-}
-
-/** So that the password stands in no log of Postgres. @see RFC 5802 section 3, RFC 7677 */
-export function scramVerifier(password: string, salt: Uint8Array): string {
-  const salted = pbkdf2Sync(password, salt, ITERATIONS, 32, 'sha256');
-  const mac = (text: string) => createHmac('sha256', salted).update(text).digest();
-  const stored = createHash('sha256').update(mac('Client Key')).digest('base64');
-  const server = mac('Server Key').toString('base64');
-  return `SCRAM-SHA-256$${ITERATIONS}:${Buffer.from(salt).toString('base64')}$${stored}:${server}`;
+  return { login: databaseLoginOf(replica), password, verifier: scramVerifier(password, randomBytes(SALT_BYTES)) };
 }
 
 export async function makeLogin(db: Kysely<Schema>, { login, verifier }: DatabaseLogin): Promise<void> {

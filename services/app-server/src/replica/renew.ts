@@ -3,6 +3,7 @@ import { MfaError } from '@countersign/contracts';
 import { recordAdministration } from '../audit/administration.ts';
 import { certify, credentials, type AdmitDependencies } from './admit.ts';
 import { readAuthority } from './authority.ts';
+import { joinUrlsNow } from './join-urls.ts';
 import { findByCertificate, replaceCertificate } from './store.ts';
 
 /**
@@ -43,6 +44,7 @@ export async function renew(deps: AdmitDependencies, shown: string, request: Ren
     authority: authority.certificate,
     expiresAt: new Date(certified.expiresAt).toISOString(),
     ...(natsJwt !== undefined && { natsJwt }),
+    joinUrls: await joinUrlsNow(router, deps.joining),
     settings: {},
     secretSettings: {},
   };

@@ -6,6 +6,7 @@ import type { HttpServer } from '@countersign/http';
 import type { Logger } from '@countersign/telemetry';
 import { admit, type AdmitDependencies } from './admit.ts';
 import { readAuthority } from './authority.ts';
+import { members } from './members.ts';
 import { renew } from './renew.ts';
 
 const checkJoin = compileValidator(JoinRequest);
@@ -32,6 +33,8 @@ export function serveJoining({ app }: HttpServer, deps: AdmitDependencies & { lo
       throw error;
     }
   });
+
+  app.get('/join/members', (request) => members(deps, shownCertificate(request.raw.socket as TLSSocket)));
 
   app.post('/join/renew', async (request) => {
     assertValid(checkRenew, request.body);

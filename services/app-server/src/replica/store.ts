@@ -21,6 +21,7 @@ export async function insertFounder(db: Database, founder: Founder, now: Date): 
       fingerprint: founder.fingerprint,
       certificate_expires_at: new Date(founder.expiresAt),
       nats_key: founder.natsKey ?? null,
+      postgres_login: founder.postgresLogin ?? null,
     })
     .execute();
 }

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { replaceServers } from './servers.ts';
+
+const configuration = `backend sdk-gateway
+  balance roundrobin
+  # servers: sdk-gateway 8200
+  server old 10.0.0.9:8200
+  # end of servers
+  # by hand
+backend app-server
+  # servers: app-server 8100
+  # end of servers
+`;
+
+test('only what stands between the marks is replaced, service by service', () => {
+  const replaced = replaceServers(configuration, (service, port) => [
+    { name: `${service}-1`, host: '10.0.0.1', port },
+    { name: `${service}-2`, host: 'two.example.com', port: port + 1 },
+  ]);
+  expect(replaced).toEqual({
+    services: ['sdk-gateway', 'app-server'],
+    configuration: `backend sdk-gateway
+  balance roundrobin
+  # servers: sdk-gateway 8200
+  server sdk-gateway-1 10.0.0.1:8200 verifyhost sdk-gateway-1
+  server sdk-gateway-2 two.example.com:8201 verifyhost sdk-gateway-2
+  # end of servers
+  # by hand
+backend app-server
+  # servers: app-server 8100
+  server app-server-1 10.0.0.1:8100 verifyhost app-server-1
+  server app-server-2 two.example.com:8101 verifyhost app-server-2
+  # end of servers
+`,
+  });
+  expect(replaceServers('global\n', () => [])).toEqual({ configuration: 'global\n', services: [] });
+});
