@@ -22,6 +22,13 @@ test.each(units)('%s names its own program, settings and user', (unit) => {
   expect(text).toContain(`User=countersign-${service}`);
 });
 
+test.each(units)('%s leaves its program the 10 s in which it stops, and not many more', (unit) => {
+  const text = readFileSync(join(import.meta.dirname, unit), 'utf8');
+  const seconds = Number(/^TimeoutStopSec=(\d+)s$/m.exec(text)?.[1]);
+  expect(seconds).toBeGreaterThan(10);
+  expect(seconds).toBeLessThanOrEqual(20);
+});
+
 describe.skipIf(analyze === undefined)('systemd (skipped where systemd-analyze is not installed)', () => {
   const run = (...args: string[]) => spawnSync(analyze ?? '', args, { encoding: 'utf8' });
 
