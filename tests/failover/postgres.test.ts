@@ -148,10 +148,14 @@ test(
       for (const node of stack.postgres.nodes) node.resume();
     }
     const endedAt = performance.now();
-    await waitUntil(async () => (await createUser()).status === 201, {
+    const healed = async () => {
+      const ready = await Promise.all(stack.appServers.map(async ({ url }) => (await fetch(`${url}/health/ready`)).ok));
+      return ready.every(Boolean) && (await createUser()).status === 201;
+    };
+    await waitUntil(healed, {
       timeoutMs: HEALED_WITHIN_MS,
       everyMs: 250,
-      what: 'changes to be taken again',
+      what: 'changes to be taken by every replica',
     });
     await login(fresh!, 0);
     expect(performance.now() - endedAt, 'it healed').toBeLessThan(HEALED_WITHIN_MS);
