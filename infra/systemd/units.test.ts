@@ -40,6 +40,12 @@ test.each(services)('the unit of %s names its own program, settings and user, an
   expect(folder?.split(/ +/)).toEqual(['d', `/etc/countersign/${service}`, '0700', user, user]);
 });
 
+test.each(services)('the unit of %s leaves its program the 10 s in which it stops, and not many more', (service) => {
+  const seconds = Number(/^TimeoutStopSec=(\d+)s$/m.exec(text(unitOf(service)))?.[1]);
+  expect(seconds).toBeGreaterThan(10);
+  expect(seconds).toBeLessThanOrEqual(20);
+});
+
 /** Where units will be installed their programs are there; here any will do. */
 function prepared(folder: string, name: string): string {
   const path = join(folder, name.replace('@.', '@sdk-gateway.'));

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { userCreate } from '@countersign/contracts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Answer } from '../client.ts';
 import { ledgerOf } from '../ledger-reader.ts';
 import { nextTotpCode, startStack, waitUntil, type Stack, type TestUser } from '../stack.ts';
 
@@ -102,6 +104,98 @@ test('with both Postgres nodes gone, people who were seen lately still get in', 
     await stack.postgres.standby.start();
   }
 });
+
+/** Deadlines of callers, and the way there and back. */
+const LONGEST_ANSWER_MS = 14_000;
+const STALL_MS = 30_000;
+const HEALED_WITHIN_MS = 10_000;
+
+test(
+  'R26: both Postgres nodes hang for 30 s under load: whoever was seen lately logs in, everybody else hears it soon, and it heals within 10 s',
+  { timeout: 120_000 },
+  async () => {
+    const [user, fresh] = await newUsers();
+    for (let n = 0; n < 8; n++) await stack.client.start(gateway(n), { username: user!.username, method: 'sms' });
+    let sent = 8;
+    await stack.inbox.code(user!.phone, sent);
+    const pids = stack.appServers.map(({ pid }) => pid);
+    const changes: Promise<Answer>[] = [];
+    const strangers: Promise<Answer>[] = [];
+    for (const node of stack.postgres.nodes) node.pause();
+    const stalledAt = performance.now();
+    const asking = setInterval(() => {
+      changes.push(createUser(changes.length));
+      strangers.push(stack.client.start(gateway(strangers.length), { username: `nobody-${randomUUID()}` }));
+    }, 200);
+    try {
+      while (performance.now() - stalledAt < STALL_MS) {
+        const started = await stack.client.start(gateway(sent), { username: user!.username, method: 'sms' });
+        expect(started.status, started.text).toBe(201);
+        sent += 1;
+        const code = await stack.inbox.code(user!.phone, sent);
+        const verified = await stack.client.verify(gateway(sent), started.body.challengeId ?? '', code);
+        expect(verified.status, verified.text).toBe(200);
+        approved.push(started.body.challengeId ?? '');
+        await sleep(500);
+      }
+      for (const { url } of stack.appServers) {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        const inFlight = Number(/^countersign_operations_in_flight\{.*\} (\d+)$/m.exec(text)?.[1]);
+        expect(inFlight, 'of hundreds that were asked').toBeLessThan(60);
+      }
+    } finally {
+      clearInterval(asking);
+      for (const node of stack.postgres.nodes) node.resume();
+    }
+    const endedAt = performance.now();
+    const healed = async () => {
+      const ready = await Promise.all(stack.appServers.map(async ({ url }) => (await fetch(`${url}/health/ready`)).ok));
+      return ready.every(Boolean) && (await createUser()).status === 201;
+    };
+    await waitUntil(healed, {
+      timeoutMs: HEALED_WITHIN_MS,
+      everyMs: 250,
+      what: 'changes to be taken by every replica',
+    });
+    await login(fresh!, 0);
+    expect(performance.now() - endedAt, 'it healed').toBeLessThan(HEALED_WITHIN_MS);
+    expect(stack.appServers.map(({ pid }) => pid)).toEqual(pids);
+
+    for (const { status, body, headers, ms, text } of await Promise.all(changes)) {
+      if (status !== 201) expect([status, body.code], text).toEqual([503, 'PRIMARY_UNAVAILABLE']);
+      if (status !== 201) expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+      expect(ms, 'no hang').toBeLessThan(LONGEST_ANSWER_MS);
+    }
+    for (const { status, body, headers, ms, text } of await Promise.all(strangers)) {
+      if (status !== 201) expect([status, body.code], text).toEqual([503, 'UNAVAILABLE']);
+      if (status !== 201) expect(Number(headers['retry-after'])).toBeGreaterThan(0);
+      expect(ms, 'no hang').toBeLessThan(LONGEST_ANSWER_MS);
+    }
+  },
+);
+
+test(
+  'R26: with the standby hung logins go on, changes are taken or refused soon, and it heals by itself',
+  { timeout: 60_000 },
+  async () => {
+    const users = await newUsers();
+    stack.postgres.standby.pause();
+    try {
+      for (const [n, user] of users.entries()) await login(user, n);
+      const change = await createUser();
+      if (change.status !== 201)
+        expect([change.status, change.body.code], change.text).toEqual([503, 'PRIMARY_UNAVAILABLE']);
+      expect(change.ms, 'no hang').toBeLessThan(LONGEST_ANSWER_MS);
+    } finally {
+      stack.postgres.standby.resume();
+    }
+    await waitUntil(async () => (await createUser(1)).status === 201, {
+      timeoutMs: HEALED_WITHIN_MS,
+      everyMs: 250,
+      what: 'changes to be taken again',
+    });
+  },
+);
 
 test('HA-33: after the standby was promoted everything goes on, without a restart', { timeout: 90_000 }, async () => {
   const users = await newUsers();

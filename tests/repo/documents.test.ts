@@ -108,3 +108,30 @@ test('the README says how to start, to test and where the rule that decides a lo
   const readme = read('README.md');
   for (const word of ['npm start', 'npm test', 'decide.ts']) expect(readme).toContain(word);
 });
+
+test('docs/operations/overload.md states the bounds as the sources set them', () => {
+  const rows = [
+    ...read('docs/operations/overload.md').matchAll(/^\| [^|]+ \| ([\d,]+)[^|]* \| [^|]+ \| `([^`]+)` `(\w+)` \|$/gm),
+  ];
+  expect(rows.length, 'no row was read: mend this test').toBeGreaterThan(10);
+  const stated = rows.map(([, bound = '', path, name]) => `${path} ${name} ${bound.replaceAll(',', '')}`);
+  const set = rows.map(([, , path = '', name = '']) => {
+    const value = new RegExp(`\\b${name}(?:: Type[^]{0,160}?default: | = |: | \\?\\? )([\\d_]+)`).exec(read(path))?.[1];
+    return `${path} ${name} ${value?.replaceAll('_', '')}`;
+  });
+  expect(stated, 'change the table together with the source').toEqual(set);
+});
+
+test('docs/operations/overload.md names the urgent operations', async () => {
+  const contracts = Object.values(await import('@countersign/contracts')) as unknown[];
+  const urgent = contracts.flatMap((one) =>
+    typeof one === 'object' && one !== null && 'urgent' in one && one.urgent === true && 'name' in one
+      ? [one.name]
+      : [],
+  );
+  expect(urgent.length).toBeGreaterThan(3);
+  const page = read('docs/operations/overload.md');
+  // Those that no application asks for by name are told in words.
+  const inWords = ['keys.jwks', 'system.check', 'cluster.status'];
+  expect(urgent.filter((name) => !inWords.includes(String(name)) && !page.includes(`\`${String(name)}\``))).toEqual([]);
+});

@@ -20,7 +20,7 @@ import { Type } from 'typebox';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call } from './call.ts';
 import { connectBus, type Bus } from './connection.ts';
-import { echo } from './replica.fixture.ts';
+import { echo, end } from './replica.fixture.ts';
 import { endpoint, serve, type CallRequest, type Endpoint, type ServeOptions } from './serve.ts';
 
 let nats: NatsServer;
@@ -268,14 +268,6 @@ describe('refusals', () => {
     expect(await Promise.all(asked.slice(0, 3))).toHaveLength(3);
   });
 
-  const end = operation('test.end', {
-    scope: 'none',
-    changes: false,
-    urgent: true,
-    input: Type.Object({}),
-    output: Type.Object({}),
-  });
-
   test('R26: when new work has taken every place, what is urgent has some left, and its own end', async () => {
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => (release = resolve));
@@ -306,6 +298,33 @@ describe('refusals', () => {
     strained = false;
     expect((await ask('hello', { attemptId: 'a2' })).output.text).toBe('hello');
   });
+
+  test(
+    'R26: asked for more than it can do, a replica sheds what is new by itself, answers what is urgent, and recovers',
+    { timeout: 90_000 },
+    async () => {
+      await replica('busy');
+      const burn = (attemptId: string) =>
+        call(bus, echo, { text: 'x', burnMs: 10 }, { attemptId, deadlineMs: 5000 }).then(
+          () => 'done',
+          (error: MfaError) => `${error.code} ${error.retryAfterSeconds}`,
+        );
+      const answers: Promise<string>[] = [];
+      let shed = 0;
+      const flood = setInterval(() => {
+        const answer = burn(`flood-${answers.length}`);
+        answers.push(answer);
+        void answer.then((one) => (shed += one === 'UNAVAILABLE 1' ? 1 : 0));
+      }, 4);
+      await waitUntil(() => shed > 20, { timeoutMs: 15_000, what: 'new work to be shed' });
+      for (let n = 0; n < 5; n++) await call(bus, end, {}, { attemptId: `u${n}`, deadlineMs: 5000 });
+      clearInterval(flood);
+      expect(await Promise.all(answers), 'and some was done').toContain('done');
+      await waitUntil(async () => (await burn(`after-${performance.now()}`)) === 'done', {
+        what: 'it to take work again',
+      });
+    },
+  );
 
   test('R26: a refusal is an answer: a thousand callers ask once each', async () => {
     const metrics = createMetrics({ service: 's', replica: 'r', processMetrics: false });

@@ -16,8 +16,8 @@ export interface Look {
 }
 
 export interface Strain {
-  isStrained(): boolean;
-  stop(): void;
+  readonly isStrained: () => boolean;
+  readonly stop: () => void;
 }
 
 const LOOK_EVERY_MS = 100;

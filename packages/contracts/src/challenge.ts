@@ -97,7 +97,14 @@ export const challengeGet = operation('challenge.get', {
   input: Type.Object(
     {
       challengeId: ChallengeId,
-      waitSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS })),
+      waitSeconds: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: MAX_WAIT_SECONDS,
+          description:
+            'Answer when the challenge ends, or after so many seconds. It may come earlier with `pending`: ask again.',
+        }),
+      ),
     },
     { additionalProperties: false },
   ),

@@ -14,5 +14,5 @@ export {
   type TlsOptions,
 } from './server.ts';
 export { createSlots, type Slots, type SlotsOptions } from './slots.ts';
-export { LONGEST_STOP_MS, stopOnSignal, type StopStep } from './stop.ts';
+export { stopOnSignal } from './stop.ts';
 export { isCleanText, parseStrictJson } from './strict-json.ts';

@@ -17,7 +17,7 @@ export interface StopOptions {
 }
 
 /** A process is gone so long after it was told to stop, whatever hangs. Operators and systemd wait 10 s and a little. */
-export const LONGEST_STOP_MS = 9500;
+const LONGEST_STOP_MS = 9500;
 
 /**
  * Stops in order when it is told to: exit code 0, or 1 when something did not end in its time, and then the log says what.

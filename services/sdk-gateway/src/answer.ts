@@ -40,8 +40,8 @@ export function answerWith(deps: AnswerDependencies, route: Route) {
     if (!operation.urgent && deps.strain.isStrained()) {
       throw new MfaError('UNAVAILABLE', { retryAfterSeconds: STRAINED_RETRY_SECONDS, reason: 'strain' });
     }
-    const slots = waitMs > 0 ? deps.waiting : deps.working;
-    const release = slots.take(shareOf(credential), operation);
+    const share = shareOf(credential);
+    const release = waitMs > 0 ? deps.waiting.take(share) : deps.working.take(share, operation);
     try {
       const options: CallOptions = {
         attemptId: randomUUID(),

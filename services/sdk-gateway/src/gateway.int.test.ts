@@ -599,6 +599,27 @@ describe('bounds', () => {
     expect((await ask(port, 'POST', '/v1/challenges', { body: { username: 'a' } })).status).toBe(201);
   });
 
+  test('R26: a gateway that cannot keep up refuses what is new, and answers what ends a challenge', async () => {
+    const port = await start({ strain: { isStrained: () => true } });
+    const begun = await ask(port, 'POST', '/v1/challenges', { body: { username: 'a' } });
+    expect([begun.status, begun.json()['code'], begun.headers['retry-after']]).toEqual([503, 'UNAVAILABLE', '1']);
+    expect(asked).toEqual([]);
+    const path = `/v1/challenges/${CHALLENGE}`;
+    expect((await ask(port, 'POST', `${path}/verify`, { body: { code: '123456' } })).status).toBe(200);
+    expect((await ask(port, 'GET', path)).status).toBe(200);
+  });
+
+  test('a gateway that stops refuses what it has no answer to by then, and hangs up on nobody', async () => {
+    const port = await start();
+    const [gateway] = gateways;
+    respond = () => delay(4000);
+    const asking = ask(port, 'POST', '/v1/challenges', { body: { username: 'a' } });
+    await delay(200);
+    await gateway?.server.drain({ timeoutMs: 1000 });
+    gateways.splice(0);
+    expect([(await asking).status, (await asking).json()['code']]).toEqual([503, 'UNAVAILABLE']);
+  });
+
   test('a gateway that stops answers those who wait with how things stand', async () => {
     const port = await start();
     const [gateway] = gateways;

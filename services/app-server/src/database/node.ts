@@ -5,7 +5,7 @@ import type { Schema } from './schema.ts';
 import { createSlots } from './slots.ts';
 
 /** What a statement is for, which says how long it may take and whom it makes room for. The more urgent, the earlier in the list. */
-export const LANES = ['verify', 'login', 'change', 'report'] as const;
+const LANES = ['verify', 'login', 'change', 'report'] as const;
 export type Lane = (typeof LANES)[number];
 
 /** Of the connections, the part that may be in use when a lane takes one more: the rest is kept for the more urgent (R26). */
