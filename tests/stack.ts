@@ -34,6 +34,7 @@ import {
   type RunningProcess,
 } from '@countersign/testkit';
 import pg from 'pg';
+import { hearing } from '../infra/dev/engines.ts';
 import { createClient, type Client, type ClientIdentity } from './client.ts';
 import { createInboxReader, type InboxReader } from './inbox-reader.ts';
 
@@ -313,7 +314,7 @@ async function natsOf(dir: string, logs: string, gatewayCount: number) {
       ...gateways.map((password, n) => ({
         user: gatewayName(n),
         password,
-        permissions: permissions('sdk-gateway', `subscribe: "_INBOX.${gatewayName(n)}.>"`),
+        permissions: permissions('sdk-gateway', hearing(gatewayName(n))),
       })),
       { user: 'admin', password: passwords.admin, permissions: permissions('admin') },
       { user: 'root', password: passwords.root },

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { edgeStatus } from '@countersign/contracts';
 import {
   ensureDatabase,
   ensureRole,
@@ -37,7 +38,7 @@ export function startDevNats(
       'authorization {',
       '  users = [',
       user('app-server', permissions('app-server')),
-      ...GATEWAYS.map((name) => user(name, permissions('sdk-gateway', `subscribe: "_INBOX.${name}.>"`))),
+      ...GATEWAYS.map((name) => user(name, permissions('sdk-gateway', hearing(name)))),
       user('admin', permissions('admin')),
       // For a look at the streams; no service uses it.
       user('root'),
@@ -46,6 +47,11 @@ export function startDevNats(
     ].join('\n'),
     onCrash: (reason) => onCrash('nats', reason),
   });
+}
+
+/** What a gateway may hear, behind the include of its service's permissions: its own inbox, and who asks how it is. */
+export function hearing(gateway: string): string {
+  return `subscribe: ["_INBOX.${gateway}.>", "${edgeStatus.subject}"]`;
 }
 
 export interface DevPostgres {

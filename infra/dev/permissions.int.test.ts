@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connectBus } from '@countersign/bus';
+import { edgeStatus } from '@countersign/contracts';
 import { freePort, startNats, type NatsServer } from '@countersign/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDevNats } from './engines.ts';
@@ -72,6 +74,8 @@ describe('an edge may ask, hear its own answers, and nothing else (ADR: edges ho
     'mfa.v1.user.bypass',
     'mfa.v1.user.anything',
     '_INBOX.app-server.x',
+    '_INBOX.admin.x',
+    'mfa.v1.edge.status',
   ])('sdk-gateway may not publish on %s', async (subject) => {
     expect(await tryOut('sdk-gateway-1', publish(subject))).toBe('Permissions Violation');
   });
@@ -79,6 +83,7 @@ describe('an edge may ask, hear its own answers, and nothing else (ADR: edges ho
   test.each([
     '>',
     'mfa.v1.>',
+    'mfa.v1.cluster.status',
     'auth.>',
     'wake.*',
     '_INBOX.>',
@@ -91,7 +96,7 @@ describe('an edge may ask, hear its own answers, and nothing else (ADR: edges ho
     expect(await tryOut('sdk-gateway-1', subscribe(subject))).toBe('Permissions Violation'),
   );
 
-  test('a gateway whose own inbox was not named hears nothing at all', async () => {
+  test('a gateway whose own inbox was not named hears no answer at all', async () => {
     const file = readFileSync(join(CHECKOUT, 'infra/nats/sdk-gateway.conf'), 'utf8');
     const users = [{ user: 'forgotten', password: 'x', permissions: `{\n${file}\n}` }];
     const server = await startNats({ storeDir: join(dir, 'forgotten'), users });
@@ -106,7 +111,31 @@ describe('an edge may ask, hear its own answers, and nothing else (ADR: edges ho
 
   test.each(GATEWAYS)('%s hears its own inbox', async (name) => {
     expect(await tryOut(name, subscribe(`_INBOX.${name}.abc.*`))).toBe('permitted');
+    expect(await tryOut(name, subscribe('mfa.v1.edge.status sdk-gateway'))).toBe('permitted');
   });
+});
+
+test('an edge answers an administrator who asks how it is, and speaks to no inbox otherwise', async () => {
+  const connectAs = (user: NatsUserName) =>
+    connectBus({
+      servers: [`127.0.0.1:${nats.port}`],
+      user,
+      password: secrets.natsPasswords[user],
+      name: user,
+    });
+  const [admin, edge] = await Promise.all([connectAs('admin'), connectAs('sdk-gateway-1')]);
+  try {
+    const heard: string[] = [];
+    admin.nats.subscribe('_INBOX.admin.x', { callback: (_error, message) => void heard.push(message.string()) });
+    edge.nats.subscribe(edgeStatus.subject, { callback: (_error, message) => void message.respond('well') });
+    await Promise.all([admin.nats.flush(), edge.nats.flush()]);
+    edge.nats.publish('_INBOX.admin.x', 'not asked');
+    await edge.nats.flush();
+    expect((await admin.nats.request(edgeStatus.subject, '', { timeout: 3000 })).string()).toBe('well');
+    expect(heard).toEqual([]);
+  } finally {
+    await Promise.all([admin.drain(), edge.drain()]);
+  }
 });
 
 test.each([

@@ -21,9 +21,16 @@ test('contracts hold operations, each exported under its own name', () => {
   for (const [, { name, subject }] of operations) expect(subject).toBe(`mfa.v1.${name}`);
 });
 
-test('app-server serves every operation of the contracts', () => {
+/** Answered by the edges themselves. */
+const isOfEdges = ({ name }: Operation) => name.startsWith('edge.');
+
+test('app-server serves every operation of the contracts, and each edge those of edges', () => {
   const source = read('services/app-server/src/endpoints.ts');
-  const missing = operations.filter(([exported]) => !new RegExp(`\\bcontracts\\.${exported}\\b`).test(source));
+  const missing = operations.filter(([exported, operation]) =>
+    isOfEdges(operation)
+      ? !new RegExp(`\\b${exported}\\b`).test(read('services/sdk-gateway/src/status.ts'))
+      : !new RegExp(`\\bcontracts\\.${exported}\\b`).test(source),
+  );
   expect(
     missing.map(([exported]) => exported),
     'add a line to services/app-server/src/endpoints.ts, or take the operation out of packages/contracts',
@@ -32,6 +39,7 @@ test('app-server serves every operation of the contracts', () => {
 
 test('a use case is the file that its operation is called', () => {
   const missing = operations
+    .filter(([, operation]) => !isOfEdges(operation))
     .map(([, { name }]) => name)
     // Answered by one line of endpoints.ts (a public key set), or by the part of the service it belongs to.
     .filter((name) => !['keys.jwks', 'message.status'].includes(name))
@@ -52,9 +60,17 @@ test('only packages/contracts spells the subject of an operation', () => {
 
 test('sdk-gateway may ask for exactly the operations that its routes need, each by its name, and for no stream', async () => {
   const { ROUTES } = await import('../../services/sdk-gateway/src/routes.ts');
-  const allowed = [...read('infra/nats/sdk-gateway.conf').matchAll(/^\s*"([^"]+)"/gm)].map(
-    ([, subject = '']) => subject,
+  const [publish = '', subscribe = ''] = read('infra/nats/sdk-gateway.conf').split(/^subscribe:/m);
+  const subjectsOf = (text: string) => [...text.matchAll(/^\s*"([^"]+)"/gm)].map(([, subject = '']) => subject);
+  const allowed = subjectsOf(publish);
+  const heard = operations.map(([, operation]) => operation).filter(isOfEdges);
+  expect(subjectsOf(subscribe), 'an edge hears the operations of edges, and nothing else').toEqual(
+    heard.map(({ subject }) => subject),
   );
+  expect(
+    heard.filter(({ scope }) => scope !== 'none').map(({ name }) => name),
+    'an edge would hear the credential of whoever asks',
+  ).toEqual([]);
   const needed = [...ROUTES.map(({ operation }) => operation), contracts.keysJwks, contracts.messageStatus];
   expect(needed.length, 'no route was read: mend this test').toBeGreaterThan(10);
   expect(

@@ -109,13 +109,17 @@ export function rolePermissions(): RolePermissions {
 export function unitePermissions(before: Partial<RolePermissions>, after: RolePermissions): RolePermissions {
   const unite = (a: readonly string[] = [], b: readonly string[]) => [...new Set([...a, ...b])].toSorted();
   return Object.fromEntries(
-    ROLE_NAMES.map((role) => [
-      role,
-      {
-        publish: unite(before[role]?.publish, after[role].publish),
-        subscribe: unite(before[role]?.subscribe, after[role].subscribe),
-      },
-    ]),
+    ROLE_NAMES.map((role) => {
+      const respond = after[role].respond ?? before[role]?.respond;
+      return [
+        role,
+        {
+          publish: unite(before[role]?.publish, after[role].publish),
+          subscribe: unite(before[role]?.subscribe, after[role].subscribe),
+          ...(respond !== undefined && { respond }),
+        },
+      ];
+    }),
   ) as RolePermissions;
 }
 
@@ -149,8 +153,12 @@ export function accountJwt(
   );
 }
 
-function permitting({ publish, subscribe }: Permissions) {
-  return { pub: { allow: publish }, sub: { allow: [...subscribe, OWN_INBOX] } };
+function permitting({ publish, subscribe, respond }: Permissions) {
+  return {
+    pub: { allow: publish },
+    sub: { allow: [...subscribe, OWN_INBOX] },
+    ...(respond !== undefined && { resp: { max: respond.max, ttl: respond.ttlSeconds * 1e9 } }),
+  };
 }
 
 /** @param user public key, made where the seed stays. @param expiresAt ms since the epoch. */

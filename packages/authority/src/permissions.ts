@@ -6,6 +6,8 @@ export interface Permissions {
   publish: string[];
   /** Without the own inbox, which is named after the replica. */
   subscribe: string[];
+  /** May answer what it hears: that one subject, so often, and for so long. */
+  respond?: { max: number; ttlSeconds: number };
 }
 
 /** Replaced by NATS with the name of the user at hand. */
@@ -20,10 +22,11 @@ export function permissionsOf(service: string, folder = FOLDER): Permissions {
 }
 
 const RULE = /^\s*(publish|subscribe)\s*:\s*(?:\[([^\]]*)\]|(\{\s*deny\s*:\s*">"\s*\}))/;
+const RESPOND = /^\s*allow_responses\s*:\s*\{\s*max\s*:\s*(\d{1,2})\s*,\s*expires\s*:\s*"(\d{1,2})s"\s*\}/m;
 
 /**
  * Reads a permissions file as `nats-server.conf` includes it: `publish` and `subscribe`, each a list of quoted subjects, or
- * `{ deny: ">" }` for none. Anything else is refused: a rule that was passed over would permit what somebody forbade.
+ * `{ deny: ">" }` for none; and `allow_responses: { max: 2, expires: "5s" }`. Anything else is refused: a rule that was passed over would permit what somebody forbade.
  * @throws Error
  */
 export function parsePermissions(text: string, service: string): Permissions {
@@ -31,6 +34,8 @@ export function parsePermissions(text: string, service: string): Permissions {
     .split('\n')
     .map((line) => line.replace(/^((?:[^"#]|"[^"]*")*)#.*$/, '$1'))
     .join('\n');
+  const [responses, max, seconds] = RESPOND.exec(rest) ?? [];
+  if (responses !== undefined) rest = rest.replace(responses, '');
   const rules = new Map<string, string[]>();
   while (rest.trim() !== '') {
     const [matched, name, list] = RULE.exec(rest) ?? [];
@@ -48,7 +53,11 @@ export function parsePermissions(text: string, service: string): Permissions {
   const heard = subscribe.filter((subject) => subject !== `_INBOX.${service}.>`);
   const overheard = heard.find((subject) => /^(_INBOX|>|\*)/.test(subject));
   if (overheard !== undefined) throw new Error(`${service}.conf lets it hear ${overheard}: the answers to others.`);
-  return { publish, subscribe: heard };
+  return {
+    publish,
+    subscribe: heard,
+    ...(responses !== undefined && { respond: { max: Number(max), ttlSeconds: Number(seconds) } }),
+  };
 }
 
 function subjects(list: string, service: string): string[] {

@@ -93,6 +93,7 @@ describe('roles of the account are the permissions files, for each replica with 
   test.each([
     ['permitted', EDGE, 'sdk-gateway', 'publish', 'mfa.v1.challenge.start'],
     ['permitted', EDGE, 'sdk-gateway', 'subscribe', `_INBOX.${EDGE}.abc.*`],
+    ['permitted', EDGE, 'sdk-gateway', 'subscribe', 'mfa.v1.edge.status'],
     ...[
       'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
       'trail.user',
@@ -110,12 +111,14 @@ describe('roles of the account are the permissions files, for each replica with 
       'mfa.v1.user.bypass',
       'mfa.v1.user.anything',
       '_INBOX.app-server-1.x',
+      '_INBOX.admin-1.x',
       `_INBOX.${EDGE}.x`,
     ].map((subject) => ['refused', EDGE, 'sdk-gateway', 'publish', subject] as const),
     ...[
       '>',
       'mfa.v1.>',
       'mfa.v1.challenge.start',
+      'mfa.v1.cluster.status',
       'auth.>',
       'wake.*',
       '$SYS.>',

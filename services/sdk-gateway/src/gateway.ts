@@ -38,12 +38,17 @@ declare module 'fastify' {
   }
 }
 
+export interface Gateway extends HttpServer {
+  /** How many requests it holds now. */
+  readonly requests: () => { working: number; waiting: number };
+}
+
 /** Of the requests that may wait, for one caller (R29). */
 const WAITING_SHARE = 0.25;
 const PUBLIC_FOR_MINUTES = 'public, max-age=300';
 
 /** HTTPS in front, operations on the bus behind, and nothing kept in between. */
-export function createGateway(options: GatewayOptions): HttpServer {
+export function createGateway(options: GatewayOptions): Gateway {
   const { bus, replica, logger, metrics } = options;
   const tls: TlsOptions = {
     certificate: options.certificate,
@@ -110,7 +115,7 @@ export function createGateway(options: GatewayOptions): HttpServer {
   app.get('/v1/openapi.json', (_request, reply) =>
     reply.header('cache-control', PUBLIC_FOR_MINUTES).type('application/json').send(description),
   );
-  return server;
+  return { ...server, requests: () => ({ working: working.taken, waiting: waiting.taken }) };
 }
 
 /** Fastify adds a charset to texts, which JSON types do not have. */

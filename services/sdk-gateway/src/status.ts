@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { endpoint, serve, type Bus, type Serving } from '@countersign/bus';
+import { edgeStatus } from '@countersign/contracts';
+import type { Logger } from '@countersign/telemetry';
+import type { Gateway } from './gateway.ts';
+
+const SERVICE = 'sdk-gateway';
+/** Nobody asks more often than a person can read. */
+const MAX_IN_FLIGHT = 8;
+
+/**
+ * Says how this replica is when an administrator asks.
+ * @returns undefined where NATS does not let it: permissions of an older version do not have the subject, and logins need no status.
+ */
+export async function serveStatus(deps: {
+  bus: Bus;
+  gateway: Pick<Gateway, 'requests'>;
+  replica: string;
+  logger: Logger;
+  /** ms since the epoch. */
+  startedAt: number;
+  now: () => number;
+}): Promise<Serving | undefined> {
+  const { bus, gateway, replica, logger, startedAt, now } = deps;
+  const version = versionOf();
+  const own = endpoint(edgeStatus, () =>
+    Promise.resolve({
+      replica,
+      service: SERVICE,
+      version,
+      node: process.versions.node,
+      startedAt: new Date(startedAt).toISOString(),
+      at: new Date(now()).toISOString(),
+      server: bus.nats.info?.server_name ?? 'none',
+      ...gateway.requests(),
+    }),
+  );
+  try {
+    return await serve(bus, [own], { queue: `${SERVICE}.${replica}`, replica, maxInFlight: MAX_IN_FLIGHT, logger });
+  } catch (error) {
+    logger.warn('gateway.status', { error, detail: 'countersign cluster status does not show this gateway.' });
+    return undefined;
+  }
+}
+
+function versionOf(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
