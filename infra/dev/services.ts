@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ACCEPT_UNSYNCED } from '@countersign/authority';
 import { startProcess, type RunningProcess } from '@countersign/testkit';
 import type { CertificateFiles } from './certificates.ts';
 import type { DevPostgres } from './engines.ts';
@@ -70,6 +71,8 @@ export interface NatsAddress {
   copies: number;
   /** Over how many streams users are spread. */
   ledgerStreams: number;
+  /** The installed nats-server cannot sync each write: on this machine that is accepted, whatever app-server thinks of it. */
+  unsynced?: boolean;
 }
 
 /** What every service of a stack shares. */
@@ -112,6 +115,7 @@ export function appServerEnvironment(options: AppServerOptions, { name, port, ma
     ...natsEnvironment(options, 'app-server'),
     COUNTERSIGN_NATS_REPLICAS: String(nats.copies),
     COUNTERSIGN_LEDGER_STREAMS: String(nats.ledgerStreams),
+    ...(nats.unsynced === true && { COUNTERSIGN_NATS_UNSYNCED: ACCEPT_UNSYNCED }),
     COUNTERSIGN_POSTGRES_URLS: postgres.serviceUrls.join(','),
     COUNTERSIGN_POSTGRES_OWNER_URLS: postgres.ownerUrls.join(','),
     COUNTERSIGN_KEY_RING: secrets.keyRing,

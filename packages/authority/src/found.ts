@@ -10,7 +10,7 @@ import {
   type RolePassword,
 } from './database.ts';
 import { createInstallation, type Founder, type Installation } from './installation.ts';
-import { renderNatsConfiguration, type NatsMember } from './nats-conf.ts';
+import { ACCEPT_UNSYNCED, renderNatsConfiguration, syncsEachWrite, type NatsMember } from './nats-conf.ts';
 import { replicaFiles, type Files } from './replica-files.ts';
 import { hasRole, SERVICES, type ServiceName } from './services.ts';
 
@@ -123,6 +123,7 @@ export async function foundInstallation(options: FoundingOptions): Promise<Found
       COUNTERSIGN_PORT: String(appServer.port),
       COUNTERSIGN_NATS_URLS: natsUrls,
       COUNTERSIGN_NATS_REPLICAS: String(copies),
+      ...(copies > 1 && !syncsEachWrite(options.natsVersion) && { COUNTERSIGN_NATS_UNSYNCED: ACCEPT_UNSYNCED }),
       COUNTERSIGN_LEDGER_STREAMS: String(copies === 1 ? 1 : CLUSTER_STREAMS),
       COUNTERSIGN_PUBLIC_URL: options.publicUrl,
       COUNTERSIGN_JOIN_URLS: joinUrls.join(','),

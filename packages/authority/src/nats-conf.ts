@@ -31,13 +31,19 @@ export interface NatsConfiguration {
   monitorPort: number;
 }
 
+/** What app-server wants to read in COUNTERSIGN_NATS_UNSYNCED before it decides on several copies that no server syncs. */
+export const ACCEPT_UNSYNCED = 'accept-lost-decisions-when-servers-lose-power-together';
+
+/** Whether such a server can be told to write to the disk before it acknowledges (HA-22). */
+export function syncsEachWrite([major, minor]: readonly [number, number]): boolean {
+  return major > 2 || (major === 2 && minor >= 10);
+}
+
 /** `nats-server.conf` of one member. It holds the password of the routes: mode 600. */
 export function renderNatsConfiguration(conf: NatsConfiguration): string {
   const { self, members, listen = '0.0.0.0', monitorHost = '127.0.0.1' } = conf;
   const tls = (more: string) =>
     `tls { cert_file: ${quote(`${conf.configurationFolder}/tls.pem`)}, key_file: ${quote(`${conf.configurationFolder}/tls.key`)}, ca_file: ${quote(`${conf.configurationFolder}/ca.pem`)}, timeout: 5${more} }`;
-  const [major, minor] = conf.version;
-  const syncs = major > 2 || (major === 2 && minor >= 10);
   const routes = members
     .filter(({ name }) => name !== self.name)
     .map(({ host, routePort }) => `    ${quote(`nats-route://routes:${conf.routePassword}@${host}:${routePort}`)}`);
@@ -77,7 +83,7 @@ export function renderNatsConfiguration(conf: NatsConfiguration): string {
     `  store_dir: ${quote(`${conf.dataFolder}/jetstream`)}`,
     `  max_file_store: ${conf.maxFileBytes}`,
     `  max_memory_store: ${conf.maxMemoryBytes}`,
-    ...(syncs ? ['  sync_interval: always'] : []),
+    ...(syncsEachWrite(conf.version) ? ['  sync_interval: always'] : []),
     '}',
     '',
     // One server alone with a cluster section waits for others.

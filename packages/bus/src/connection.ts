@@ -42,6 +42,11 @@ export interface Bus {
   drain(): Promise<void>;
 }
 
+/** NATS is there and will not have this user, which no waiting mends. The sentence says which setting to look at. */
+export class BusRefused extends Error {
+  override readonly name = 'BusRefused';
+}
+
 const FIRST_CONNECT_PAUSE_MS = 500;
 const RECONNECT_PAUSE_MS = 100;
 /** What is sent already goes out in less; only a silent NATS takes longer. */
@@ -57,11 +62,11 @@ interface State {
 
 /**
  * Waits for NATS as long as it takes, so that processes may be started in any order.
- * @throws when NATS refuses the user, password or credentials: waiting would not mend that.
+ * @throws BusRefused when NATS refuses the user, password or credentials, or the file of these cannot be read.
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const logger = options.logger ?? silentLogger();
-  const credentials = options.credentialsFile === undefined ? undefined : openCredentials(options.credentialsFile);
+  const credentials = options.credentialsFile === undefined ? undefined : readCredentials(options.credentialsFile);
   const inboxPrefix = inboxOf(credentials?.name ?? options.user);
   const state: State = { connected: true, refused: false };
   const nats = await firstConnection(options, { credentials, inboxPrefix, state }, logger);
@@ -84,6 +89,25 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       await nats.close();
     },
   };
+}
+
+function readCredentials(path: string): CredentialsFile {
+  try {
+    return openCredentials(path);
+  } catch (cause) {
+    throw new BusRefused(
+      `COUNTERSIGN_NATS_CREDENTIALS_FILE names ${path}, which cannot be read or holds no credentials. Join this machine again.`,
+      { cause },
+    );
+  }
+}
+
+function refusalOf({ credentialsFile, user }: BusOptions, cause: AuthorizationError): BusRefused {
+  const sentence =
+    credentialsFile === undefined
+      ? `NATS refuses the user ${user ?? '(none)'} (${cause.message}). Check COUNTERSIGN_NATS_USER and COUNTERSIGN_NATS_PASSWORD against the users of nats-server.conf.`
+      : `NATS refuses the credentials in ${credentialsFile} (${cause.message}): revoked, expired, or of another installation. Join this machine again.`;
+  return new BusRefused(sentence, { cause });
 }
 
 /** Under the user's own name, so that permissions can keep one service from hearing the answers to another. */
@@ -121,7 +145,7 @@ async function firstConnection(
         noAsyncTraces: true,
       });
     } catch (error) {
-      if (error instanceof AuthorizationError) throw error;
+      if (error instanceof AuthorizationError) throw refusalOf(options, error);
       logger.warn('bus.waiting', { error, detail: 'NATS does not answer yet; trying again.' });
       await delay(FIRST_CONNECT_PAUSE_MS);
     }

@@ -1,5 +1,5 @@
 import { ERRORS, isErrorCode, MfaError } from '@countersign/contracts';
-import type { Metrics } from '@countersign/telemetry';
+import type { Logger, Metrics } from '@countersign/telemetry';
 import type { FastifyInstance } from 'fastify';
 import type { AddressSet } from './address.ts';
 import { problemType } from './problem.ts';
@@ -12,6 +12,7 @@ export interface HealthCheck {
 }
 
 interface HealthOptions {
+  logger: Logger;
   checks: readonly HealthCheck[];
   isDraining(): boolean;
   metrics: Metrics;
@@ -24,10 +25,22 @@ const READABLE = { exposeHeadRoute: true };
 
 /** `/health/live`, `/health/ready`, `/metrics` and the pages behind the `type` of a problem. */
 export function serveHealth(app: FastifyInstance, options: HealthOptions): void {
+  /** Why each of those fails that fail now. Balancers ask twice a second; people want to read it once, and not strangers. */
+  const failing = new Set<string>();
+  function noteChange({ name, ok, error }: Outcome): void {
+    if (ok === !failing.has(name)) return;
+    if (ok) failing.delete(name);
+    else failing.add(name);
+    if (ok) options.logger.info('health.mended', { check: name });
+    else options.logger.error('health.failing', { check: name, error });
+  }
+
   app.get('/health/live', READABLE, () => ({ status: 'ok' }));
 
   app.get('/health/ready', READABLE, async (_, reply) => {
-    const checks = await Promise.all(options.checks.map(run));
+    const outcomes = await Promise.all(options.checks.map(run));
+    outcomes.forEach(noteChange);
+    const checks = outcomes.map(({ name, ok }) => ({ name, ok }));
     const isReady = !options.isDraining() && checks.every((check) => check.ok);
     reply.code(isReady ? 200 : 503);
     if (!isReady) reply.header('retry-after', '1');
@@ -47,7 +60,13 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
   });
 }
 
-async function run(one: HealthCheck): Promise<{ name: string; ok: boolean }> {
+interface Outcome {
+  name: string;
+  ok: boolean;
+  error?: unknown;
+}
+
+async function run(one: HealthCheck): Promise<Outcome> {
   const { name } = one;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -56,8 +75,8 @@ async function run(one: HealthCheck): Promise<{ name: string; ok: boolean }> {
   try {
     await Promise.race([one.check(), late]);
     return { name, ok: true };
-  } catch {
-    return { name, ok: false };
+  } catch (error) {
+    return { name, ok: false, error };
   } finally {
     clearTimeout(timer);
   }

@@ -1,6 +1,7 @@
 export { addressSet, plainAddress, type AddressSet } from './address.ts';
 export { acceptAnything } from './body.ts';
 export type { HealthCheck } from './health.ts';
+export { keyPairProblem } from './key-pair.ts';
 export { PROBLEM_CONTENT_TYPE, problemType, toProblem, type Problem } from './problem.ts';
 export { parseQuery } from './query.ts';
 export { reloadOnHangup } from './reload.ts';

@@ -195,6 +195,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   acceptJson(app, limits.bodyBytes);
   serveHealth(app, {
+    logger,
     checks: options.checks ?? [],
     isDraining: () => draining.signal.aborted,
     metrics,

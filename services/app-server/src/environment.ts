@@ -1,3 +1,4 @@
+import { ACCEPT_UNSYNCED } from '@countersign/authority';
 import { fromFile, secret, settings, type SettingsOf } from '@countersign/config';
 import { Type } from 'typebox';
 import { MOST_PARTITIONS } from './ledger/partition.ts';
@@ -80,6 +81,13 @@ export const ENVIRONMENT = settings({
     default: 1,
     description: 'Copies of each JetStream stream: 3 in production, 1 where there is one NATS server.',
   }),
+  COUNTERSIGN_NATS_UNSYNCED: Type.Optional(
+    Type.Enum([ACCEPT_UNSYNCED], {
+      description:
+        'Lets app-server start on several copies although a NATS server is older than 2.10 and cannot sync each write to disk. ' +
+        'Then what was decided in the last two minutes is on no disk: it is lost when most NATS servers lose power together.',
+    }),
+  ),
   COUNTERSIGN_LEDGER_STREAMS: Type.Integer({
     minimum: 1,
     maximum: MOST_PARTITIONS,

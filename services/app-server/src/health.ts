@@ -1,6 +1,6 @@
 import type { HealthCheck } from '@countersign/http';
 import type { Context } from './context.ts';
-import { checkCanary } from './keys/canary.ts';
+import { openRing } from './keys/open-ring.ts';
 
 /** Without these a replica is of no use, and says so: it is not ready, though it lives. */
 export function healthChecks({ bus, parts, router, ring, now, clock }: Context): HealthCheck[] {
@@ -27,6 +27,6 @@ export function healthChecks({ bus, parts, router, ring, now, clock }: Context):
       },
     },
     // R30: a wrong ring would refuse every TOTP user and seal what nobody else can open.
-    { name: 'keys', check: () => checkCanary(router, ring, now) },
+    { name: 'keys', check: () => openRing(router, ring, now) },
   ];
 }

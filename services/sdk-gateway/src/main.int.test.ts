@@ -20,6 +20,8 @@ const folder = mkdtempSync(join(tmpdir(), 'gateway-main-'));
 const MAIN = join(import.meta.dirname, 'main.ts');
 const ARGUMENTS = ['--conditions=source', MAIN];
 let nats: NatsServer;
+/** Lets in nobody without a password. */
+let strict: NatsServer;
 let authority: KeyAndCertificate;
 let ca = '';
 let port = 0;
@@ -33,6 +35,9 @@ beforeAll(async () => {
   ca = authority.certificatePem;
   writeFileSync(join(folder, 'cert.pem'), issued.certificatePem);
   writeFileSync(join(folder, 'key.pem'), issued.keyPem);
+  const other = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now: Date.now() });
+  writeFileSync(join(folder, 'other.pem'), other.keyPem);
+  strict = await startNats({ storeDir: join(folder, 'strict'), users: [{ user: 'known', password: 'secret' }] });
   env = {
     COUNTERSIGN_REPLICA: 'sdk-gateway-1',
     COUNTERSIGN_PORT: String(port),
@@ -45,7 +50,7 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
-  await nats.stop();
+  await Promise.all([nats.stop(), strict.stop()]);
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -67,6 +72,62 @@ test('missing settings end it with a sentence for each, and no stack', () => {
   for (const name of ['COUNTERSIGN_REPLICA', 'COUNTERSIGN_TLS_KEY', 'COUNTERSIGN_NATS_URLS', 'COUNTERSIGN_PORT']) {
     expect(stderr).toContain(name);
   }
+  expect(stderr).not.toContain('    at ');
+});
+
+test.each<[string, () => Record<string, string>, string]>([
+  [
+    'the key of another certificate',
+    () => ({ COUNTERSIGN_TLS_KEY_FILE: join(folder, 'other.pem') }),
+    'The key is not that of',
+  ],
+  ['a certificate for a key', () => ({ COUNTERSIGN_TLS_KEY_FILE: join(folder, 'cert.pem') }), 'The key cannot be read'],
+  [
+    'a public address without TLS',
+    () => ({ COUNTERSIGN_PUBLIC_URL: 'http://mfa.example.com' }),
+    'COUNTERSIGN_PUBLIC_URL',
+  ],
+  [
+    'R20: a proxy with a typing mistake',
+    () => ({ COUNTERSIGN_TRUSTED_PROXIES: '10.0.0.1,10.0.0.0/33' }),
+    'COUNTERSIGN_TRUSTED_PROXIES holds "10.0.0.0/33"',
+  ],
+  [
+    'a network of Prometheus that is none',
+    () => ({ COUNTERSIGN_METRICS_FROM: 'prometheus' }),
+    'COUNTERSIGN_METRICS_FROM holds "prometheus"',
+  ],
+  [
+    'a certificate of a server for an authority',
+    () => ({ COUNTERSIGN_CLIENT_CA_FILE: join(folder, 'cert.pem') }),
+    'of no authority',
+  ],
+  [
+    'a NATS user that NATS does not know',
+    () => ({
+      COUNTERSIGN_NATS_URLS: strict.url.replace(/\/\/.*@/, '//'),
+      COUNTERSIGN_NATS_USER: 'sdk-gateway-9',
+      COUNTERSIGN_NATS_PASSWORD: 'x',
+    }),
+    'NATS refuses the user sdk-gateway-9',
+  ],
+  [
+    'NATS credentials that are not there',
+    () => ({ COUNTERSIGN_NATS_CREDENTIALS_FILE: join(folder, 'none.creds') }),
+    'none.creds, which cannot be read',
+  ],
+])('%s ends it at once, with a sentence that says what to change', (_, changed, sentence) => {
+  const {
+    status: code,
+    stdout,
+    stderr,
+  } = spawnSync(process.execPath, ARGUMENTS, {
+    env: { ...env, ...changed() },
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  expect(code).toBe(1);
+  expect(stderr + stdout).toContain(sentence.replaceAll('"', stderr.includes(sentence) ? '"' : '\\"'));
   expect(stderr).not.toContain('    at ');
 });
 

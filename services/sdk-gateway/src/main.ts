@@ -2,8 +2,10 @@ import { connectBus, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
 import { reloadOnHangup, stopOnSignal } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
+import { checkSettings } from './check-settings.ts';
 import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
 import { createGateway } from './gateway.ts';
+import { serveStatus } from './status.ts';
 
 const SERVICE = 'sdk-gateway';
 /** For what is under way when it is told to stop, the time in which it says "not ready" included. */
@@ -17,7 +19,7 @@ function explain(error: unknown): never {
 
 function readSettings(): Environment {
   try {
-    return readEnvironment(ENVIRONMENT, process.env);
+    return checkSettings(readEnvironment(ENVIRONMENT, process.env));
   } catch (error) {
     return explain(error);
   }
@@ -46,6 +48,10 @@ const bus = await connectBus({
     credentialsFile: settings.COUNTERSIGN_NATS_CREDENTIALS_FILE,
   }),
   ...(settings.COUNTERSIGN_NATS_CA !== undefined && { authorities: settings.COUNTERSIGN_NATS_CA }),
+}).catch(async (error: unknown) => {
+  logger.fatal('gateway.unstarted', { error });
+  await logger.flush();
+  process.exit(1);
 });
 const gateway = createGateway({
   replica,
@@ -66,6 +72,7 @@ const gateway = createGateway({
   limits: { connections: settings.COUNTERSIGN_MAX_CONNECTIONS },
 });
 const port = await gateway.listen({ port: settings.COUNTERSIGN_PORT, host: settings.COUNTERSIGN_HOST });
+await serveStatus({ bus, gateway, replica, logger, startedAt: Date.now(), now: () => Date.now() });
 logger.info('gateway.started', { port });
 reloadOnHangup(
   gateway,

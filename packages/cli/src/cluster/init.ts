@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { foundInstallation, HOST_NAME, type NatsMember } from '@countersign/authority';
+import { foundInstallation, HOST_NAME, syncsEachWrite, type NatsMember } from '@countersign/authority';
 import { command } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { writePrivateFiles } from '../private-files.ts';
@@ -82,6 +82,7 @@ export const clusterInit = command({
     }
     const members = hostsOf(input.nats).map(member);
     const appServer = hostAndPorts(input['app-server'], [8100]);
+    const natsVersion = version(input['nats-version'] ?? '2.9');
     const nodes = hostsOf(input.postgres).map((text, index) => {
       const { host, ports } = hostAndPorts(text, [5432]);
       return { name: `postgres-${index + 1}`, host, port: ports[0] ?? 5432 };
@@ -106,7 +107,7 @@ export const clusterInit = command({
       publicUrl: input['public-url'],
       folderOf: (_name, service) => join(etc, service),
       dataFolderOf: () => data,
-      natsVersion: version(input['nats-version'] ?? '2.9'),
+      natsVersion,
       maxFileBytes: (input['max-gigabytes'] ?? 8) * GIBIBYTE,
       keyRing: `k1:${randomBytes(32).toString('base64')}`,
       routePassword: randomBytes(32).toString('base64url'),
@@ -122,9 +123,14 @@ export const clusterInit = command({
     const copies = Object.keys(folders).map(
       (folder) => `  ${out}/${folder}: ${places.get(folder) ?? 'into a safe, onto no machine'}\n`,
     );
+    const unsynced =
+      syncsEachWrite(natsVersion) || members.length < 3
+        ? ''
+        : 'nats-server before 2.10 cannot sync each write to disk: decisions of the last two minutes are lost when the servers lose ' +
+          'power together. app-server.env accepts that (COUNTERSIGN_NATS_UNSYNCED); install 2.10 or newer and say --nats-version 2.10 to do better.\n';
     return {
       json: { out, folders: Object.keys(folders) },
-      text: `Made. Copy, by a way that nobody else reads:\n${copies.join('')}Then: docs/operations/joining.md\n`,
+      text: `Made. Copy, by a way that nobody else reads:\n${copies.join('')}Then: docs/operations/joining.md\n${unsynced}`,
     };
   },
 });

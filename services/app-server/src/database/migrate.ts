@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { SERVICE_ROLE, TABLE_GRANTS } from './grants.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';
 import { sqlStateOf } from './failure.ts';
@@ -17,8 +18,6 @@ const CONNECT_TIMEOUT_MS = 5000;
 /** @see PostgreSQL documentation, appendix A: 42P01 undefined_table. */
 const UNDEFINED_TABLE = '42P01';
 const LOCK_TIMEOUT_MS = 60_000;
-/** The role app-server runs as where it does not own the tables; see README.md. */
-const SERVICE_ROLE = 'countersign_service';
 
 /**
  * Brings the schema up to this build, on whichever node is primary. Each migration is one transaction under one advisory lock,
@@ -138,12 +137,9 @@ async function apply(client: pg.Client, migration: Migration): Promise<boolean> 
 async function grantToService(client: pg.Client): Promise<void> {
   const { rows } = await client.query('select 1 from pg_roles where rolname = $1', [SERVICE_ROLE]);
   if (rows.length === 0) return;
-  const changed = 'app_user, user_alias, authenticator, application, application_key, application_certificate';
-  await client.query(`grant select, insert, update, delete on ${changed}, key_canary, user_ledger to ${SERVICE_ROLE}`);
-  const kept = 'signing_key, key_root, projection_checkpoint, ledger_memory, ledger_layout, authority, replica';
-  await client.query(`grant select, insert, update on ${kept} to ${SERVICE_ROLE}`);
-  await client.query(`grant select, insert on policy, audit_event to ${SERVICE_ROLE}`);
-  await client.query(`grant select on schema_migration to ${SERVICE_ROLE}`);
+  for (const { tables, privileges } of TABLE_GRANTS) {
+    await client.query(`grant ${privileges.join(', ')} on ${tables.join(', ')} to ${SERVICE_ROLE}`);
+  }
   await client.query(`grant execute on function audit_event_make_month(date) to ${SERVICE_ROLE}`);
   const logins = 'replica_login_make(text, text), replica_login_end(text), replica_login_cut(text)';
   await client.query(`grant execute on function ${logins} to ${SERVICE_ROLE}`);

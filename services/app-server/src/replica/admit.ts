@@ -26,6 +26,8 @@ export interface JoinSettings {
   natsUrls: readonly string[];
   publicUrl: string;
   copies: number;
+  /** COUNTERSIGN_NATS_UNSYNCED, where somebody set it: it is accepted for the installation. */
+  unsynced: string | undefined;
   ledgerStreams: number;
   postgresUrls: readonly string[];
   /** The key ring as text. */
@@ -172,6 +174,7 @@ function settingsOf({ service, hosts }: ReplicaRow, joining: JoinSettings): Reco
     COUNTERSIGN_HOST: '0.0.0.0',
     COUNTERSIGN_PORT: String(joining.port),
     COUNTERSIGN_NATS_REPLICAS: String(joining.copies),
+    ...(joining.unsynced !== undefined && { COUNTERSIGN_NATS_UNSYNCED: joining.unsynced }),
     COUNTERSIGN_LEDGER_STREAMS: String(joining.ledgerStreams),
     COUNTERSIGN_JOIN_URLS: [...new Set([...own, ...joining.urls])].join(','),
   };

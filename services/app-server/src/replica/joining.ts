@@ -1,9 +1,10 @@
 import { deliverAccount } from '@countersign/bus';
-import type { TlsOptions } from '@countersign/http';
+import { keyPairProblem, type TlsOptions } from '@countersign/http';
 import type { Logger } from '@countersign/telemetry';
 import type { Router } from '../database/router.ts';
 import type { Environment } from '../environment.ts';
 import type { KeyRing } from '../keys/ring.ts';
+import { StartRefused } from '../start-refused.ts';
 import type { JoinSettings } from './admit.ts';
 import { adoptAuthority, findAuthority } from './authority.ts';
 import { deliver, type DeliveryDependencies } from './deliver.ts';
@@ -24,7 +25,7 @@ interface Dependencies {
 
 /**
  * Takes the authority into the database where it is new, and tells NATS once what this release may do and who was revoked.
- * @throws Error when the settings have half a certificate, or an authority that is none.
+ * @throws StartRefused when the settings have half a certificate, or another's key; Error when the authority is none.
  */
 export async function startJoining(environment: Environment, deps: Dependencies): Promise<Joining> {
   const { router, ring, logger } = deps;
@@ -44,6 +45,7 @@ export async function startJoining(environment: Environment, deps: Dependencies)
     natsUrls: servers,
     publicUrl: environment.COUNTERSIGN_PUBLIC_URL,
     copies: environment.COUNTERSIGN_NATS_REPLICAS,
+    unsynced: environment.COUNTERSIGN_NATS_UNSYNCED,
     ledgerStreams: environment.COUNTERSIGN_LEDGER_STREAMS,
     postgresUrls: environment.COUNTERSIGN_POSTGRES_URLS,
     keyRing: environment.COUNTERSIGN_KEY_RING,
@@ -66,8 +68,14 @@ function tlsOf(
 ): TlsOptions | undefined {
   if ((certificate === undefined) !== (key === undefined)) {
     // To fall back to plain HTTP would be found out by somebody else.
-    throw new Error('Set both COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY (or their _FILE), or neither.');
+    throw new StartRefused('Set both COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY (or their _FILE), or neither.');
   }
   if (certificate === undefined || key === undefined) return undefined;
+  const problem = keyPairProblem(certificate, key);
+  if (problem !== undefined) {
+    throw new StartRefused(
+      `COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY do not serve together. ${problem} Set both to what was issued together.`,
+    );
+  }
   return { certificate, key, ...(authority !== undefined && { clientCertificates: { authorities: authority } }) };
 }

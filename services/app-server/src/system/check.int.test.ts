@@ -41,13 +41,15 @@ function replica(read: () => Promise<never>): CheckDependencies {
     now: Date.now,
     logger: createLogger({ service: 's', replica: 'r', destination: { write: (line) => void lines.push(line) } }),
     bus: { nats: connection },
-    router: { nodes: () => [], read, write: read, close: () => Promise.resolve() },
+    router: { nodes: () => [], lastOutage: () => undefined, read, write: read, close: () => Promise.resolve() },
     ring: loadKeyRing(`k1:${Buffer.alloc(32, 7).toString('base64')}`),
     signer: { signsSince: Date.now },
     parts: [{ partition: UNDIVIDED, continuity: { isProven: () => true, floor: () => ({ at: 0 }) } }],
     policies: { layers: () => [] },
     pool: { states: () => [{ name: 'inbox', phase: 'closed' as const }] },
     projector: { status: () => [] },
+    natsUrls: [nats.url],
+    copies: 1,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Check, InputOf, OutputOf, systemCheck } from '@countersign/contracts';
 import type { Logger } from '@countersign/telemetry';
+import { greetServers } from '@countersign/bus';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Projector } from '../audit/projector.ts';
@@ -18,7 +19,9 @@ import { checkContinuity, checkProjection } from './ledger-checks.ts';
 import { readNatsClock } from './nats-clock.ts';
 import { checkPolicies } from './policy-checks.ts';
 import { checkPostgres } from './postgres-checks.ts';
-import { checkStreams, readStreams } from './stream-checks.ts';
+import { readStreams } from '../streams/wanted.ts';
+import { checkStreams } from './stream-checks.ts';
+import { checkSynced } from './synced-checks.ts';
 
 export interface CheckDependencies {
   replica: string;
@@ -33,6 +36,9 @@ export interface CheckDependencies {
   policies: Pick<Policies, 'layers'>;
   pool: { states(): readonly CarrierView[] };
   projector: Pick<Projector, 'status'>;
+  natsUrls: readonly string[];
+  /** Of each stream, as COUNTERSIGN_NATS_REPLICAS says. */
+  copies: number;
 }
 
 /** One look at one thing. What it throws becomes a failed check of its name. */
@@ -43,7 +49,8 @@ interface Look {
 
 /** What one replica looks at, in the order in which it is shown. */
 const LOOKS: readonly Look[] = [
-  { name: 'postgres', at: ({ router }) => checkPostgres(router.nodes()) },
+  { name: 'postgres', at: ({ router, copies }) => checkPostgres(router.nodes(), copies) },
+  { name: 'nats.synced', at: async ({ natsUrls, copies }) => [checkSynced(await greetServers(natsUrls), copies)] },
   {
     name: 'nats.streams',
     at: async ({ bus, parts }) => {

@@ -65,6 +65,7 @@ export class ClockWatch {
   #lookedAt = -Infinity;
   #looking: Promise<void> | undefined;
   #isRight = true;
+  #readings: readonly ClockReading[] = [];
 
   constructor(deps: ClockWatchDependencies) {
     this.#deps = deps;
@@ -74,6 +75,11 @@ export class ClockWatch {
 
   get isRight(): boolean {
     return this.#isRight;
+  }
+
+  /** Of the others, when they were last asked. */
+  get readings(): readonly ClockReading[] {
+    return this.#readings;
   }
 
   /** @throws while this replica takes no work. */
@@ -103,6 +109,7 @@ export class ClockWatch {
     const { read, uptime, logger } = this.#deps;
     this.#lookedAt = uptime();
     const readings = await read();
+    this.#readings = readings;
     // Nobody to ask: what was last known stands.
     if (!readings.some(({ aheadMs }) => aheadMs !== undefined)) return;
     const before = this.#verdict;

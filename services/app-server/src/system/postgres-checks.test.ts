@@ -2,11 +2,27 @@ import { expect, test } from 'vitest';
 import type { NodeStatus } from '../database/router.ts';
 import { checkPostgres } from './postgres-checks.ts';
 
-const primary: NodeStatus = { name: 'pg-1', role: 'primary', reachable: true, lagMs: undefined, clockSkewMs: 3 };
-const standby: NodeStatus = { name: 'pg-2', role: 'standby', reachable: true, lagMs: 120, clockSkewMs: -4 };
+const primary: NodeStatus = {
+  name: 'pg-1',
+  role: 'primary',
+  reachable: true,
+  lagMs: undefined,
+  clockSkewMs: 3,
+  version: '15.1',
+  confirmedBy: '"pg-2"',
+};
+const standby: NodeStatus = {
+  name: 'pg-2',
+  role: 'standby',
+  reachable: true,
+  lagMs: 120,
+  clockSkewMs: -4,
+  version: '15.1',
+  confirmedBy: undefined,
+};
 
 const levels = (...nodes: NodeStatus[]) =>
-  checkPostgres(nodes)
+  checkPostgres(nodes, 3)
     .filter(({ level }) => level !== 'ok')
     .map(({ name, level }) => `${name} ${level}`);
 
@@ -35,8 +51,27 @@ test.each<[string, NodeStatus[], string[]]>([
   expect(levels(...nodes)).toEqual(expected);
 });
 
+test.each<[string, NodeStatus[], number, string[]]>([
+  ['writes that no standby has', [{ ...primary, confirmedBy: '' }, standby], 3, ['postgres.synchronous fail']],
+  [
+    'writes that no standby has while it is away',
+    [
+      { ...primary, confirmedBy: '' },
+      { ...standby, reachable: false },
+    ],
+    3,
+    ['postgres.standby warn', 'postgres.synchronous warn'],
+  ],
+  ['on one machine nobody asked for more', [{ ...primary, confirmedBy: '' }, standby], 1, []],
+])('HA-33: %s', (_, nodes, copies, expected) => {
+  const bad = checkPostgres(nodes, copies).filter(({ level }) => level !== 'ok');
+  expect(bad.map(({ name, level }) => `${name} ${level}`)).toEqual(expected);
+});
+
 test('whatever is not ok says what to do', () => {
-  const bad = checkPostgres([{ ...standby, lagMs: 9000, clockSkewMs: 20_000 }]).filter(({ level }) => level !== 'ok');
+  const bad = checkPostgres([{ ...standby, lagMs: 9000, clockSkewMs: 20_000 }], 3).filter(
+    ({ level }) => level !== 'ok',
+  );
   expect(bad.length).toBe(3);
   for (const { advice } of bad) expect(advice).toMatch(/\w/);
 });

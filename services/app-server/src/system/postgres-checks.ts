@@ -5,9 +5,39 @@ import { SKEW_ADVICE, skewLevel, skewText } from './skew.ts';
 /** As the router's own bound for reading a standby (HA-30). */
 const LAG_WARN_MS = 5000;
 
-/** Primary, standbys and their clocks, as the router last saw them. */
-export function checkPostgres(nodes: readonly NodeStatus[]): Check[] {
-  return [checkPrimary(nodes), ...checkStandbys(nodes), ...nodes.flatMap(checkStale), ...nodes.flatMap(checkClock)];
+/**
+ * Primary, standbys and their clocks, as the router last saw them.
+ * @param copies of each stream of NATS: who keeps several wants to lose nothing, and so of Postgres.
+ */
+export function checkPostgres(nodes: readonly NodeStatus[], copies: number): Check[] {
+  return [
+    checkPrimary(nodes),
+    ...checkStandbys(nodes),
+    ...(copies > 1 ? checkSynchronous(nodes) : []),
+    ...nodes.flatMap(checkStale),
+    ...nodes.flatMap(checkClock),
+  ];
+}
+
+/** HA-33. Patroni lets the primary go on alone while the standby is away, which is said where the standby is. */
+function checkSynchronous(nodes: readonly NodeStatus[]): Check[] {
+  const name = 'postgres.synchronous';
+  const primary = nodes.find(({ role, reachable }) => role === 'primary' && reachable);
+  if (primary === undefined) return [];
+  if (primary.confirmedBy !== '') {
+    return [{ name, level: 'ok', detail: `${primary.name} waits for ${primary.confirmedBy ?? 'its standby'}` }];
+  }
+  const hasStandby = nodes.some(({ role, reachable }) => role === 'standby' && reachable);
+  return [
+    {
+      name,
+      level: hasStandby ? 'fail' : 'warn',
+      detail: `${primary.name} acknowledges writes that no standby has: they are lost with it`,
+      advice: hasStandby
+        ? 'Set synchronous_mode: true in Patroni, or synchronous_standby_names and synchronous_commit: remote_apply. It passes by itself when the standby is just catching up.'
+        : 'Start the standby again: Patroni waits for it then.',
+    },
+  ];
 }
 
 function checkPrimary(nodes: readonly NodeStatus[]): Check {

@@ -10,7 +10,8 @@ import { ensureDispatchStreams } from '../dispatch/streams.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { readNatsClock } from './nats-clock.ts';
-import { checkStreams, readStreams } from './stream-checks.ts';
+import { readStreams } from '../streams/wanted.ts';
+import { checkStreams } from './stream-checks.ts';
 
 let nats: NatsServer;
 let connection: NatsConnection;

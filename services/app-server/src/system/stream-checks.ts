@@ -1,75 +1,9 @@
 import type { Check } from '@countersign/contracts';
-import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
-import { TRAIL_STREAM } from '../audit/trail.ts';
-import { DISPATCH, LIMITS } from '../dispatch/streams.ts';
-import { IDEMPOTENCY } from '../idempotency/stream.ts';
+import type { StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import type { Partition } from '../ledger/partition.ts';
-
-type Setting = keyof StreamConfig;
-
-interface Wanted {
-  name: string;
-  purpose: string;
-  settings: Partial<StreamConfig>;
-}
-
-/**
- * What must hold of each stream for decisions to be safe, whoever made it and whatever was changed since. Sizes and ages are the
- * administrator's, within these.
- */
-const wantedStreams = (partitions: readonly Partition[]): readonly Wanted[] => [
-  ...partitions.map(({ stream }) => ({ ...LEDGER, name: stream })),
-  ...OTHERS,
-];
-
-const LEDGER: Omit<Wanted, 'name'> = {
-  purpose: 'the ledger, without which nobody logs in',
-  settings: { retention: 'limits', storage: 'file', discard: 'new', deny_delete: true, deny_purge: true },
-};
-
-const OTHERS: readonly Wanted[] = [
-  {
-    name: TRAIL_STREAM,
-    purpose: 'the audit of what decided nothing',
-    settings: { retention: 'limits', storage: 'file', discard: 'new', deny_delete: true, deny_purge: true },
-  },
-  {
-    name: DISPATCH,
-    purpose: 'messages to be sent',
-    settings: { retention: 'workqueue', storage: 'file', discard: 'new' },
-  },
-  {
-    name: LIMITS,
-    purpose: 'budgets of messages',
-    settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1 },
-  },
-  {
-    name: IDEMPOTENCY,
-    purpose: 'answers to repeated requests',
-    settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1 },
-  },
-];
+import { wantedStreams, wrongSettings } from '../streams/wanted.ts';
 
 const NEARLY_FULL = 0.8;
-const STREAM_NOT_FOUND = 10_059;
-
-/** @returns what NATS says of each stream; undefined for one that is not there. */
-export function readStreams(
-  manager: JetStreamManager,
-  partitions: readonly Partition[],
-): Promise<Map<string, StreamInfo | undefined>> {
-  const entries = wantedStreams(partitions).map(async ({ name }) => [name, await infoOf(manager, name)] as const);
-  return Promise.all(entries).then((list) => new Map(list));
-}
-
-async function infoOf(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
-  try {
-    return await manager.streams.info(name);
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
-}
 
 /** One check for each stream: the worst that was found of it. */
 export function checkStreams(
@@ -97,15 +31,12 @@ export function checkStreams(
 
 type Fault = Omit<Check, 'name'>;
 
-function settingsFault(wanted: Partial<StreamConfig>, { config }: StreamInfo): Fault | undefined {
-  const wrong = (Object.keys(wanted) as Setting[]).filter((setting) => config[setting] !== wanted[setting]);
+function settingsFault(wanted: Partial<StreamConfig>, info: StreamInfo): Fault | undefined {
+  const wrong = wrongSettings(wanted, info);
   if (wrong.length === 0) return undefined;
-  const list = wrong.map(
-    (setting) => `${setting} is ${JSON.stringify(config[setting])} and not ${JSON.stringify(wanted[setting])}`,
-  );
   return {
     level: 'fail',
-    detail: list.join(', '),
+    detail: wrong.join(', '),
     advice: 'Somebody changed it. Bring these settings back with the nats tool: they keep spent codes spent.',
   };
 }

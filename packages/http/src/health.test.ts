@@ -1,0 +1,43 @@
+import { createMetrics, type Logger } from '@countersign/telemetry';
+import { fastify } from 'fastify';
+import { expect, test } from 'vitest';
+import { addressSet } from './address.ts';
+import { serveHealth } from './health.ts';
+
+test('why a replica is not ready is logged once, and its end; strangers are told only what it is', async () => {
+  const logged: [string, string, unknown][] = [];
+  const note = (event: string, fields?: { check?: unknown; error?: unknown }) =>
+    void logged.push([event, String(fields?.check), fields?.error]);
+  let problem: Error | undefined;
+  const app = fastify();
+  serveHealth(app, {
+    logger: { error: note, info: note } as unknown as Logger,
+    checks: [
+      {
+        name: 'keys',
+        check: () => {
+          if (problem !== undefined) throw problem;
+        },
+      },
+    ],
+    isDraining: () => false,
+    metrics: createMetrics({ service: 's', replica: 'r', processMetrics: false }),
+    metricsFrom: addressSet([]),
+  });
+  const ask = () => app.inject({ method: 'GET', url: '/health/ready' });
+  expect((await ask()).statusCode).toBe(200);
+  problem = new Error('COUNTERSIGN_KEY_RING is not that of this installation');
+  for (const _ of [1, 2, 3]) {
+    const answer = await ask();
+    expect(answer.statusCode).toBe(503);
+    expect(answer.json()).toEqual({ status: 'unavailable', checks: [{ name: 'keys', ok: false }] });
+  }
+  expect(logged).toEqual([['health.failing', 'keys', problem]]);
+  problem = undefined;
+  expect((await ask()).statusCode).toBe(200);
+  expect(logged.map(([event, check]) => [event, check])).toEqual([
+    ['health.failing', 'keys'],
+    ['health.mended', 'keys'],
+  ]);
+  await app.close();
+});

@@ -1,0 +1,33 @@
+/** The role app-server runs as where it does not own the tables; see README.md. */
+export const SERVICE_ROLE = 'countersign_service';
+
+/** What that role may do, table by table. */
+export const TABLE_GRANTS: readonly { tables: readonly string[]; privileges: readonly string[] }[] = [
+  {
+    tables: [
+      'app_user',
+      'user_alias',
+      'authenticator',
+      'application',
+      'application_key',
+      'application_certificate',
+      'key_canary',
+      'user_ledger',
+    ],
+    privileges: ['select', 'insert', 'update', 'delete'],
+  },
+  {
+    tables: [
+      'signing_key',
+      'key_root',
+      'projection_checkpoint',
+      'ledger_memory',
+      'ledger_layout',
+      'authority',
+      'replica',
+    ],
+    privileges: ['select', 'insert', 'update'],
+  },
+  { tables: ['policy', 'audit_event'], privileges: ['select', 'insert'] },
+  { tables: ['schema_migration'], privileges: ['select'] },
+];

@@ -1,0 +1,73 @@
+import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
+import { TRAIL_STREAM } from '../audit/trail.ts';
+import { DISPATCH, LIMITS } from '../dispatch/streams.ts';
+import { IDEMPOTENCY } from '../idempotency/stream.ts';
+import type { Partition } from '../ledger/partition.ts';
+
+export interface Wanted {
+  name: string;
+  purpose: string;
+  settings: Partial<StreamConfig>;
+}
+
+/**
+ * What must hold of each stream for decisions to be safe, whoever made it and whatever was changed since. Sizes and ages are the
+ * administrator's, within these.
+ */
+export function wantedStreams(partitions: readonly Partition[]): readonly Wanted[] {
+  return [...partitions.map(({ stream }) => ({ ...LEDGER, name: stream })), ...OTHERS];
+}
+
+const LEDGER: Omit<Wanted, 'name'> = {
+  purpose: 'the ledger, without which nobody logs in',
+  settings: { retention: 'limits', storage: 'file', discard: 'new', deny_delete: true, deny_purge: true },
+};
+
+const OTHERS: readonly Wanted[] = [
+  {
+    name: TRAIL_STREAM,
+    purpose: 'the audit of what decided nothing',
+    settings: { retention: 'limits', storage: 'file', discard: 'new', deny_delete: true, deny_purge: true },
+  },
+  {
+    name: DISPATCH,
+    purpose: 'messages to be sent',
+    settings: { retention: 'workqueue', storage: 'file', discard: 'new' },
+  },
+  {
+    name: LIMITS,
+    purpose: 'budgets of messages',
+    settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1 },
+  },
+  {
+    name: IDEMPOTENCY,
+    purpose: 'answers to repeated requests',
+    settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1 },
+  },
+];
+
+const STREAM_NOT_FOUND = 10_059;
+
+/** @returns what NATS says of each stream; undefined for one that is not there. */
+export function readStreams(
+  manager: JetStreamManager,
+  partitions: readonly Partition[],
+): Promise<Map<string, StreamInfo | undefined>> {
+  const entries = wantedStreams(partitions).map(async ({ name }) => [name, await infoOf(manager, name)] as const);
+  return Promise.all(entries).then((list) => new Map(list));
+}
+
+async function infoOf(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(name);
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** Settings of a stream that are not as they must be: `discard is "old" and not "new"`. Empty when all are. */
+export function wrongSettings(wanted: Partial<StreamConfig>, { config }: Pick<StreamInfo, 'config'>): string[] {
+  const wrong = (Object.keys(wanted) as (keyof StreamConfig)[]).filter((key) => config[key] !== wanted[key]);
+  return wrong.map((key) => `${key} is ${JSON.stringify(config[key])} and not ${JSON.stringify(wanted[key])}`);
+}
