@@ -62,7 +62,7 @@ module.exports = {
         pathNot: [
           PROOFS,
           '^packages/bus/',
-          '^services/app-server/src/(ledger|dispatch|audit|idempotency|streams|cluster|health|system)/',
+          '^services/app-server/src/(ledger|leaders|dispatch|audit|idempotency|streams|cluster|health|system)/',
           '^services/app-server/src/challenge/wake\\.ts$',
           '^services/app-server/src/(main|context|server|start)\\.ts$',
         ],

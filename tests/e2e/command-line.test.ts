@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { clusterStatus, OutputOf } from '@countersign/contracts';
+import type { clusterStatus, edgeStatus, OutputOf } from '@countersign/contracts';
 import { base32Decode, totpCode, totpStep } from '@countersign/otp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startStack, waitUntil, type Stack } from '../stack.ts';
@@ -153,18 +153,28 @@ test('keys: the list holds the new key before it signs; rewrapping with one key 
   expect(await json('keys', 'rewrap')).toMatchObject({ remaining: 0 });
 });
 
-test('cluster status shows every replica, which Postgres node is primary, and who leads each stream', async () => {
-  const { replicas } = await json<{ replicas: OutputOf<typeof clusterStatus>[] }>('cluster', 'status');
+test('cluster status shows every replica and gateway, which Postgres node is primary, and who leads each stream', async () => {
+  const { replicas, gateways, natsServers, warnings } = await json<{
+    replicas: OutputOf<typeof clusterStatus>[];
+    gateways: OutputOf<typeof edgeStatus>[];
+    natsServers: { server?: { name: string; version: string } }[];
+    warnings: string[];
+  }>('cluster', 'status');
+  expect(gateways).toMatchObject([{ replica: 'sdk-gateway-1', service: 'sdk-gateway', server: 'nats' }]);
+  expect(natsServers).toMatchObject([{ server: { name: 'nats', version: expect.stringMatching(/^2\.\d+\.\d+/) } }]);
+  expect(warnings).toEqual([]);
   expect(replicas.map(({ replica }) => replica).toSorted()).toEqual(['app-server-1', 'app-server-2']);
   for (const { takesWork, version, postgres, streams } of replicas) {
     expect(takesWork).toBe(true);
     expect(version).toMatch(/^\d+\.\d+\.\d+/);
     expect(postgres.map(({ role }) => role).toSorted()).toEqual(['primary', 'standby']);
+    for (const node of postgres) expect(node.version).toMatch(/^\d+\.\d+/);
     expect(streams.map(({ name }) => name)).toContain('AUTH');
   }
   const { out } = await countersign('cluster', 'status');
   expect(out).toMatch(/app-server-1 +0\.\d/);
-  expect(out).toMatch(/primary +all/);
+  expect(out).toMatch(/primary .* all\n/);
+  expect(out).toMatch(/sdk-gateway-1 +0\.\d/);
 });
 
 test('doctor hears both replicas and finds everything well; then sees what is taken away', async () => {

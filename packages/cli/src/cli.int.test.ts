@@ -10,7 +10,10 @@ import {
   authenticatorConfirm,
   authenticatorEnrol,
   authenticatorRemove,
+  clusterStatus,
+  edgeStatus,
   keysRewrap,
+  leadersMove,
   MfaError,
   policyExplain,
   policyGet,
@@ -22,8 +25,11 @@ import {
   userFind,
   userGet,
   userUpdate,
+  type OutputOf,
   type UserView,
 } from '@countersign/contracts';
+import { connectBus, endpoint, serve } from '@countersign/bus';
+import { silentLogger } from '@countersign/telemetry';
 import { startNats, type NatsServer } from '@countersign/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openConnection } from './connection.ts';
@@ -113,6 +119,88 @@ async function countersign(
 
 const inputsOf = (operation: string) =>
   server.asked.filter((each) => each.operation === operation).map(({ input }) => input);
+
+describe('cluster', () => {
+  const SERVERS = ['nats-1', 'nats-2', 'nats-3'];
+  const copies = (behind?: string) =>
+    SERVERS.map((name) => ({ server: name, leads: name === 'nats-2', current: name !== behind }));
+  const view = (behind?: string): OutputOf<typeof clusterStatus> => ({
+    replica: 'app-server-1',
+    version: '1.2.0',
+    node: '26.5.0',
+    startedAt: AT,
+    server: 'nats-1',
+    takesWork: true,
+    postgres: [{ name: 'pg-1:5432', role: 'primary', reachable: true, version: '15.18', confirmedBy: '"postgres-2"' }],
+    streams: [{ name: 'AUTH_1', messages: 7, copies: copies(behind), wantedCopies: 3 }],
+  });
+  const edge: OutputOf<typeof edgeStatus> = {
+    replica: 'sdk-gateway-1',
+    service: 'sdk-gateway',
+    version: '1.1.0',
+    node: '26.5.0',
+    startedAt: AT,
+    at: new Date().toISOString(),
+    server: 'nats-2',
+    working: 3,
+    waiting: 4,
+  };
+
+  test('status shows everything that answers, and what to look at; edges hear no credential', async () => {
+    await server.on(clusterStatus, () => view('nats-3'));
+    const credentials: unknown[] = [];
+    const bus = await connectBus({ servers: [nats.url], name: 'sdk-gateway-1' });
+    const own = endpoint(edgeStatus, (_input, { credential }) => {
+      credentials.push(credential);
+      return Promise.resolve(edge);
+    });
+    const options = { queue: 'sdk-gateway', replica: 'sdk-gateway-1', maxInFlight: 5, logger: silentLogger() };
+    const serving = await serve(bus, [own], options);
+    try {
+      const { code, out } = await countersign('cluster status');
+      expect(code).toBe(0);
+      expect(out).toMatch(/app-server-1 +1\.2\.0/);
+      expect(out).toMatch(/sdk-gateway-1 +1\.1\.0 +26\.5\.0 +3 +4 +nats-2/);
+      expect(out).toMatch(/pg-1:5432 +15\.18 +primary +postgres-2 +all/);
+      expect(out).toMatch(/nats +127\.0\.0\.1:\d+ +2\.\d+\.\d+/);
+      expect(out).toMatch(/AUTH_1 +7 +nats-2 +nats-1, nats-2, nats-3 \(behind\)/);
+      expect(out).toContain('! Two versions are at work: 1.2.0 (app-server-1), 1.1.0 (sdk-gateway-1).');
+      expect(out).toContain('! nats-3 lacks a part of AUTH_1');
+      const json = (await countersign('cluster status --json')).json();
+      expect(json).toMatchObject({ replicas: [{ replica: 'app-server-1' }], gateways: [{ replica: 'sdk-gateway-1' }] });
+      expect(credentials).toEqual([undefined, undefined]);
+    } finally {
+      await serving.drain();
+      await bus.drain();
+    }
+  });
+
+  test('move-leaders asks until nothing is left, and shows what went where', async () => {
+    let passes = 0;
+    await server.on(clusterStatus, () => view());
+    await server.on(leadersMove, () => {
+      passes += 1;
+      return { moved: [{ what: `AUTH_${passes}`, from: 'nats-2', to: 'nats-1' }], left: passes < 3 ? ['AUTH_9'] : [] };
+    });
+    const { code, out } = await countersign('cluster move-leaders nats-2 --yes');
+    expect(code).toBe(0);
+    expect(inputsOf('leaders.move')).toEqual([{ server: 'nats-2' }, { server: 'nats-2' }, { server: 'nats-2' }]);
+    expect(out).toMatch(/AUTH_3 +nats-2 +nats-1/);
+  });
+
+  test('move-leaders asks first, knows the servers there are, and lets a cluster be that is not whole', async () => {
+    await server.on(clusterStatus, () => view('nats-3'));
+    await server.on(leadersMove, () => ({ moved: [], left: [] }));
+    const unknown = await countersign('cluster move-leaders nats-9 --yes --json');
+    expect([unknown.code, unknown.error()['code']]).toEqual([EXIT.notFound.code, 'NATS_SERVER_NOT_FOUND']);
+    const unsettled = await countersign('cluster move-leaders --yes --json');
+    expect([unsettled.code, unsettled.error()['code']]).toEqual([EXIT.tryAgain.code, 'COPIES_BEHIND']);
+    const asked = await countersign('cluster move-leaders nats-2', { answers: ['n'] });
+    expect(asked.code).toBe(EXIT.notConfirmed.code);
+    expect(asked.asked.join()).toContain('AUTH_1 is led by nats-2.');
+    expect(inputsOf('leaders.move')).toEqual([]);
+  });
+});
 
 describe('users', () => {
   test('show takes a name, an alias or an id', async () => {

@@ -10,7 +10,9 @@ import { authenticatorsList } from './authenticators/list.ts';
 import { authenticatorsRemove } from './authenticators/remove.ts';
 import { balancerUpdate } from './balancer/update.ts';
 import { clusterInit } from './cluster/init.ts';
+import { clusterMoveLeaders } from './cluster/move-leaders.ts';
 import { clusterStatusCommand } from './cluster/status.ts';
+import { clusterSwitchover } from './cluster/switchover.ts';
 import type { CommandDefinition } from './command.ts';
 import { doctor } from './doctor/doctor.ts';
 import { helpCommand } from './help-command.ts';
@@ -75,6 +77,8 @@ export const COMMANDS: readonly CommandDefinition[] = [
   auditTail,
   clusterInit,
   clusterStatusCommand,
+  clusterSwitchover,
+  clusterMoveLeaders,
   replicasInvite,
   joinCommand,
   replicasList,

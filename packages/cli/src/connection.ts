@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { call, callEach, connectBus, credentialFromApiKey, type Bus, type EachAnswer } from '@countersign/bus';
+import {
+  call,
+  callEach,
+  connectBus,
+  credentialFromApiKey,
+  greetServers,
+  type Bus,
+  type EachAnswer,
+  type NatsGreeting,
+} from '@countersign/bus';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
 import { CommandError } from './failure.ts';
 import { withoutCredentials, type CliSettings } from './settings.ts';
@@ -20,6 +29,8 @@ export interface Connection {
   /** Every replica's own answer. */
   askEach: <O extends Operation>(operation: O, input: InputOf<O>) => Promise<EachAnswer<OutputOf<O>>[]>;
   nats: () => Promise<NatsView>;
+  /** Each NATS server of the settings by itself. */
+  natsServers: () => Promise<NatsGreeting[]>;
   /** Names what was asked last in the logs of app-server. */
   lastAttemptId: () => string | undefined;
   close: () => Promise<void>;
@@ -44,11 +55,17 @@ export async function openConnection(settings: CliSettings): Promise<Connection>
   }
   const bus = await connect(settings);
   let attemptId: string | undefined;
-  const options = () => ({ attemptId: (attemptId = randomUUID()), credential, deadlineMs: DEADLINE_MS });
+  const options = ({ scope }: Operation) => ({
+    attemptId: (attemptId = randomUUID()),
+    // Whoever answers what needs no credential must not hear one: edges could go on to use it.
+    ...(scope !== 'none' && { credential }),
+    deadlineMs: DEADLINE_MS,
+  });
   return {
-    ask: async (operation, input) => (await call(bus, operation, input, options())).output,
-    askEach: (operation, input) => callEach(bus, operation, input, options()),
+    ask: async (operation, input) => (await call(bus, operation, input, options(operation))).output,
+    askEach: (operation, input) => callEach(bus, operation, input, options(operation)),
     nats: () => look(bus),
+    natsServers: () => greetServers(settings.servers),
     lastAttemptId: () => attemptId,
     close: () => bus.drain(),
   };

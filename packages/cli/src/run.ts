@@ -30,6 +30,7 @@ export async function run(words: readonly string[], deps: RunDependencies): Prom
     connection: () => (connecting ??= (async () => deps.connect(readSettings()))()),
     terminal,
     settingsSource: () => readSettings().source,
+    patroni: () => readSettings().patroni,
     json,
     yes: words.includes('--yes') || words.includes('-y'),
     now: deps.now,

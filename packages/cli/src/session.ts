@@ -1,4 +1,5 @@
 import type { Connection } from './connection.ts';
+import type { PatroniSettings } from './settings.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 /** What a command works with. */
@@ -8,6 +9,8 @@ export interface Session {
   terminal: Terminal;
   /** Where the settings come from, without reading them twice. */
   settingsSource(): string;
+  /** Undefined where the settings name no Patroni. */
+  patroni(): PatroniSettings | undefined;
   json: boolean;
   /** `--yes` was given. */
   yes: boolean;

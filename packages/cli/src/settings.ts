@@ -1,8 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fromFile, readEnvironment, secret, settings } from '@countersign/config';
+import { fromFile, readEnvironment, secret, settings, type SettingsOf } from '@countersign/config';
 import { Type } from 'typebox';
 import { CommandError } from './failure.ts';
+
+const PEM = '^\\s*-----BEGIN ';
 
 /** Every setting of the command line. The key is never taken from an argument: those are seen by everybody on the machine. */
 export const ENVIRONMENT = settings({
@@ -21,13 +23,40 @@ export const ENVIRONMENT = settings({
   COUNTERSIGN_NATS_CA: Type.Optional(
     fromFile(
       Type.String({
-        pattern: '^\\s*-----BEGIN ',
+        pattern: PEM,
         description: 'Authorities of the NATS servers as PEM. With it the connection is encrypted, or there is none.',
       }),
     ),
   ),
   COUNTERSIGN_ADMIN_KEY: secret(Type.String({ description: 'API key of an application with the scope admin.' })),
+  COUNTERSIGN_PATRONI_URLS: Type.Array(Type.String({ pattern: '^https://[^/?#@]+$' }), {
+    default: [],
+    description:
+      'Patroni of every Postgres node, for cluster switchover: https://postgres-1:8008,https://postgres-2:8008.',
+  }),
+  COUNTERSIGN_PATRONI_CA: Type.Optional(
+    fromFile(Type.String({ pattern: PEM, description: 'Authorities of the certificates of Patroni as PEM.' })),
+  ),
+  COUNTERSIGN_PATRONI_CERT: Type.Optional(
+    fromFile(Type.String({ pattern: PEM, description: 'Certificate of this machine as PEM, which Patroni asks for.' })),
+  ),
+  COUNTERSIGN_PATRONI_KEY: Type.Optional(
+    secret(Type.String({ pattern: PEM, description: 'Private key of that certificate as PEM.' })),
+  ),
+  COUNTERSIGN_PATRONI_USER: Type.String({ default: 'countersign', description: 'User of the API of Patroni.' }),
+  COUNTERSIGN_PATRONI_PASSWORD: Type.Optional(secret(Type.String({ description: 'Password of that user.' }))),
 });
+
+/** How Patroni is reached, and what it wants of whoever changes anything. */
+export interface PatroniSettings {
+  urls: readonly string[];
+  /** PEM. */
+  authorities?: string;
+  certificate?: string;
+  key?: string;
+  user: string;
+  password?: string;
+}
 
 export interface CliSettings {
   servers: string[];
@@ -38,6 +67,8 @@ export interface CliSettings {
   /** Of the certificates of NATS, PEM. */
   authorities?: string;
   adminKey: string;
+  /** Undefined where no address of it is set. */
+  patroni?: PatroniSettings;
   /** Where they come from, for people. */
   source: string;
 }
@@ -80,7 +111,25 @@ function fromEnvironment(environment: Environment): CliSettings {
     }),
     ...(read.COUNTERSIGN_NATS_CA !== undefined && { authorities: read.COUNTERSIGN_NATS_CA }),
     adminKey: read.COUNTERSIGN_ADMIN_KEY,
+    ...(read.COUNTERSIGN_PATRONI_URLS.length > 0 && { patroni: patroniOf(read) }),
     source: 'the environment',
+  };
+}
+
+function patroniOf(read: SettingsOf<typeof ENVIRONMENT>): PatroniSettings {
+  const {
+    COUNTERSIGN_PATRONI_CA: authorities,
+    COUNTERSIGN_PATRONI_CERT: certificate,
+    COUNTERSIGN_PATRONI_KEY: key,
+    COUNTERSIGN_PATRONI_PASSWORD: password,
+  } = read;
+  return {
+    urls: read.COUNTERSIGN_PATRONI_URLS,
+    user: read.COUNTERSIGN_PATRONI_USER,
+    ...(authorities !== undefined && { authorities }),
+    ...(certificate !== undefined && { certificate }),
+    ...(key !== undefined && { key }),
+    ...(password !== undefined && { password }),
   };
 }
 

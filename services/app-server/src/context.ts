@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connectBus, type Bus } from '@countersign/bus';
+import { connectBus, greetServers, type Bus } from '@countersign/bus';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
 import { startProjector, type Projector } from './audit/projector.ts';
@@ -10,6 +10,7 @@ import type { UserState } from './challenge/state.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
 import { assertSchema, migrate } from './database/migrate.ts';
 import { createRouter, type Router } from './database/router.ts';
+import { assertServiceRole, refusalOfMigration, refusalOfService } from './database/service-role.ts';
 import type { SendBudgets } from './dispatch/budget.ts';
 import { readCarriers } from './dispatch/carriers/config.ts';
 import type { Carrier } from './dispatch/carriers/carrier.ts';
@@ -20,19 +21,22 @@ import { DISPATCH, LIMITS, sendersOf } from './dispatch/streams.ts';
 import type { Environment } from './environment.ts';
 import { createAnswers, type Answers } from './idempotency/answers.ts';
 import { ensureIdempotencyStream, IDEMPOTENCY } from './idempotency/stream.ts';
-import { checkCanary } from './keys/canary.ts';
-import { loadKeyRing, type KeyRing } from './keys/ring.ts';
-import { adoptKeyRoot } from './keys/root.ts';
+import { openRing, readRing } from './keys/open-ring.ts';
+import type { KeyRing } from './keys/ring.ts';
 import { ResultSigner } from './keys/signing.ts';
+import { hearRest } from './leaders/rest.ts';
 import { adoptLayout } from './ledger/layout.ts';
 import { ensureLedgerStream, partitionsOf } from './ledger/partition.ts';
 import type { UserLedger } from './ledger/partitioned-ledger.ts';
 import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
 import { Policies } from './policy/policies.ts';
+import { assertStreams } from './streams/assert-streams.ts';
+import { assertSynced } from './streams/synced.ts';
+import { readStreams } from './streams/wanted.ts';
 import { CLOCK_TICK_MS, ClockWatch } from './system/clock-watch.ts';
 import { readClocks } from './system/read-clocks.ts';
 import { startJoining, type Joining } from './replica/joining.ts';
-import { keepLeaders } from './streams/keep-leaders.ts';
+import { keepLeaders, type Placed } from './streams/keep-leaders.ts';
 import { LoginUsers } from './user/login-users.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
@@ -60,8 +64,12 @@ export interface Context {
   projector: Projector;
   joining: Joining;
   clock: ClockWatch;
+  placed: Placed;
   version: string;
   startedAt: number;
+  acceptsUnsynced: boolean;
+  natsUrls: readonly string[];
+  copies: number;
   /** Whether it may take work: one that cannot decide leaves it to others, so that nobody waits for it. */
   isFit: () => boolean;
   endings: Endings;
@@ -89,9 +97,11 @@ export async function createContext(
   const replica = environment.COUNTERSIGN_REPLICA;
   const problem = (event: string) => (error: unknown) => logger.warn(event, { error });
 
-  const ring = loadKeyRing(environment.COUNTERSIGN_KEY_RING);
-  const urls = environment.COUNTERSIGN_POSTGRES_URLS;
-  await migrate(environment.COUNTERSIGN_POSTGRES_OWNER_URLS ?? urls).catch((error: unknown) => {
+  const ring = readRing(environment.COUNTERSIGN_KEY_RING);
+  const { COUNTERSIGN_POSTGRES_URLS: urls, COUNTERSIGN_POSTGRES_OWNER_URLS: ownerUrls } = environment;
+  await migrate(ownerUrls ?? urls).catch((error: unknown) => {
+    const refusal = refusalOfMigration(error, ownerUrls !== undefined);
+    if (refusal !== undefined) throw refusal;
     // A replica that starts while the primary is away serves logins all the same, on the schema that is there.
     logger.warn('database.unmigrated', { error });
   });
@@ -106,9 +116,11 @@ export async function createContext(
         ...(event.type === 'node.lost' && { error: event.error }),
       }),
   });
-  await assertSchema(router);
-  await adoptKeyRoot(router, ring, now);
-  await checkCanary(router, ring, now);
+  await assertSchema(router).catch((error: unknown) => {
+    throw refusalOfService(error) ?? error;
+  });
+  await assertServiceRole(router);
+  await openRing(router, ring, now);
   const joining = await startJoining(environment, { router, ring, now, logger });
   const streams = environment.COUNTERSIGN_LEDGER_STREAMS;
   await adoptLayout(router, streams);
@@ -133,6 +145,8 @@ export async function createContext(
   const manager = await jetstreamManager(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS, checkAPI: false });
   const setup = await jetstreamManager(bus.nats, { timeout: JETSTREAM_SETUP_TIMEOUT_MS, checkAPI: false });
   const copies = environment.COUNTERSIGN_NATS_REPLICAS;
+  const natsUrls = environment.COUNTERSIGN_NATS_URLS;
+  assertSynced(await greetServers(natsUrls), copies, environment.COUNTERSIGN_NATS_UNSYNCED);
   const partitions = partitionsOf(streams);
   // At once: in a cluster each of them waits for an election.
   await Promise.all([
@@ -140,6 +154,7 @@ export async function createContext(
     ensureTrailStream(setup, copies),
     ensureIdempotencyStream(setup, copies),
   ]);
+  assertStreams(await readStreams(setup, partitions), partitions, copies);
 
   const { ledger, parts, leave } = await startLedger({
     nats: bus.nats,
@@ -192,19 +207,23 @@ export async function createContext(
     metrics,
   });
   await clock.look();
-  const leaveLeaders =
+  const placed: Placed = {
+    ledger: partitions.map(({ stream }) => stream),
+    others: [IDEMPOTENCY, LIMITS, DISPATCH, TRAIL_STREAM],
+    consumers: [{ stream: DISPATCH, name: sendersOf('sms') }],
+  };
+  const keeping =
     copies === 1
-      ? () => undefined
+      ? undefined
       : keepLeaders({
+          ...placed,
           nats: bus.nats,
           manager,
-          ledger: partitions.map(({ stream }) => stream),
-          others: [IDEMPOTENCY, LIMITS, DISPATCH, TRAIL_STREAM],
-          consumers: [{ stream: DISPATCH, name: sendersOf('sms') }],
           uptime: () => performance.now(),
           onMove: (detail) => logger.info('streams.leader', { detail }),
           onProblem: problem('streams.unsettled'),
         });
+  if (keeping !== undefined) hearRest(bus.nats, keeping);
   const ticking = setInterval(() => void clock.tick().catch(problem('clock.unread')), CLOCK_TICK_MS);
 
   return {
@@ -231,14 +250,18 @@ export async function createContext(
     projector,
     joining,
     clock,
+    placed,
     version: versionOf(),
     startedAt: now(),
+    acceptsUnsynced: environment.COUNTERSIGN_NATS_UNSYNCED !== undefined,
+    natsUrls,
+    copies,
     isFit: () => clock.isRight && parts.some(({ continuity }) => continuity.isProven()),
     endings: {
       messages: () => dispatch.drain(),
       projection: () => {
         clearInterval(ticking);
-        leaveLeaders();
+        keeping?.stop();
         for (const reader of [applications, policies, signer]) reader.stop();
         return projector.stop();
       },

@@ -24,6 +24,7 @@ import { requestHash } from './idempotency/canonical.ts';
 import { withIdempotency } from './idempotency/with-idempotency.ts';
 import * as rewrapKeys from './keys/rewrap.ts';
 import * as rotateKeys from './keys/rotate.ts';
+import * as moveLeaders from './leaders/move.ts';
 import * as explainPolicy from './policy/explain.ts';
 import * as getPolicy from './policy/get.ts';
 import * as setPolicy from './policy/set.ts';
@@ -79,6 +80,7 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.policySet, setPolicy.set),
     serve(contracts.policyExplain, explainPolicy.explain),
 
+    serve(contracts.leadersMove, moveLeaders.move),
     serve(contracts.keysRotate, rotateKeys.rotate),
     serve(contracts.keysRewrap, rewrapKeys.rewrap),
     serve(contracts.auditFind, findAudit.find),

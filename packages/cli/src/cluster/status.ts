@@ -1,22 +1,23 @@
-import { clusterStatus, type OutputOf } from '@countersign/contracts';
+import type { NatsGreeting } from '@countersign/bus';
 import { command } from '../command.ts';
 import { CommandError } from '../failure.ts';
+import { printable } from '../terminal/printable.ts';
 import { table } from '../terminal/table.ts';
-
-type View = OutputOf<typeof clusterStatus>;
+import { lookAround, type EdgeView, type ReplicaView } from './seen.ts';
+import { warningsOf } from './warnings.ts';
 
 export const clusterStatusCommand = command({
   name: 'cluster status',
-  summary: 'Show app-servers, Postgres nodes and streams: versions, roles, lag, leaders.',
+  summary:
+    'Show app-servers, gateways, Postgres, NATS and streams: versions, roles, lag, leaders; and what to look at.',
   details: 'Every app-server says how it sees what it runs on; where they differ, each of them is named.',
   arguments: {},
   options: {},
   examples: ['countersign cluster status', 'countersign cluster status --json'],
   async run(session) {
-    const { askEach } = await session.connection();
-    const answers = await askEach(clusterStatus, {});
-    const views = answers.flatMap((answer) => ('error' in answer ? [] : [answer.output]));
-    const [first] = views;
+    const seen = await lookAround(await session.connection());
+    const { replicas, edges, natsServers } = seen;
+    const [first] = replicas;
     if (first === undefined) {
       throw new CommandError(
         'REPLICAS_SILENT',
@@ -25,18 +26,60 @@ export const clusterStatusCommand = command({
         'Start app-server, and look at its logs when it does not become ready: countersign doctor',
       );
     }
-    return { json: { replicas: views }, text: [replicas(views), postgres(views), streams(first)].join('\n') };
+    const warnings = warningsOf(seen);
+    const parts = [
+      appServers(replicas),
+      gateways(edges),
+      postgres(replicas),
+      nats(natsServers, first),
+      streams(first),
+      warnings.length === 0 ? 'Nothing to look at.\n' : warnings.map((line) => `! ${printable(line)}\n`).join(''),
+    ];
+    return { json: { replicas, gateways: edges, natsServers, warnings }, text: parts.join('\n') };
   },
 });
 
-function replicas(views: readonly View[]): string {
+function appServers(views: readonly ReplicaView[]): string {
   return table(
-    ['APP-SERVER', 'VERSION', 'NODE', 'TAKES WORK', 'NATS SERVER', 'RUNS SINCE'],
-    views.map(({ replica, version, node, takesWork, server, startedAt }) => [
+    ['APP-SERVER', 'VERSION', 'NODE', 'TAKES WORK', 'CLOCK', 'RECOVERY FLOOR', 'NATS SERVER', 'RUNS SINCE'],
+    views.map((view) => [
+      view.replica,
+      view.version,
+      view.node,
+      view.takesWork ? 'yes' : 'no',
+      clock(view),
+      floor(view),
+      view.server,
+      view.startedAt,
+    ]),
+  );
+}
+
+/** How far the others are ahead of it, the furthest of them. */
+function clock({ clocks = [] }: ReplicaView): string {
+  const [furthest] = clocks.flatMap(({ aheadMs }) => aheadMs ?? []).toSorted((a, b) => Math.abs(b) - Math.abs(a));
+  return furthest === undefined ? '' : `±${(Math.abs(furthest) / 1000).toFixed(1)} s`;
+}
+
+function floor({ floors = [] }: ReplicaView): string {
+  if (floors.some(({ proven }) => !proven)) return 'unproven';
+  return (
+    floors
+      .flatMap(({ at }) => at ?? [])
+      .toSorted()
+      .at(-1) ?? 'none'
+  );
+}
+
+function gateways(views: readonly EdgeView[]): string {
+  return table(
+    ['GATEWAY', 'VERSION', 'NODE', 'WORKS ON', 'WAITS FOR', 'NATS SERVER', 'RUNS SINCE'],
+    views.map(({ replica, version, node, working, waiting, server, startedAt }) => [
       replica,
       version,
       node,
-      takesWork ? 'yes' : 'no',
+      String(working),
+      String(waiting),
       server,
       startedAt,
     ]),
@@ -44,42 +87,60 @@ function replicas(views: readonly View[]): string {
 }
 
 /** One line per node and opinion: usually all replicas see the same. */
-function postgres(views: readonly View[]): string {
-  const opinions = new Map<string, { cells: string[]; by: string[] }>();
+function postgres(views: readonly ReplicaView[]): string {
+  const opinions = new Map<string, { cells: [name: string, role: string]; by: string[] }>();
   for (const { replica, postgres: nodes } of views) {
     for (const { name, role, reachable } of nodes) {
-      const cells = [name, reachable ? role : 'away'];
+      const cells: [string, string] = [name, reachable ? role : 'away'];
       const opinion = opinions.get(cells.join(' ')) ?? { cells, by: [] };
       opinion.by.push(replica);
       opinions.set(cells.join(' '), opinion);
     }
   }
-  const lagOf = (name: string) =>
-    views
-      .flatMap(({ postgres: nodes }) => nodes.find((node) => node.name === name)?.lagMs ?? [])
-      .toSorted((a, b) => b - a)[0];
+  const said = (name: string) => views.flatMap(({ postgres: nodes }) => nodes.find((node) => node.name === name) ?? []);
   return table(
-    ['POSTGRES', 'ROLE', 'LAG', 'SEEN BY'],
-    [...opinions.values()].map(({ cells: [name = '', role = ''], by }) => {
-      const lagMs = role === 'standby' ? lagOf(name) : undefined;
+    ['POSTGRES', 'VERSION', 'ROLE', 'LAG', 'WAITS FOR', 'SEEN BY'],
+    [...opinions.values()].map(({ cells: [name, role], by }) => {
+      const lagMs = role === 'standby' ? Math.max(...said(name).map((node) => node.lagMs ?? -1)) : -1;
+      const confirmedBy = role === 'primary' ? said(name).flatMap((node) => node.confirmedBy ?? [])[0] : undefined;
       return [
         name,
+        said(name).flatMap(({ version }) => version ?? [])[0] ?? '',
         role,
-        lagMs === undefined ? '' : `${Math.round(lagMs)} ms`,
+        lagMs < 0 ? '' : `${Math.round(lagMs)} ms`,
+        confirmedBy === undefined ? '' : confirmedBy === '' ? 'nobody' : confirmedBy.replaceAll('"', ''),
         by.length === views.length ? 'all' : by.join(', '),
       ];
     }),
   );
 }
 
-function streams({ streams: found }: View): string {
+function nats(greetings: readonly NatsGreeting[], { streams: found }: ReplicaView): string {
+  const ledBy = (server: string) =>
+    found.filter(({ copies }) => copies.some((copy) => copy.server === server && copy.leads)).map(({ name }) => name);
+  return table(
+    ['NATS', 'ADDRESS', 'VERSION', 'LEADS'],
+    greetings.map(({ address, server }) =>
+      server === undefined
+        ? ['away', address, '', '']
+        : [server.name, address, server.version, ledBy(server.name).join(', ')],
+    ),
+  );
+}
+
+function streams({ streams: found }: ReplicaView): string {
   return table(
     ['STREAM', 'MESSAGES', 'LEADER', 'COPIES'],
     found.map(({ name, messages, copies }) => [
       name,
       String(messages),
       copies.find(({ leads }) => leads)?.server ?? 'none',
-      copies.map(({ server, current }) => (current ? server : `${server} (behind)`)).join(', ') || 'one server',
+      copies.map(copyText).join(', ') || 'one server',
     ]),
   );
+}
+
+function copyText({ server, current, behind }: ReplicaView['streams'][number]['copies'][number]): string {
+  if (current) return server;
+  return behind === undefined ? `${server} (behind)` : `${server} (behind by ${behind})`;
 }

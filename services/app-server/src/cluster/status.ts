@@ -2,14 +2,25 @@ import type { clusterStatus, InputOf, OutputOf } from '@countersign/contracts';
 import { jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Router } from '../database/router.ts';
+import type { LedgerContinuity } from '../ledger/continuity.ts';
+import type { Partition } from '../ledger/partition.ts';
+import type { ClockWatch } from '../system/clock-watch.ts';
+
+type View = OutputOf<typeof clusterStatus>;
 
 export interface StatusDependencies {
   replica: string;
   version: string;
   /** ms since the epoch. */
   startedAt: number;
+  /** ms since the epoch. */
+  now: () => number;
   bus: { nats: NatsConnection };
-  router: Pick<Router, 'nodes'>;
+  router: Pick<Router, 'nodes' | 'lastOutage'>;
+  clock: Pick<ClockWatch, 'readings'>;
+  parts: readonly { partition: Partition; continuity: Pick<LedgerContinuity, 'isProven' | 'floor'> }[];
+  /** Somebody accepted that NATS does not sync each write. */
+  acceptsUnsynced: boolean;
   isFit: () => boolean;
 }
 
@@ -17,42 +28,70 @@ const JETSTREAM = { timeout: 2000, checkAPI: false };
 
 /** One replica's own view of what it runs on. Says what it knows also when NATS has no leader to ask. */
 export async function status(
-  { replica, version, startedAt, bus, router, isFit }: StatusDependencies,
+  { replica, version, startedAt, now, bus, router, clock, parts, acceptsUnsynced, isFit }: StatusDependencies,
   _input: InputOf<typeof clusterStatus>,
-): Promise<OutputOf<typeof clusterStatus>> {
+): Promise<View> {
+  const streams = await streamsOf(bus.nats).catch(() => []);
+  const { info } = bus.nats;
+  const outage = router.lastOutage();
   return {
     replica,
     version,
     node: process.versions.node,
-    startedAt: new Date(startedAt).toISOString(),
-    server: bus.nats.info?.server_name ?? 'none',
+    startedAt: iso(startedAt),
+    server: info?.server_name ?? 'none',
+    ...(info !== undefined && { serverVersion: info.version }),
     takesWork: isFit(),
-    postgres: router.nodes().map(({ name, role, reachable, lagMs }) => ({
+    unsynced: acceptsUnsynced,
+    postgres: router.nodes().map(({ name, role, reachable, lagMs, version: postgres, confirmedBy }) => ({
       name,
       role,
       reachable,
       ...(lagMs !== undefined && { lagMs }),
+      ...(postgres !== undefined && { version: postgres }),
+      ...(confirmedBy !== undefined && { confirmedBy }),
     })),
-    streams: await streamsOf(bus.nats).catch(() => []),
+    streams,
+    clocks: clock.readings.map(({ name, aheadMs }) => ({ name, ...(aheadMs !== undefined && { aheadMs }) })),
+    floors: parts.map(({ partition, continuity }) => floorOf(partition, continuity)),
+    ...(outage !== undefined && {
+      lastOutage: { startedAt: iso(outage.startedAt), ...(outage.ms !== undefined && { ms: outage.ms }) },
+    }),
+    at: iso(now()),
   };
 }
 
-async function streamsOf(nats: NatsConnection): Promise<OutputOf<typeof clusterStatus>['streams']> {
+function floorOf({ stream }: Partition, continuity: Pick<LedgerContinuity, 'isProven' | 'floor'>) {
+  const { at } = continuity.floor();
+  return { stream, proven: continuity.isProven(), ...(at > 0 && { at: iso(at) }) };
+}
+
+async function streamsOf(nats: NatsConnection): Promise<View['streams']> {
   const manager = await jetstreamManager(nats, JETSTREAM);
-  const found: OutputOf<typeof clusterStatus>['streams'] = [];
+  const found: View['streams'] = [];
   for await (const info of manager.streams.list()) found.push(streamOf(info));
   return found.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
-function streamOf({ config, cluster, state }: StreamInfo): OutputOf<typeof clusterStatus>['streams'][number] {
+function streamOf({ config, cluster, state }: StreamInfo): View['streams'][number] {
   const leader = cluster?.leader;
   const followers = cluster?.replicas ?? [];
   return {
     name: config.name,
     messages: state.messages,
+    wantedCopies: config.num_replicas,
     copies: [
       ...(leader === undefined || leader === '' ? [] : [{ server: leader, leads: true, current: true }]),
-      ...followers.map((copy) => ({ server: copy.name, leads: false, current: copy.current && !copy.offline })),
+      ...followers.map(({ name, current, offline, lag }) => ({
+        server: name,
+        leads: false,
+        current: current && !offline,
+        ...(lag !== undefined && lag > 0 && { behind: lag }),
+      })),
     ].toSorted((a, b) => a.server.localeCompare(b.server)),
   };
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
 }

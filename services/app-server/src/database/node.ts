@@ -33,6 +33,9 @@ export interface ProbeAnswer {
   position: number;
   /** By the clock of the node, ms since the epoch. */
   clock: number;
+  version: string;
+  /** Whom a commit of ours waits for, as Postgres names them; empty: for nobody. */
+  confirmedBy: string;
 }
 
 /** One Postgres server: a bounded pool whose every wait ends by our own clock, whatever the server does. */
@@ -71,7 +74,10 @@ const PROBE_SQL = `
     case when not pg_is_in_recovery() then substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end as timeline,
     pg_wal_lsn_diff(
       case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end, '0/0')::float8 as position,
-    (extract(epoch from clock_timestamp()) * 1000)::float8 as clock`;
+    (extract(epoch from clock_timestamp()) * 1000)::float8 as clock,
+    current_setting('server_version') as version,
+    case when current_setting('synchronous_commit') in ('on', 'remote_write', 'remote_apply')
+      then current_setting('synchronous_standby_names') else '' end as confirmed_by`;
 
 export function createNode(options: NodeOptions): PostgresNode {
   const { hostname, port, searchParams } = new URL(options.url);
@@ -215,6 +221,8 @@ export function createNode(options: NodeOptions): PostgresNode {
         timeline: row.timeline === null ? undefined : Number.parseInt(row.timeline, 16),
         position: row.position,
         clock: row.clock,
+        version: row.version.split(' ')[0] ?? '',
+        confirmedBy: row.confirmed_by,
       };
     } catch (error) {
       destroy(client, broken);
@@ -257,6 +265,8 @@ interface ProbeRow {
   timeline: string | null;
   position: number;
   clock: number;
+  version: string;
+  confirmed_by: string;
 }
 
 async function queryWithin<Row>(

@@ -25,6 +25,18 @@ export interface NodeStatus {
   lagMs: number | undefined;
   /** The node's clock less ours, in ms. */
   clockSkewMs: number | undefined;
+  /** Of Postgres, as it was last seen. */
+  version: string | undefined;
+  /** Of the primary: whom it waits for before it acknowledges a write; empty: for nobody. */
+  confirmedBy: string | undefined;
+}
+
+/** A time without a primary, as far as this replica noticed. */
+export interface Outage {
+  /** ms since the epoch. */
+  startedAt: number;
+  /** Undefined while it lasts. */
+  ms: number | undefined;
 }
 
 export interface RouterOptions {
@@ -63,6 +75,8 @@ export interface Router {
    */
   write<T>(work: (db: Kysely<Schema>) => Promise<T>, options?: { visible?: boolean }): Promise<T>;
   nodes(): NodeStatus[];
+  /** The last time without a primary; undefined when there always was one since the first. */
+  lastOutage(): Outage | undefined;
   close(): Promise<void>;
 }
 
@@ -74,7 +88,11 @@ interface Member {
   position: number;
   /** The node's clock less our uptime: ours may be set between a probe and the question. */
   clockBase: number | undefined;
+  version: string | undefined;
+  confirmedBy: string | undefined;
   failedProbes: number;
+  /** Why the last probe failed. */
+  problem: unknown;
   probing: Promise<void> | undefined;
 }
 
@@ -113,12 +131,17 @@ export function createRouter(options: RouterOptions): Router {
     timeline: 0,
     position: 0,
     clockBase: undefined,
+    version: undefined,
+    confirmedBy: undefined,
     failedProbes: 0,
+    problem: undefined,
     probing: undefined,
   }));
   /** A primary of a lower timeline was replaced while it was away: writes to it would be lost (HA-33). */
   let newestTimeline = 0;
   let primaryName: string | undefined;
+  /** Began by uptime, so that it is measured right whatever becomes of the clock. */
+  let outage: (Outage & { began: number }) | undefined;
   /** Where the primary stood and when, oldest first: says how old a standby's position is. */
   let trail: { at: number; position: number }[] = [];
 
@@ -142,12 +165,17 @@ export function createRouter(options: RouterOptions): Router {
     try {
       const answer = await node.probe(probeTimeoutMs);
       member.failedProbes = 0;
+      member.problem = undefined;
       member.position = answer.position;
       member.clockBase = answer.clock - performance.now();
+      member.version = answer.version;
+      member.confirmedBy = answer.confirmedBy;
       if (answer.recovering) found(member, 'standby');
       else foundPrimary(member, answer.timeline ?? 0);
+      noteOutage();
     } catch (error) {
       lose(member, error);
+      member.problem = error;
       member.failedProbes += 1;
       // The first may have been bad luck. After the second nobody waits for this node any longer.
       if (member.failedProbes === 2) node.abandon();
@@ -189,7 +217,20 @@ export function createRouter(options: RouterOptions): Router {
   function lose(member: Member, error: unknown): void {
     if (!member.reachable) return;
     member.reachable = false;
+    noteOutage();
     onEvent({ type: 'node.lost', node: member.node.name, error });
+  }
+
+  /** To be called when the role of a node, or whether it answers, may have changed. */
+  function noteOutage(): void {
+    const isAway = currentPrimary() === undefined;
+    const lasts = outage !== undefined && outage.ms === undefined;
+    // Before the first primary was found there was none to lose.
+    if (isAway && !lasts && primaryName !== undefined) {
+      outage = { startedAt: now(), ms: undefined, began: performance.now() };
+    } else if (!isAway && outage !== undefined && lasts) {
+      outage.ms = performance.now() - outage.began;
+    }
   }
 
   /** ms by which a standby trails what the primary is known to have written. */
@@ -236,6 +277,7 @@ export function createRouter(options: RouterOptions): Router {
     }
     if (failure === 'readOnly') {
       member.role = 'standby';
+      noteOutage();
       void probeAll();
     }
     return failure === 'statement' ? 'never' : 'elsewhere';
@@ -264,7 +306,8 @@ export function createRouter(options: RouterOptions): Router {
     throw new MfaError('UNAVAILABLE', {
       retryAfterSeconds: RETRY_AFTER_SECONDS.any,
       reason: 'postgres',
-      cause: lastError,
+      // Where no node was even tried, why none could be.
+      cause: lastError ?? new AggregateError(members.flatMap(({ problem }) => problem ?? [])),
     });
   }
 
@@ -349,7 +392,10 @@ export function createRouter(options: RouterOptions): Router {
         reachable: member.reachable,
         lagMs: lagOf(member),
         clockSkewMs: member.clockBase === undefined ? undefined : member.clockBase + performance.now() - now(),
+        version: member.version,
+        confirmedBy: member.role === 'primary' ? member.confirmedBy : undefined,
       })),
+    lastOutage: () => (outage === undefined ? undefined : { startedAt: outage.startedAt, ms: outage.ms }),
     close: async () => {
       clearInterval(timer);
       await Promise.all(members.map(({ node }) => node.close()));

@@ -70,7 +70,7 @@ test('leaders that lie on one server are spread, the rest is gathered, and what 
   await waitUntil(async () => isSettled(await read()), { what: 'all copies to be current', timeoutMs: 30_000 });
   expect(nextToHandOver(await read())?.leader).toBe('nats-1');
 
-  const stop = keepLeaders(dependencies, { lookEveryMs: 50, settledForMs: 10_000 });
+  const keeping = keepLeaders(dependencies, { lookEveryMs: 50, settledForMs: 10_000 });
   // It has been settled for no time yet.
   await waitUntil(async () => isSettled(await read()), { what: 'a look' });
   expect(moves).toEqual([]);
@@ -84,5 +84,25 @@ test('leaders that lie on one server are spread, the rest is gathered, and what 
   uptime += 10_000;
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(moves).toHaveLength(made);
-  stop();
+  // Somebody moves leaders by hand: it lets them be, until told otherwise or the time is over.
+  keeping.rest(60_000);
+  const [part = ''] = LEDGER;
+  await waitUntil(
+    async () => {
+      if (nextToHandOver(await read()) !== undefined) return true;
+      await nats.request(`$JS.API.STREAM.LEADER.STEPDOWN.${part}`, '', { timeout: 3000 });
+      return false;
+    },
+    { what: 'one to lead two parts', timeoutMs: 30_000 },
+  );
+  uptime += 59_000;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(moves).toHaveLength(made);
+  keeping.rest(0);
+  await waitUntil(async () => (uptime += 10_000) > 0 && nextToHandOver(await read()) === undefined, {
+    what: 'leaders to be apart again',
+    timeoutMs: 40_000,
+  });
+  expect(moves.length).toBeGreaterThan(made);
+  keeping.stop();
 });

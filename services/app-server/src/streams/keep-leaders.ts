@@ -2,15 +2,19 @@ import type { JetStreamManager, StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { isSettled, nextToHandOver, type Led } from './leaders.ts';
 
-export interface KeepLeadersDependencies {
-  nats: NatsConnection;
-  manager: JetStreamManager;
+/** What has a place where it should be led. */
+export interface Placed {
   /** Streams of the ledger. */
   ledger: readonly string[];
   /** What every login needs besides. */
   others: readonly string[];
   /** Consumers that keep their place in copies of their own. */
   consumers: readonly { stream: string; name: string }[];
+}
+
+export interface KeepLeadersDependencies extends Placed {
+  nats: NatsConnection;
+  manager: JetStreamManager;
   uptime: () => number;
   onMove: (what: string) => void;
   onProblem: (error: unknown) => void;
@@ -25,15 +29,21 @@ export interface KeepLeadersPace {
 const PACE: KeepLeadersPace = { lookEveryMs: 2000, settledForMs: 10_000 };
 const HAND_OVER_TIMEOUT_MS = 3000;
 
+export interface LeaderKeeping {
+  /** Leaves leaders where they are for so long: an administrator moved them away from a server. 0: goes on at once. */
+  rest(forMs: number): void;
+  stop(): void;
+}
+
 /**
  * Brings the leaders of streams to where a server that dies holds up the fewest, one planned handover (some 30 ms) at a time, and only
  * while all copies keep up. nats-server elects whoever comes first, so after each failure they lie as it happens. Any number of
  * replicas may do it: each looks before it asks, and one handover too many costs those 30 ms.
- * @returns how to stop it.
  */
-export function keepLeaders(deps: KeepLeadersDependencies, pace: KeepLeadersPace = PACE): () => void {
+export function keepLeaders(deps: KeepLeadersDependencies, pace: KeepLeadersPace = PACE): LeaderKeeping {
   const { uptime, onProblem } = deps;
   let settledSince: number | undefined;
+  let restsUntil = -Infinity;
   let isLooking = false;
 
   async function look(): Promise<void> {
@@ -48,7 +58,7 @@ export function keepLeaders(deps: KeepLeadersDependencies, pace: KeepLeadersPace
   }
 
   const timer = setInterval(() => {
-    if (isLooking || deps.nats.isClosed()) return;
+    if (isLooking || uptime() < restsUntil || deps.nats.isClosed()) return;
     isLooking = true;
     look()
       .catch((error: unknown) => {
@@ -57,23 +67,40 @@ export function keepLeaders(deps: KeepLeadersDependencies, pace: KeepLeadersPace
       })
       .finally(() => (isLooking = false));
   }, pace.lookEveryMs);
-  return () => clearInterval(timer);
+  return {
+    rest: (forMs) => void (restsUntil = uptime() + forMs),
+    stop: () => clearInterval(timer),
+  };
 }
 
 /** @throws when one of them has nobody who answers for it. */
-export async function readLeaders({ manager, ledger, others, consumers }: KeepLeadersDependencies): Promise<Led[]> {
+export async function readLeaders({
+  manager,
+  ledger,
+  others,
+  consumers,
+}: Placed & Pick<KeepLeadersDependencies, 'manager'>): Promise<Led[]> {
   const stream = async (name: string, isLedger: boolean) =>
-    ledOf(await manager.streams.info(name), `$JS.API.STREAM.LEADER.STEPDOWN.${name}`, isLedger);
+    ledOf(await manager.streams.info(name), { stream: name }, isLedger);
   return Promise.all([
     ...ledger.map((name) => stream(name, true)),
     ...others.map((name) => stream(name, false)),
     ...consumers.map(async ({ stream: of, name }) =>
-      ledOf(await manager.consumers.info(of, name), `$JS.API.CONSUMER.LEADER.STEPDOWN.${of}.${name}`, false),
+      ledOf(await manager.consumers.info(of, name), { stream: of, consumer: name }, false),
     ),
   ]);
 }
 
-function ledOf({ cluster }: Partial<Pick<StreamInfo, 'cluster'>>, handOver: string, isLedger: boolean): Led {
+/** What NATS says of a stream, or of a consumer of it. */
+export function ledOf(
+  { cluster }: Partial<Pick<StreamInfo, 'cluster'>>,
+  { stream, consumer }: { stream: string; consumer?: string },
+  isLedger: boolean,
+): Led {
+  const handOver =
+    consumer === undefined
+      ? `$JS.API.STREAM.LEADER.STEPDOWN.${stream}`
+      : `$JS.API.CONSUMER.LEADER.STEPDOWN.${stream}.${consumer}`;
   const leader = cluster?.leader;
   return {
     handOver,
