@@ -60,7 +60,7 @@ export const balancerUpdate = command({
     // HAProxy takes a server that it has never looked at for one that works: a new one waits here until it does.
     const authority = readOwn(folder, 'ca.pem');
     const isIn = await Promise.all(
-      wanted.map((server) => before.includes(`${serverLines([server])}\n`) || isReady(server, authority)),
+      wanted.map(async (server) => before.includes(`${serverLines([server])}\n`) || isReady(server, authority)),
     );
     const waiting = wanted.flatMap(({ name }, index) => (isIn[index] === true ? [] : [name]));
     const { configuration } = replaceServers(before, (service, port) => {
