@@ -45,6 +45,9 @@ export interface DumpOptions {
   after: ReadonlyMap<string, number>;
 }
 
+/** So long without a message, and no more come by themselves. */
+const SILENT_MS = 5000;
+
 /** Everything that was decided since the last look, from the engines themselves. */
 export async function dump(options: DumpOptions): Promise<Dumps> {
   const { nats, streams, after } = options;
@@ -61,16 +64,35 @@ export async function dump(options: DumpOptions): Promise<Dumps> {
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: from,
       });
-      for await (const message of await consumer.consume({ max_messages: 2000 })) {
-        const { attemptId, event } = message.json<Pick<LedgerMessage, 'attemptId' | 'event'>>();
-        ledger.push({ stream, sequence: message.seq, subject: message.subject, attemptId, event });
-        if (message.seq >= state.last_seq) break;
+      const messages = await consumer.consume({ max_messages: 2000 });
+      // The consumer may sit on a copy that does not hear of the last messages.
+      const idle = setTimeout(() => messages.stop(), SILENT_MS);
+      let next = from;
+      for await (const message of messages) {
+        idle.refresh();
+        ledger.push(entry(stream, message.seq, message.subject, message.json()));
+        next = message.seq + 1;
+        if (next > state.last_seq) break;
+      }
+      clearTimeout(idle);
+      for (; next <= state.last_seq; next++) {
+        const stored = await manager.streams.getMessage(stream, { seq: next });
+        if (stored !== null) ledger.push(entry(stream, next, stored.subject, stored.json()));
       }
     }
   } finally {
     await nats.close();
   }
   return { ledger, starts: new Map(after), ends, ...(await rows(options, ends)) };
+}
+
+function entry(
+  stream: string,
+  sequence: number,
+  subject: string,
+  { attemptId, event }: Pick<LedgerMessage, 'attemptId' | 'event'>,
+): LedgerMessage {
+  return { stream, sequence, subject, attemptId, event };
 }
 
 /** Waits until the projection has come as far as the streams. */
