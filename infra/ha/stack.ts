@@ -63,7 +63,7 @@ async function assemble(
     ...place,
     service: 'app-server' as const,
     more: {
-      ...carrierEnvironment(layout, secrets, site.outside),
+      ...carrierEnvironment(layout, secrets),
       COUNTERSIGN_POSTGRES_OWNER_URLS_FILE: ownerUrlsFile,
     },
   }));
