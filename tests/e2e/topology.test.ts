@@ -76,7 +76,11 @@ async function updateBalancers(): Promise<boolean[]> {
 }
 
 /** Callers that go on through both balancers until they are told to end; what came of each request. */
-function callers(): { replicas: Map<string, number>; end: () => Promise<string[]> } {
+async function callers() {
+  const started = await client.request(stack.dev.balancers?.[0] ?? '', 'POST', '/v1/challenges', {
+    body: { username: 'alice', method: 'totp' },
+  });
+  const challenge = `/v1/challenges/${started.body.challengeId}`;
   const replicas = new Map<string, number>();
   const failures: string[] = [];
   const ended = new AbortController();
@@ -84,14 +88,15 @@ function callers(): { replicas: Map<string, number>; end: () => Promise<string[]
     for (let turn = number; !ended.signal.aborted; turn += 1) {
       const balancer = stack.dev.balancers?.[turn % 2] ?? '';
       const sent =
-        turn % 3 === 0
+        turn % 7 === 0
           ? client.request(balancer, 'POST', '/v1/challenges', { body: { username: 'boris', method: 'totp' } })
-          : client.request(balancer, 'GET', '/v1/openapi.json');
+          : client.request(balancer, 'GET', challenge);
       const outcome = await sent.then(
-        ({ status, headers }) => {
-          const replica = String(headers['countersign-replica'] ?? '');
-          if (replica !== '') replicas.set(replica, (replicas.get(replica) ?? 0) + 1);
-          return status < 400 ? '' : String(status);
+        ({ status, headers, text }) => {
+          // The gateway, and the app-server behind it.
+          const [replica = ''] = String(headers['countersign-replica'] ?? '').split(', ');
+          replicas.set(replica, (replicas.get(replica) ?? 0) + 1);
+          return status < 400 ? '' : `${status} ${text}`;
         },
         (error: unknown) => String(error),
       );
@@ -111,7 +116,7 @@ function callers(): { replicas: Map<string, number>; end: () => Promise<string[]
 
 test('a third gateway joins by a token, gets requests when it is ready, and leaves; no request fails', async () => {
   expect(await updateBalancers(), 'nothing to do while nobody has joined').toEqual([false, false]);
-  const { replicas, end } = callers();
+  const { replicas, end } = await callers();
   const hosts = ['--host', '127.0.0.1', '--host', 'localhost'];
   const { token } = await administer<{ token: string }>([
     'replicas',
