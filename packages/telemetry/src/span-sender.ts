@@ -27,7 +27,7 @@ export interface SpanSenderOptions {
 export interface SpanSender {
   /** Never waits and never fails: what there is no room for is dropped and counted. */
   take(span: FinishedSpan): void;
-  /** Sends what waits, once, and takes nothing more. */
+  /** Takes nothing more and sends what waits, once and for half a second at most. */
   close(): Promise<void>;
 }
 
@@ -35,6 +35,7 @@ const MAX_WAITING = 4096;
 const MAX_BATCH = 512;
 const SEND_EVERY_MS = 1000;
 const SEND_WITHIN_MS = 2000;
+const CLOSE_WITHIN_MS = 500;
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** Hands spans to a collector by OTLP/HTTP, in the background, one batch at a time. A batch that does not get there is not tried again. */
@@ -83,8 +84,10 @@ export function createSpanSender({ url, resource, metrics, logger }: SpanSenderO
     close: async () => {
       isClosed = true;
       clearInterval(timer);
+      const late = setTimeout(() => post.abort(), CLOSE_WITHIN_MS);
       await sending;
       if (!isAway) await send();
+      clearTimeout(late);
       dropped.inc({ reason: 'unsent' }, waiting.length);
       waiting = [];
       post.close();
@@ -97,6 +100,7 @@ function poster(url: URL) {
   const isSecure = url.protocol === 'https:';
   const options = { keepAlive: true, maxSockets: 1 };
   const agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options);
+  const closing = new AbortController();
 
   const post = (body: string): Promise<string> =>
     new Promise((resolve, reject) => {
@@ -105,7 +109,7 @@ function poster(url: URL) {
         method: 'POST',
         agent,
         headers,
-        signal: AbortSignal.timeout(SEND_WITHIN_MS),
+        signal: AbortSignal.any([AbortSignal.timeout(SEND_WITHIN_MS), closing.signal]),
       });
       request.once('error', reject);
       request.once('response', (answer) => {
@@ -123,5 +127,5 @@ function poster(url: URL) {
       });
       request.end(body);
     });
-  return Object.assign(post, { close: () => agent.destroy() });
+  return Object.assign(post, { abort: () => closing.abort(), close: () => agent.destroy() });
 }
