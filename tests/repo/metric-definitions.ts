@@ -31,7 +31,7 @@ export function definedMetrics(): DefinedMetric[] {
 export function declaredNames(): string[] {
   return trackedFiles(PRODUCT)
     .filter((path) => !PROOF.test(path))
-    .flatMap((path) => [...read(path).matchAll(/['"`](countersign_[a-z_]+)['"`]/g)].map(([, name = '']) => name));
+    .flatMap((path) => [...read(path).matchAll(/name:\s*['"`](countersign_\w+)/g)].map(([, name = '']) => name));
 }
 
 function typeOf(name: string, constant: string | undefined, sources: string): DefinedMetric['type'] {
