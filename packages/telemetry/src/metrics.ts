@@ -17,7 +17,7 @@ export const TIME_BUCKETS: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 
-export const BUILD_INFO = {
+const BUILD_INFO = {
   name: 'countersign_build_info',
   help: '1; the label says which version runs.',
   labels: ['version'],

@@ -2,7 +2,7 @@ import type { MetricDefinition, Metrics } from '@countersign/telemetry';
 import type { UserEvent } from './events.ts';
 import type { UserState } from './state.ts';
 
-export const LOGINS = {
+const LOGINS = {
   name: 'countersign_logins_total',
   help: 'Steps of logins by method: started, decoy (nobody who could answer), approved, or why a code was not accepted.',
   labels: ['method', 'result'],
