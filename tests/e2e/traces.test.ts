@@ -156,8 +156,7 @@ test('with the collector away logins go on, and what is dropped is counted', asy
     );
   };
   const before = await dropped();
-  const user = await stack.addUser();
-  for (let n = 0; n < 3; n++) await logIn(user);
+  for (let n = 0; n < 3; n++) await logIn(await stack.addUser());
   await expect
     .poll(async () => (await dropped())[0], { timeout: 10_000 })
     .toBeGreaterThan(before[0] ?? Number.POSITIVE_INFINITY);
