@@ -47,7 +47,10 @@ async function main([command, ...args]) {
   checkPinnedNode();
   await installDebian(NATS);
   if (['chaos', 'test'].includes(command) || args.includes('--ha')) await installDebian(TOPOLOGY);
-  if (command === 'test') await installDebian(FIREWALL);
+  if (command === 'test') {
+    await installDebian(FIREWALL);
+    await installDebian(PROMTOOL);
+  }
   // Without root there are no machines to break, and chaos goes on with processes.
   if (command === 'chaos' && process.getuid() === 0) await installDebian(MACHINES);
   return runProgram(program, args, environment);
@@ -186,6 +189,14 @@ const FIREWALL = {
   advice: 'Install nftables (Debian: apt-get install nftables).',
 };
 
+/** Tries the alert rules. */
+const PROMTOOL = {
+  what: 'promtool',
+  programs: ['promtool'],
+  packages: ['prometheus'],
+  advice: 'Install Prometheus 2.42 or newer (Debian: apt-get install prometheus); of it only promtool is used.',
+};
+
 /** Only the programs are wanted, not servers of the machine's own. */
 async function installDebian({ what, programs, packages, advice }) {
   const missing = () => programs.filter((name) => findProgram(name) === undefined);
@@ -207,7 +218,7 @@ async function installDebian({ what, programs, packages, advice }) {
     advice,
   });
   if (existsSync('/run/systemd/system')) {
-    for (const service of ['nats-server', 'patroni', 'etcd', 'haproxy'])
+    for (const service of ['nats-server', 'patroni', 'etcd', 'haproxy', 'prometheus'])
       spawnSync('systemctl', ['disable', '--now', service]);
   }
   if (missing().length > 0) throw new Instruction(`${missing().join(', ')} is still missing. ${advice}`);

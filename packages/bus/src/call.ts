@@ -1,5 +1,5 @@
 import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
-import { formatTraceparent, newTrace, pooledRandomBytes } from '@countersign/telemetry';
+import { formatTraceparent, isFailure, newTrace, pooledRandomBytes, type Span } from '@countersign/telemetry';
 import type { Msg } from '@nats-io/nats-core';
 import { decodeAnswer, encodeHead, type Answer } from './codec.ts';
 import type { Bus } from './connection.ts';
@@ -54,8 +54,15 @@ export async function call<O extends Operation>(
   options: CallOptions,
 ): Promise<{ output: OutputOf<O>; replica: string }> {
   const startedAt = performance.now();
-  const answer = await exchange(bus, operation, JSON.stringify(input), options);
+  const traceparent = options.traceparent ?? formatTraceparent(newTrace(pooledRandomBytes));
+  const span = bus.tracing.follow(`call ${operation.name}`, traceparent, {
+    kind: 'client',
+    attributes: { 'countersign.operation': operation.name },
+  });
+  const answer = await exchange(bus, operation, JSON.stringify(input), { ...options, span });
   const code = 'error' in answer ? answer.error.code : 'OK';
+  span.set({ 'countersign.code': code, 'countersign.replica': answer.replica });
+  span.end('error' in answer && isFailure(answer.error));
   bus.metrics
     ?.histogram(CALL_SECONDS)
     .observe({ operation: operation.name, code }, (performance.now() - startedAt) / 1000);
@@ -65,10 +72,15 @@ export async function call<O extends Operation>(
 
 type FinalAnswer = Exclude<Answer, { working: true }>;
 
-function exchange(bus: Bus, operation: Operation, payload: string, options: CallOptions): Promise<FinalAnswer> {
+function exchange(
+  bus: Bus,
+  operation: Operation,
+  payload: string,
+  { span, ...options }: CallOptions & { span: Span },
+): Promise<FinalAnswer> {
   const deadlineMs = options.deadlineMs ?? DEFAULT_DEADLINE_MS;
   const end = performance.now() + deadlineMs;
-  const traceparent = options.traceparent ?? formatTraceparent(newTrace(pooledRandomBytes));
+  const traceparent = formatTraceparent(span.trace);
 
   return new Promise((resolve) => {
     let tries = 0;
@@ -93,6 +105,7 @@ function exchange(bus: Bus, operation: Operation, payload: string, options: Call
         bus.metrics?.counter(CALL_RETRIES).inc({ operation: operation.name, reason: lastReason });
       }
       tries += 1;
+      span.set({ 'countersign.tries': tries });
       const deadline = Date.now() + bus.clock.aheadMs + remainingMs;
       const headers = encodeHead({ ...options, deadline, remainingMs, traceparent });
       try {

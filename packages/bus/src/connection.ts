@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { silentLogger, type Logger, type Metrics } from '@countersign/telemetry';
+import { noTracing, silentLogger, type Logger, type Metrics, type Tracing } from '@countersign/telemetry';
 import {
   AuthorizationError,
   credsAuthenticator,
@@ -25,6 +25,7 @@ export interface BusOptions {
   name: string;
   logger?: Logger;
   metrics?: Metrics;
+  tracing?: Tracing;
 }
 
 /** A connection to NATS that comes back by itself for as long as the process lives. */
@@ -34,6 +35,7 @@ export interface Bus {
   readonly connected: boolean;
   readonly closed: Promise<void | Error>;
   readonly metrics: Metrics | undefined;
+  readonly tracing: Tracing;
   /** For `call` only. */
   readonly replies: Replies;
   /** For `call` only: how far the clocks of those who answer are ahead of ours, as far as it was noticed. */
@@ -78,6 +80,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     replies,
     clock: { aheadMs: 0 },
     metrics: options.metrics,
+    tracing: options.tracing ?? noTracing,
     closed: nats.closed(),
     get connected() {
       return state.connected && !nats.isClosed();

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MfaError, placesFor, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
 import {
-  continueTrace,
   formatTraceparent,
+  isFailure,
   parseTraceparent,
+  withinTrace,
   type Logger,
   type Metrics,
-  pooledRandomBytes,
 } from '@countersign/telemetry';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { decodeHead, encodeError, encodeLate, encodeOutput, encodeWorking, type RequestHead } from './codec.ts';
@@ -151,29 +151,38 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
     const { name: operation } = each.operation;
     lane.inFlight += 1;
     working.set(reply, { nextSignAt: startedAt + FIRST_SIGN_MS });
+    const span = bus.tracing.follow(operation, head.traceparent, {
+      kind: 'server',
+      attributes: { 'countersign.operation': operation },
+    });
     let code = 'OK';
+    let failed = false;
     let text: string;
     try {
       const input = parse(msg);
       checkInput(each.operation, input);
-      const output = await each.handle(input, {
+      const request: CallRequest = {
         operation: each.operation,
         attemptId: head.attemptId,
         credential: head.credential,
         ...(head.idempotencyKey !== undefined && { idempotencyKey: head.idempotencyKey }),
         deadline,
         stopping: stopping.signal,
-        traceparent: formatTraceparent(continueTrace(head.traceparent, pooledRandomBytes)),
-      });
+        traceparent: formatTraceparent(span.trace),
+      };
+      const output = await withinTrace(span.trace, () => each.handle(input, request));
       text = encodeOutput(options.replica, output);
     } catch (error) {
       code = error instanceof MfaError ? error.code : 'INTERNAL';
+      failed = isFailure(error);
       text = encodeError(options.replica, error);
       report(operation, head, code, error);
     } finally {
       lane.inFlight -= 1;
       working.delete(reply);
     }
+    span.set({ 'countersign.code': code });
+    span.end(failed);
     options.metrics?.histogram(OPERATION_SECONDS).observe({ operation, code }, (performance.now() - startedAt) / 1000);
     answer(reply, text);
     if (working.size === 0) for (const resolve of idle) resolve();

@@ -75,6 +75,9 @@ export const auditFind = operation('audit.find', {
         actor: Type.Optional(Type.String()),
         replica: Type.Optional(Type.String()),
         attemptId: Type.String(),
+        traceId: Type.Optional(
+          Type.String({ description: 'W3C trace id, as in logs, traces and the header Trace-Id.' }),
+        ),
         detail: Type.Unknown(),
       }),
     ),

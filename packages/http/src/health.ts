@@ -2,6 +2,7 @@ import { ERRORS, isErrorCode, MfaError } from '@countersign/contracts';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import type { FastifyInstance } from 'fastify';
 import type { AddressSet } from './address.ts';
+import { READY, READY_CHECK } from './metrics.ts';
 import { problemType } from './problem.ts';
 
 /** One thing without which this replica is of no use. */
@@ -35,13 +36,20 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
     else options.logger.error('health.failing', { check: name, error });
   }
 
-  app.get('/health/live', READABLE, () => ({ status: 'ok' }));
+  const ready = options.metrics.gauge(READY);
+  const readyCheck = options.metrics.gauge(READY_CHECK);
 
-  app.get('/health/ready', READABLE, async (_, reply) => {
+  async function look() {
     const outcomes = await Promise.all(options.checks.map(run));
     outcomes.forEach(noteChange);
     const checks = outcomes.map(({ name, ok }) => ({ name, ok }));
-    const isReady = !options.isDraining() && checks.every((check) => check.ok);
+    return { checks, isReady: !options.isDraining() && checks.every((check) => check.ok) };
+  }
+
+  app.get('/health/live', READABLE, () => ({ status: 'ok' }));
+
+  app.get('/health/ready', READABLE, async (_, reply) => {
+    const { checks, isReady } = await look();
     reply.code(isReady ? 200 : 503);
     if (!isReady) reply.header('retry-after', '1');
     return { status: options.isDraining() ? 'draining' : isReady ? 'ok' : 'unavailable', checks };
@@ -49,6 +57,9 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
 
   app.get('/metrics', async (request, reply) => {
     if (!options.metricsFrom.has(request.ip)) throw new MfaError('ROUTE_NOT_FOUND');
+    const { checks, isReady } = await look();
+    ready.set(isReady ? 1 : 0);
+    for (const { name, ok } of checks) readyCheck.set({ check: name }, ok ? 1 : 0);
     reply.header('content-type', options.metrics.contentType);
     return options.metrics.text();
   });

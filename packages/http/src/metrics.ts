@@ -1,5 +1,16 @@
 import type { MetricDefinition } from '@countersign/telemetry';
 
+export const READY = {
+  name: 'countersign_ready',
+  help: '1 when this replica may be given work: it is not stopping, and nothing that it needs is missing.',
+} as const satisfies MetricDefinition;
+
+export const READY_CHECK = {
+  name: 'countersign_ready_check',
+  help: '1 when this one thing is well without which the replica is not ready.',
+  labels: ['check'],
+} as const satisfies MetricDefinition;
+
 export const REQUEST_SECONDS = {
   name: 'countersign_http_request_seconds',
   help: 'HTTP requests, from the last header to the end of the answer.',

@@ -4,7 +4,14 @@ import { createServer as createTlsServer, Server as TlsServer } from 'node:https
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SecureContextOptions } from 'node:tls';
 import { MfaError } from '@countersign/contracts';
-import { continueTrace, formatTraceparent, type Logger, type Metrics, pooledRandomBytes } from '@countersign/telemetry';
+import {
+  formatTraceparent,
+  noTracing,
+  type Logger,
+  type Metrics,
+  type Span,
+  type Tracing,
+} from '@countersign/telemetry';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { addressSet } from './address.ts';
 import { acceptJson } from './body.ts';
@@ -68,6 +75,7 @@ export const PRIVATE_NETWORKS: readonly string[] = [
 export interface HttpServerOptions {
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing;
   /** Without it: plain HTTP. */
   tls?: TlsOptions;
   limits?: Partial<HttpLimits>;
@@ -121,7 +129,9 @@ function securityHeaders(hasTls: boolean, more: Record<string, string> = {}): Re
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** W3C traceparent of this request's own span. */
+    /** This request's own span, which ends with its answer. */
+    span: Span;
+    /** W3C traceparent of that span. */
     traceparent: string;
   }
   interface FastifyReply {
@@ -132,7 +142,7 @@ declare module 'fastify' {
 
 /** What every HTTP service of ours shares. Add routes to `app`, then `listen`. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { logger, metrics } = options;
+  const { logger, metrics, tracing = noTracing } = options;
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
   const headers = securityHeaders(options.tls !== undefined, options.headers);
   const proxies = options.trustedProxies ?? [];
@@ -163,20 +173,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     exposeHeadRoutes: false,
     clientErrorHandler: (error, socket) =>
       answerClientError(error, socket, { metrics, headers, wasAnswered: answered.has(socket) }),
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply.headers(headers)),
+    // These come before the hooks.
+    frameworkErrors: (error, request, reply) => {
+      begin(request, reply);
+      void sendProblem(error, request, reply);
+    },
     // Queries are parsed where they are used, by parseQuery: a throw in the router could not be answered.
     routerOptions: { maxParamLength: 128, querystringParser: () => ({}) },
   });
+  app.decorateRequest('span');
   app.decorateRequest('traceparent', '');
   app.decorateReply('problemCode', '');
 
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(headers);
-    reply.header('request-id', request.id);
-    const { traceparent } = request.headers;
-    request.traceparent = formatTraceparent(
-      continueTrace(typeof traceparent === 'string' ? traceparent : undefined, pooledRandomBytes),
-    );
+    begin(request, reply);
     done(hasUselessBody(request) ? bodyNotAllowed() : undefined);
   });
   // As late as this, so that what was asked before the drain began is told as well.
@@ -202,12 +212,25 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     metricsFrom: addressSet(options.metricsFrom ?? PRIVATE_NETWORKS),
   });
 
+  function begin(request: FastifyRequest, reply: FastifyReply): void {
+    request.span = enter(request, tracing);
+    request.traceparent = formatTraceparent(request.span.trace);
+    reply.headers(headers);
+    reply.header('request-id', request.id);
+    reply.header('trace-id', request.span.trace.traceId);
+  }
+
   function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const known = asMfaError(error);
     const { status, headers: more, problem } = toProblem(known, request.id);
     reply.problemCode = known.code;
     if (known.code === 'INTERNAL')
-      logger.error('http.error', { requestId: request.id, route: routeOf(request), error });
+      logger.error('http.error', {
+        requestId: request.id,
+        traceId: request.span.trace.traceId,
+        route: routeOf(request),
+        error,
+      });
     // As bytes, because Fastify adds a charset to texts and JSON types have none.
     return reply
       .code(status)
@@ -308,10 +331,27 @@ function discardRest(request: FastifyRequest, limitBytes: number, answered: Weak
   raw.once('end', () => answered.delete(socket));
 }
 
+/** Balancers and Prometheus ask every second; nobody looks for their traces. */
+const UNTRACED: ReadonlySet<string> = new Set(['/health/live', '/health/ready', '/metrics']);
+
+function enter(request: FastifyRequest, tracing: Tracing): Span {
+  const { method } = request;
+  const { traceparent } = request.headers;
+  const route = routeOf(request);
+  return (UNTRACED.has(route) ? noTracing : tracing).enter(
+    `${method} ${route}`,
+    typeof traceparent === 'string' ? traceparent : undefined,
+    { kind: 'server', attributes: { 'http.request.method': method, 'http.route': route } },
+  );
+}
+
 function observe(request: FastifyRequest, reply: FastifyReply, logger: Logger, metrics: Metrics): void {
   const { method } = request;
   const route = routeOf(request);
   const status = reply.statusCode;
+  const code = reply.problemCode;
+  request.span.set({ 'http.response.status_code': status, ...(code !== '' && { 'countersign.code': code }) });
+  request.span.end(status >= 500);
   metrics.histogram(REQUEST_SECONDS).observe({ method, route, status }, reply.elapsedTime / 1000);
   logger.info('http.request', {
     method,
@@ -319,9 +359,9 @@ function observe(request: FastifyRequest, reply: FastifyReply, logger: Logger, m
     status,
     ms: Math.round(reply.elapsedTime * 10) / 10,
     requestId: request.id,
-    traceId: request.traceparent.slice(3, 35),
+    traceId: request.span.trace.traceId,
     address: request.ip,
-    ...(reply.problemCode !== '' && { code: reply.problemCode }),
+    ...(code !== '' && { code }),
   });
 }
 

@@ -3,4 +3,9 @@ export { createLogger, LOG_LEVELS, silentLogger, type Logger, type LoggerOptions
 export { mask } from './mask.ts';
 export { createMetrics, TIME_BUCKETS, type MetricDefinition, type Metrics } from './metrics.ts';
 export { pooledRandomBytes } from './random.ts';
+export type { Span, SpanAttributes, SpanKind } from './span.ts';
+export { SPANS_DROPPED, SPANS_SENT } from './span-sender.ts';
+export { currentTrace, withinTrace } from './trace-scope.ts';
+export { codeOf, createTracing, isFailure, noTracing, type Tracing } from './tracing.ts';
+export { VERSION } from './version.ts';
 export { childSpan, continueTrace, formatTraceparent, newTrace, parseTraceparent, type TraceContext } from './trace.ts';

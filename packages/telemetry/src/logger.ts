@@ -1,5 +1,6 @@
 import { pino, type DestinationStream, type Logger as Pino } from 'pino';
 import { printable, type LogFields } from './fields.ts';
+import { currentTrace } from './trace-scope.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -43,6 +44,11 @@ export function createLogger(options: LoggerOptions): Logger {
       messageKey: 'event',
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      // A line that names a trace of its own keeps it.
+      mixin: () => {
+        const traceId = currentTrace()?.traceId;
+        return traceId === undefined ? {} : { traceId };
+      },
     },
     destination,
   );

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { VERSION } from './version.ts';
 
 /** A metric is declared once, next to the code that measures it, with the sentence that explains it to an operator. */
 export interface MetricDefinition<Label extends string = string> {
@@ -15,6 +16,12 @@ export interface MetricDefinition<Label extends string = string> {
 export const TIME_BUCKETS: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
+
+const BUILD_INFO = {
+  name: 'countersign_build_info',
+  help: '1; the label says which version runs.',
+  labels: ['version'],
+} as const satisfies MetricDefinition;
 
 /** One registry per process. Asking twice for the same name gives the same metric. */
 export interface Metrics {
@@ -35,7 +42,7 @@ export function createMetrics(options: { service: string; replica: string; proce
     return (registry.getSingleMetric(name) as M | undefined) ?? make();
   }
 
-  return {
+  const metrics: Metrics = {
     counter: (definition) => once(definition.name, () => new Counter(forProm(definition, registry))),
     gauge: (definition, collect) =>
       once(
@@ -59,6 +66,8 @@ export function createMetrics(options: { service: string; replica: string; proce
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
+  metrics.gauge(BUILD_INFO).set({ version: VERSION }, 1);
+  return metrics;
 }
 
 function forProm<L extends string>(definition: MetricDefinition<L>, registry: Registry) {

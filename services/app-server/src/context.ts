@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connectBus, greetServers, type Bus } from '@countersign/bus';
-import type { Logger, Metrics } from '@countersign/telemetry';
+import type { Logger, Metrics, Tracing } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
 import { startProjector, type Projector } from './audit/projector.ts';
 import { createTrail, ensureTrailStream, TRAIL_STREAM, type Trail } from './audit/trail.ts';
 import type { UserState } from './challenge/state.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
 import { assertSchema, migrate } from './database/migrate.ts';
+import { observedRouter } from './database/observed-router.ts';
 import { createRouter, type Router } from './database/router.ts';
 import { assertServiceRole, refusalOfMigration, refusalOfService } from './database/service-role.ts';
 import type { SendBudgets } from './dispatch/budget.ts';
@@ -92,7 +93,13 @@ const JETSTREAM_SETUP_TIMEOUT_MS = 3000;
 /** Wires app-server by hand, in the order in which things depend on each other. */
 export async function createContext(
   environment: Environment,
-  { logger, metrics, now, random }: { logger: Logger; metrics: Metrics; now: () => number; random: () => number },
+  {
+    logger,
+    metrics,
+    tracing,
+    now,
+    random,
+  }: { logger: Logger; metrics: Metrics; tracing: Tracing; now: () => number; random: () => number },
 ): Promise<Context> {
   const replica = environment.COUNTERSIGN_REPLICA;
   const problem = (event: string) => (error: unknown) => logger.warn(event, { error });
@@ -105,7 +112,7 @@ export async function createContext(
     // A replica that starts while the primary is away serves logins all the same, on the schema that is there.
     logger.warn('database.unmigrated', { error });
   });
-  const router = createRouter({
+  const nodes = createRouter({
     urls,
     applicationName: replica,
     now,
@@ -116,6 +123,7 @@ export async function createContext(
         ...(event.type === 'node.lost' && { error: event.error }),
       }),
   });
+  const router = observedRouter(nodes, { metrics, tracing });
   await assertSchema(router).catch((error: unknown) => {
     throw refusalOfService(error) ?? error;
   });
@@ -140,6 +148,7 @@ export async function createContext(
     name: replica,
     logger,
     metrics,
+    tracing,
   });
   const client = jetstream(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS });
   const manager = await jetstreamManager(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS, checkAPI: false });
@@ -164,6 +173,8 @@ export async function createContext(
     router,
     replica,
     logger,
+    metrics,
+    tracing,
     now,
     random,
   });
@@ -181,6 +192,7 @@ export async function createContext(
     carriers: carriersOf(environment),
     trail,
     metrics,
+    tracing,
     logger,
     now,
     randomBytes,

@@ -1,5 +1,6 @@
 import { ACCEPT_UNSYNCED } from '@countersign/authority';
 import { fromFile, secret, settings, type SettingsOf } from '@countersign/config';
+import { PRIVATE_NETWORKS } from '@countersign/http';
 import { Type } from 'typebox';
 import { MOST_PARTITIONS } from './ledger/partition.ts';
 
@@ -54,6 +55,23 @@ export const ENVIRONMENT = settings({
     default: 2048,
     description:
       'Operations worked on at a time; more are refused with Retry-After. Of what ends a challenge, a quarter more.',
+  }),
+  COUNTERSIGN_TRACES_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^@]+$',
+      description:
+        'Where spans go by OTLP/HTTP as JSON, for example http://collector:4318/v1/traces. Without it nothing is traced.',
+    }),
+  ),
+  COUNTERSIGN_TRACES_RATIO: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 0.1,
+    description: 'Share of the traces that are recorded; the same in all processes.',
+  }),
+  COUNTERSIGN_METRICS_FROM: Type.Array(Type.String(), {
+    default: [...PRIVATE_NETWORKS],
+    description: 'Addresses and networks that may read /metrics.',
   }),
   COUNTERSIGN_NATS_URLS: Type.Array(Type.String(), {
     minItems: 1,

@@ -1,7 +1,7 @@
 import { serve, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
 import { createHttpServer, reloadOnHangup, stopOnSignal } from '@countersign/http';
-import { createLogger, createMetrics } from '@countersign/telemetry';
+import { createLogger, createMetrics, createTracing } from '@countersign/telemetry';
 import { createContext } from './context.ts';
 import { endpoints } from './endpoints.ts';
 import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
@@ -20,12 +20,22 @@ const environment = readSettings();
 const replica = environment.COUNTERSIGN_REPLICA;
 const logger = createLogger({ service: SERVICE, replica, level: environment.COUNTERSIGN_LOG_LEVEL });
 const metrics = createMetrics({ service: SERVICE, replica });
+const tracing = createTracing({
+  url: environment.COUNTERSIGN_TRACES_URL,
+  ratio: environment.COUNTERSIGN_TRACES_RATIO,
+  service: SERVICE,
+  replica,
+  now: () => Date.now(),
+  metrics,
+  logger,
+});
 const unknown = unknownSettings(ENVIRONMENT, process.env, 'COUNTERSIGN_');
 if (unknown.length > 0) logger.warn('settings.unknown', { settings: unknown, detail: 'No setting has this name.' });
 
 const context = await createContext(environment, {
   logger,
   metrics,
+  tracing,
   now: () => Date.now(),
   random: () => Math.random(),
 }).catch(async (error: unknown) => {
@@ -34,7 +44,14 @@ const context = await createContext(environment, {
   process.exit(1);
 });
 const { tls } = context.joining;
-const http = createHttpServer({ logger, metrics, checks: healthChecks(context), ...(tls !== undefined && { tls }) });
+const http = createHttpServer({
+  logger,
+  metrics,
+  tracing,
+  checks: healthChecks(context),
+  metricsFrom: environment.COUNTERSIGN_METRICS_FROM,
+  ...(tls !== undefined && { tls }),
+});
 if (tls !== undefined) serveJoining(http, context);
 const port = await http.listen({ port: environment.COUNTERSIGN_PORT, host: environment.COUNTERSIGN_HOST });
 const strain = watchStrain(context.bus.nats, metrics);
@@ -74,7 +91,7 @@ stopOnSignal({
     },
     { withinMs: 1500, parts: { projection: context.endings.projection, farewell: context.endings.farewell } },
     { withinMs: 800, parts: { bus: context.endings.bus } },
-    { withinMs: 800, parts: { database: context.endings.database } },
+    { withinMs: 800, parts: { database: context.endings.database, traces: () => tracing.close() } },
   ],
   exit: (code) => process.exit(code),
 });

@@ -102,6 +102,19 @@ export const ENVIRONMENT = settings({
       'How long a stopping replica says "not ready" before it takes no more connections: as long as balancers look. Of the 10 s ' +
       'within which it exits.',
   }),
+  COUNTERSIGN_TRACES_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^@]+$',
+      description:
+        'Where spans go by OTLP/HTTP as JSON, for example http://collector:4318/v1/traces. Without it nothing is traced.',
+    }),
+  ),
+  COUNTERSIGN_TRACES_RATIO: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 0.1,
+    description: 'Share of the traces that are recorded; the same in all processes.',
+  }),
   COUNTERSIGN_LOG_LEVEL: Type.Enum(['debug', 'info', 'warn', 'error'], {
     default: 'info',
     description: 'How much is logged.',

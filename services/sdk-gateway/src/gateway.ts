@@ -1,6 +1,6 @@
 import type { Bus, Credential, Strain } from '@countersign/bus';
 import { createHttpServer, createSlots, type HttpLimits, type HttpServer, type TlsOptions } from '@countersign/http';
-import type { Logger, Metrics } from '@countersign/telemetry';
+import type { Logger, Metrics, Tracing } from '@countersign/telemetry';
 import { answerWith } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import { receiveCarrierStatus } from './carrier-status.ts';
@@ -15,6 +15,7 @@ export interface GatewayOptions {
   bus: Bus;
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing;
   now: () => number;
   certificate: string;
   key: string;
@@ -59,6 +60,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     logger,
     metrics,
     tls,
+    ...(options.tracing !== undefined && { tracing: options.tracing }),
     checks: [{ name: 'bus', check: () => assertConnected(bus) }],
     ...(options.limits !== undefined && { limits: options.limits }),
     ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),

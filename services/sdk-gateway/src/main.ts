@@ -1,7 +1,7 @@
 import { connectBus, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
 import { reloadOnHangup, stopOnSignal } from '@countersign/http';
-import { createLogger, createMetrics } from '@countersign/telemetry';
+import { createLogger, createMetrics, createTracing } from '@countersign/telemetry';
 import { checkSettings } from './check-settings.ts';
 import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
 import { createGateway } from './gateway.ts';
@@ -29,6 +29,15 @@ const settings = readSettings();
 const replica = settings.COUNTERSIGN_REPLICA;
 const logger = createLogger({ service: SERVICE, replica, level: settings.COUNTERSIGN_LOG_LEVEL });
 const metrics = createMetrics({ service: SERVICE, replica });
+const tracing = createTracing({
+  url: settings.COUNTERSIGN_TRACES_URL,
+  ratio: settings.COUNTERSIGN_TRACES_RATIO,
+  service: SERVICE,
+  replica,
+  now: () => Date.now(),
+  metrics,
+  logger,
+});
 const unknown = unknownSettings(ENVIRONMENT, process.env, 'COUNTERSIGN_');
 if (unknown.length > 0) logger.warn('settings.unknown', { settings: unknown, detail: 'No setting has this name.' });
 
@@ -42,6 +51,7 @@ const bus = await connectBus({
   name: replica,
   logger,
   metrics,
+  tracing,
   ...(settings.COUNTERSIGN_NATS_USER !== undefined && { user: settings.COUNTERSIGN_NATS_USER }),
   ...(settings.COUNTERSIGN_NATS_PASSWORD !== undefined && { password: settings.COUNTERSIGN_NATS_PASSWORD }),
   ...(settings.COUNTERSIGN_NATS_CREDENTIALS_FILE !== undefined && {
@@ -59,6 +69,7 @@ const gateway = createGateway({
   bus,
   logger,
   metrics,
+  tracing,
   now: () => Date.now(),
   certificate: settings.COUNTERSIGN_TLS_CERT,
   key: settings.COUNTERSIGN_TLS_KEY,
@@ -94,7 +105,7 @@ stopOnSignal({
           gateway.drain({ notReadyMs: settings.COUNTERSIGN_NOT_READY_SECONDS * 1000, timeoutMs: REQUESTS_MS }),
       },
     },
-    { withinMs: 800, parts: { bus: () => bus.drain() } },
+    { withinMs: 800, parts: { bus: () => bus.drain(), traces: () => tracing.close() } },
   ],
   exit: (code) => process.exit(code),
 });

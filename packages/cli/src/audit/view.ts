@@ -4,7 +4,7 @@ import { printable, printableJson } from '../terminal/printable.ts';
 
 export type AuditEvent = OutputOf<typeof auditFind>['events'][number];
 
-const NAMED = ['userId', 'applicationId', 'method', 'reason', 'actor', 'challengeId', 'replica'] as const;
+const NAMED = ['userId', 'applicationId', 'method', 'reason', 'actor', 'challengeId', 'replica', 'traceId'] as const;
 
 /** One event on one line: when, what, then the rest by name. */
 export function eventLine(event: AuditEvent): string {

@@ -1,3 +1,4 @@
+import { currentTrace } from '@countersign/telemetry';
 import { sql, type Kysely } from 'kysely';
 import type { Schema } from '../database/schema.ts';
 import { ensureAuditMonths } from './months.ts';
@@ -36,6 +37,7 @@ export async function recordAdministration(transaction: Kysely<Schema>, event: A
       application_id: event.applicationId ?? null,
       reason: event.reason ?? null,
       actor: event.actor,
+      trace_id: currentTrace()?.traceId ?? null,
       detail: JSON.stringify(storable(event.detail ?? {})),
     })
     .execute();

@@ -52,6 +52,7 @@ export async function find(
       ...(row.actor !== null && { actor: row.actor }),
       ...(row.replica !== null && { replica: row.replica }),
       attemptId: row.attempt_id,
+      ...(row.trace_id !== null && { traceId: row.trace_id }),
       detail: row.detail,
     })),
     ...(last !== undefined && { next: writePlace(last) }),

@@ -177,9 +177,9 @@ function mayReveal(input: Input, { application }: AuthorisedRequest): boolean {
 
 /** A name that touches no authenticator still leaves a row in the audit (R8). */
 async function recordRefusal(deps: StartDependencies, request: AuthorisedRequest, reason: string): Promise<void> {
-  const { attemptId, application } = request;
+  const { attemptId, application, traceId } = request;
   const { applicationId } = application;
-  await deps.trail.record({ type: 'challenge.refused', at: deps.now(), applicationId, attemptId, reason });
+  await deps.trail.record({ type: 'challenge.refused', at: deps.now(), applicationId, attemptId, traceId, reason });
 }
 
 function iso(at: number): string {

@@ -43,6 +43,8 @@ export interface PostgresNode {
   /** Host and port, for logs: the address holds a password. */
   readonly name: string;
   readonly lanes: Record<Lane, Kysely<Schema>>;
+  /** Statements that wait for a connection. */
+  readonly waiting: number;
   /** Asks on a connection of its own, so that a full pool does not make a node look lost. @throws when it does not answer in time. */
   probe(timeoutMs: number): Promise<ProbeAnswer>;
   /** Destroys every socket: whoever waits for an answer hears ConnectionLost now. New statements connect anew. */
@@ -248,6 +250,9 @@ export function createNode(options: NodeOptions): PostgresNode {
   return {
     name,
     lanes,
+    get waiting() {
+      return slots.waiting;
+    },
     probe,
     abandon,
     close: async () => {

@@ -29,6 +29,8 @@ export interface NodeStatus {
   version: string | undefined;
   /** Of the primary: whom it waits for before it acknowledges a write; empty: for nobody. */
   confirmedBy: string | undefined;
+  /** Statements that wait for a connection to it. */
+  waiting: number;
 }
 
 /** A time without a primary, as far as this replica noticed. */
@@ -394,6 +396,7 @@ export function createRouter(options: RouterOptions): Router {
         clockSkewMs: member.clockBase === undefined ? undefined : member.clockBase + performance.now() - now(),
         version: member.version,
         confirmedBy: member.role === 'primary' ? member.confirmedBy : undefined,
+        waiting: member.node.waiting,
       })),
     lastOutage: () => (outage === undefined ? undefined : { startedAt: outage.startedAt, ms: outage.ms }),
     close: async () => {

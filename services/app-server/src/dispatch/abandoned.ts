@@ -1,9 +1,10 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection, Subscription } from '@nats-io/nats-core';
+import { parseTraceparent, withinTrace } from '@countersign/telemetry';
 import type { KeyRing } from '../keys/ring.ts';
 import { openJob, type Channel } from './job.ts';
 import { reportEnding, type ReportDependencies } from './report.ts';
-import { DISPATCH, sendersOf } from './streams.ts';
+import { DISPATCH, sendersOf, TRACEPARENT } from './streams.ts';
 
 export interface AbandonedDependencies extends ReportDependencies {
   nats: NatsConnection;
@@ -26,7 +27,10 @@ export function watchAbandoned(deps: AbandonedDependencies): Subscription {
     const messageId = stored.header.get('Nats-Msg-Id');
     const job = openOrNot(ring, messageId, stored.string());
     await manager.streams.deleteMessage(DISPATCH, sequence);
-    await reportEnding(deps, { messageId, job, deliveryCount, ending: { end: 'failed', reason: 'replicas_died' } });
+    const trace = parseTraceparent(stored.header.get(TRACEPARENT));
+    const report = () =>
+      reportEnding(deps, { messageId, job, deliveryCount, ending: { end: 'failed', reason: 'replicas_died' } });
+    await (trace === undefined ? report() : withinTrace(trace, report));
   }
 
   return nats.subscribe(subject, {

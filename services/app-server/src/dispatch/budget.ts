@@ -3,6 +3,7 @@ import type { Metrics } from '@countersign/telemetry';
 import type { KeyRing } from '../keys/ring.ts';
 import { countryOf, refuseDestination, type DestinationRefusal } from './destination.ts';
 import type { Change, LimitStore } from './limit-store.ts';
+import { BUDGET_REFUSALS } from './metrics.ts';
 import { EMPTY_WINDOW, giveBack, take, type Limit, type Window } from './window.ts';
 
 /** The part of the policy that bounds what is sent. */
@@ -57,11 +58,7 @@ export const DAY_SHARDS = 8;
  * given back; if that fails, one message less may be sent until the window has passed.
  */
 export function createBudgets({ store, ring, randomBytes, metrics }: BudgetDependencies): SendBudgets {
-  const refusals = metrics.counter({
-    name: 'countersign_message_budget_refusals_total',
-    help: 'Messages that were not sent because a budget was spent or the destination is not allowed.',
-    labels: ['reason'],
-  });
+  const refusals = metrics.counter(BUDGET_REFUSALS);
 
   return {
     async reserve(target, limits, now) {

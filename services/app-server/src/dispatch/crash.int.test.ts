@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { createMetrics } from '@countersign/telemetry';
+import { createMetrics, noTracing } from '@countersign/telemetry';
 import { startProcess, waitUntil, type RunningProcess } from '@countersign/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ensureTrailStream } from '../audit/trail.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   fake = await startFakeCarrier({ user: '', password: '', token: 'bearer-token' });
   await ensureTrailStream(connection.manager, 1);
   const metrics = createMetrics({ service: 'test', replica: 'r', processMetrics: false });
-  dispatcher = createDispatcher({ nats: connection.nats, ring: loadKeyRing(KEY_RING), metrics });
+  dispatcher = createDispatcher({ nats: connection.nats, ring: loadKeyRing(KEY_RING), metrics, tracing: noTracing });
 });
 afterAll(async () => {
   await fake.stop();

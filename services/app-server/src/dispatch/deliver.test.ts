@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { MfaError } from '@countersign/contracts';
-import { createMetrics } from '@countersign/telemetry';
+import { createMetrics, noTracing } from '@countersign/telemetry';
 import { describe, expect, test } from 'vitest';
 import { loadKeyRing } from '../keys/ring.ts';
 import type { Reserved } from './budget.ts';
@@ -52,7 +52,7 @@ function world(scripts: Record<string, SendOutcome[]>) {
   }));
   const metrics = createMetrics({ service: 'test', replica: 'r', processMetrics: false });
   const deps = {
-    pool: createCarrierPool({ carriers, now: () => state.now, metrics }),
+    pool: createCarrierPool({ carriers, now: () => state.now, metrics, tracing: noTracing }),
     claims: createClaims(store, ring),
     budgets: {
       reserve: async (target: unknown) => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createMetrics } from '@countersign/telemetry';
+import { createMetrics, noTracing } from '@countersign/telemetry';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadKeyRing, SealBroken } from '../keys/ring.ts';
 import { openJob, sealJob } from './job.ts';
@@ -24,7 +24,13 @@ afterEach(() => world.clear());
 async function newDispatcher(deadlineMs?: number): Promise<Dispatcher> {
   const { nats } = await world.nats.connect();
   const metrics = createMetrics({ service: 'test', replica: 'r', processMetrics: false });
-  return createDispatcher({ nats, ring: world.ring, metrics, ...(deadlineMs !== undefined && { deadlineMs }) });
+  return createDispatcher({
+    nats,
+    ring: world.ring,
+    metrics,
+    tracing: noTracing,
+    ...(deadlineMs !== undefined && { deadlineMs }),
+  });
 }
 const state = async () => (await world.connection.manager.streams.info(DISPATCH)).state;
 

@@ -1,7 +1,8 @@
-import type { Logger, Metrics } from '@countersign/telemetry';
+import { currentTrace, type Logger, type Metrics } from '@countersign/telemetry';
 import type { Trail, TrailEvent } from '../audit/trail.ts';
 import type { Ending } from './deliver.ts';
 import type { Job } from './job.ts';
+import { MESSAGES_ENDED } from './metrics.ts';
 
 export interface ReportDependencies {
   trail: Trail;
@@ -50,13 +51,7 @@ export async function reportEnding(
   { messageId, job, deliveryCount, ending }: Reported,
 ): Promise<void> {
   const { trail, metrics, logger, now } = deps;
-  metrics
-    .counter({
-      name: 'countersign_messages_total',
-      help: 'Messages taken from the dispatch queue, by how the delivery ended.',
-      labels: ['outcome'],
-    })
-    .inc({ outcome: ending.end });
+  metrics.counter(MESSAGES_ENDED).inc({ outcome: ending.end });
   if (ending.end === 'failed')
     logger.error('message.failed', { messageId, reason: ending.reason, carrier: ending.carrier });
   if (ending.end === 'again')
@@ -71,6 +66,7 @@ export async function reportEnding(
     attemptId: `${messageId}/${deliveryCount}`,
     ...(job !== undefined && { userId: job.userId, challengeId: job.challengeId, method: job.channel }),
     ...(reason !== undefined && { reason }),
+    traceId: currentTrace()?.traceId,
     detail: { messageId, ...detail },
   };
   await trail.record(event).catch((error: unknown) => logger.error('message.trail', { messageId, error }));

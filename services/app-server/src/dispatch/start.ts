@@ -1,6 +1,6 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { Logger, Metrics } from '@countersign/telemetry';
+import type { Logger, Metrics, Tracing } from '@countersign/telemetry';
 import type { Trail } from '../audit/trail.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { watchAbandoned } from './abandoned.ts';
@@ -13,6 +13,7 @@ import type { Job } from './job.ts';
 import { createLimitStore } from './limit-store.ts';
 import { createDispatcher, type Dispatcher } from './queue.ts';
 import { ensureDispatchStreams } from './streams.ts';
+import { watchQueue } from './watch-queue.ts';
 import { startWorker, WORKER_SETTINGS, type WorkerSettings } from './worker.ts';
 
 export interface DispatchDependencies {
@@ -22,6 +23,7 @@ export interface DispatchDependencies {
   carriers: readonly Carrier[];
   trail: Trail;
   metrics: Metrics;
+  tracing: Tracing;
   logger: Logger;
   now: () => number;
   randomBytes: (size: number) => Buffer;
@@ -45,7 +47,7 @@ const REQUEST_TIMEOUT_MS = 1500;
 
 /** Everything of dispatch that one app-server runs. @throws Error when NATS or a stream is not to be had. */
 export async function startDispatch(deps: DispatchDependencies): Promise<Dispatch> {
-  const { nats, ring, carriers, metrics, now, randomBytes, replicas, stillWanted = async () => true } = deps;
+  const { nats, ring, carriers, metrics, tracing, now, randomBytes, replicas, stillWanted = async () => true } = deps;
   const client = jetstream(nats, { timeout: REQUEST_TIMEOUT_MS });
   // Making a replicated stream takes longer than a message on it.
   await ensureDispatchStreams(await jetstreamManager(nats, { checkAPI: false }), replicas);
@@ -53,7 +55,7 @@ export async function startDispatch(deps: DispatchDependencies): Promise<Dispatc
 
   const store = createLimitStore({ jetstream: client, manager, randomBytes });
   const budgets = createBudgets({ store, ring, randomBytes, metrics });
-  const pool = createCarrierPool({ carriers, now, metrics });
+  const pool = createCarrierPool({ carriers, now, metrics, tracing });
   const shared = { ...deps, manager, channel: 'sms' as const };
   const worker = await startWorker({
     ...shared,
@@ -66,13 +68,15 @@ export async function startDispatch(deps: DispatchDependencies): Promise<Dispatc
     settings: { ...WORKER_SETTINGS, ...deps.settings },
   });
   const advisories = watchAbandoned(shared);
+  const queue = watchQueue({ manager, metrics, now });
 
   return {
-    dispatcher: createDispatcher({ nats, ring, metrics }),
+    dispatcher: createDispatcher({ nats, ring, metrics, tracing }),
     budgets,
     pool,
     drain: async (timeoutMs) => {
       advisories.unsubscribe();
+      queue.stop();
       await worker.drain(timeoutMs);
     },
   };

@@ -1,4 +1,4 @@
-import { createMetrics } from '@countersign/telemetry';
+import { createMetrics, noTracing } from '@countersign/telemetry';
 import { describe, expect, test } from 'vitest';
 import type { TrailEvent } from '../audit/trail.ts';
 import { createCarrierPool } from './carriers/pool.ts';
@@ -17,7 +17,7 @@ function world() {
     createGenericCarrier('main', { url: 'https://sms.example.com/', callback: { url, secret: 'shared' } }, limits),
     createGenericCarrier('silent', { url: 'https://sms.example.com/' }, limits),
   ];
-  const pool = createCarrierPool({ carriers, now: () => NOW, metrics });
+  const pool = createCarrierPool({ carriers, now: () => NOW, metrics, tracing: noTracing });
   const before = pool.states();
   const report = (input: { carrier?: string; secret?: string; status?: string; names?: (name: string) => string }) => {
     const { carrier = 'main', secret = 'shared', status = 'delivered', names = (name: string) => name } = input;

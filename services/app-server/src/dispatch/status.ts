@@ -1,7 +1,8 @@
 import { MfaError, type InputOf, type messageStatus, type OutputOf } from '@countersign/contracts';
-import type { Metrics } from '@countersign/telemetry';
+import { currentTrace, type Metrics } from '@countersign/telemetry';
 import type { Trail } from '../audit/trail.ts';
 import type { CarrierPool } from './carriers/pool.ts';
+import { MESSAGE_STATUS } from './metrics.ts';
 
 export interface MessageStatusDependencies {
   pool: Pick<CarrierPool, 'find'>;
@@ -23,16 +24,13 @@ export async function recordMessageStatus(
   const { carrier, path, body } = input;
   const headers = Object.fromEntries(Object.entries(input.headers).map(([name, value]) => [name.toLowerCase(), value]));
   const report = pool.find(carrier)?.readStatus?.({ path, headers, body: Buffer.from(body, 'base64') }, now());
-  const reports = metrics.counter({
-    name: 'countersign_message_status_total',
-    help: 'Delivery reports of carriers. The carrier "unknown" stands for all that were not proved.',
-    labels: ['carrier', 'status'],
-  });
+  const reports = metrics.counter(MESSAGE_STATUS);
   if (report === undefined) {
     reports.inc({ carrier: 'unknown', status: 'refused' });
     throw new MfaError('FORBIDDEN', { reason: 'delivery report not proved' });
   }
   reports.inc({ carrier, status: report.status });
-  await trail.record({ type: 'message.status', at: now(), attemptId, detail: { carrier, ...report } });
+  const traceId = currentTrace()?.traceId;
+  await trail.record({ type: 'message.status', at: now(), attemptId, traceId, detail: { carrier, ...report } });
   return {};
 }

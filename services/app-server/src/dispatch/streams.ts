@@ -22,6 +22,9 @@ const LIMITS_MAX_AGE_SECONDS = 48 * 3600;
 /** R26: full means refused with a retryable answer, at the door. At 100 messages per second, the codes of a quarter of an hour. */
 const DISPATCH_MAX_MESSAGES = 100_000;
 
+/** Header of a message: the trace that it was handed over in, and that its send belongs to. */
+export const TRACEPARENT = 'traceparent';
+
 export function dispatchSubject(channel: string): string {
   return `dispatch.${channel}`;
 }

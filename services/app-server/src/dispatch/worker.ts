@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConsumerMessages, JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { Logger, Metrics } from '@countersign/telemetry';
+import { withinTrace, type Logger, type Metrics, type Tracing } from '@countersign/telemetry';
 import type { Trail } from '../audit/trail.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { deliver, type DeliverDependencies, type Ending } from './deliver.ts';
 import { openJob, type Channel, type Job } from './job.ts';
+import { MESSAGES_IN_HAND } from './metrics.ts';
 import { reportEnding } from './report.ts';
-import { DISPATCH, ensureSenders, sendersOf } from './streams.ts';
+import { DISPATCH, ensureSenders, sendersOf, TRACEPARENT } from './streams.ts';
 
 export interface WorkerSettings {
   /** Messages that this replica sends at a time. */
@@ -28,6 +29,7 @@ export interface WorkerDependencies extends Omit<DeliverDependencies, 'ring'> {
   ring: Pick<KeyRing, 'open' | 'mac'>;
   trail: Trail;
   metrics: Metrics;
+  tracing: Tracing;
   logger: Logger;
   randomBytes: (size: number) => Buffer;
   channel: Channel;
@@ -55,7 +57,7 @@ const UNREADABLE_AGAIN_MS = 500;
  * to another when nothing was heard of it for `ackWaitMs`.
  */
 export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
-  const { jetstream, manager, ring, metrics, logger, randomBytes, channel, settings } = deps;
+  const { jetstream, manager, ring, metrics, tracing, logger, randomBytes, channel, settings } = deps;
   const { ackWaitMs, maxDeliver } = settings;
   const senderSettings = { ackWaitMs, maxDeliver, maxAckPending: MAX_ACK_PENDING };
   await ensureSenders(manager, channel, senderSettings);
@@ -66,10 +68,7 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
   const inHand = new Set<Promise<void>>();
   let waiting = 0;
   let steppedBack: Promise<void> = Promise.resolve();
-  const inHandGauge = metrics.gauge({
-    name: 'countersign_messages_in_hand',
-    help: 'Messages that this replica is sending, those included that wait between two rounds.',
-  });
+  const inHandGauge = metrics.gauge(MESSAGES_IN_HAND);
 
   /** One pull at a time per slot: a message is only asked for when somebody is free to send it, so none ages in a buffer. */
   async function runSlot(): Promise<void> {
@@ -102,7 +101,7 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
   /** Resolves when the slot is free: the message is settled, or waits elsewhere. */
   function begin(message: JsMsg): Promise<void> {
     return new Promise((free) => {
-      const work = handle(message, free)
+      const work = handleTraced(message, free)
         .catch((error: unknown) => logger.error('message.settle', { channel, error }))
         .finally(() => {
           inHand.delete(work);
@@ -128,7 +127,23 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
     }
   }
 
-  async function handle(message: JsMsg, free: () => void): Promise<void> {
+  /** In the trace of the login that handed the message over, whichever replica that was. */
+  async function handleTraced(message: JsMsg, free: () => void): Promise<void> {
+    const span = tracing.follow('message.deliver', message.headers?.get(TRACEPARENT), {
+      kind: 'consumer',
+      attributes: { 'countersign.channel': channel, 'countersign.delivery': message.info.deliveryCount },
+    });
+    try {
+      const end = await withinTrace(span.trace, () => handle(message, free));
+      span.set({ 'countersign.outcome': end });
+      span.end(end === 'failed');
+    } catch (error) {
+      span.end(true);
+      throw error;
+    }
+  }
+
+  async function handle(message: JsMsg, free: () => void): Promise<Ending['end']> {
     const { deliveryCount } = message.info;
     const messageId = message.headers?.get('Nats-Msg-Id') ?? '';
     const job = open(messageId, message);
@@ -154,6 +169,7 @@ export async function startWorker(deps: WorkerDependencies): Promise<Worker> {
       ending = { end: 'failed', reason: `gave_up_${ending.reason}` };
     await settle(message, ending);
     await reportEnding(deps, { messageId, job, deliveryCount, ending });
+    return ending.end;
   }
 
   /** Another replica may have the key, or the newer build: this one gives it back. */

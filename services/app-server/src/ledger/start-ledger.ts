@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from '@countersign/telemetry';
+import type { Logger, MetricDefinition, Metrics, Tracing } from '@countersign/telemetry';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { highestProjected } from '../audit/checkpoint.ts';
@@ -9,6 +9,9 @@ import { getProjectedState } from '../user/store.ts';
 import type { LedgerContinuity, LossReason } from './continuity.ts';
 import { jetStreamLog } from './jetstream-log.ts';
 import { Ledger } from './ledger.ts';
+import { FLOOR_RAISED, LEDGER_FLOOR, LEDGER_PROVEN } from './metrics.ts';
+import { observedLedger } from './observed-ledger.ts';
+import { observedLog } from './observed-log.ts';
 import type { Partition } from './partition.ts';
 import { partitionedLedger, type UserLedger } from './partitioned-ledger.ts';
 import { startWatch } from './start-watch.ts';
@@ -33,11 +36,13 @@ export interface StartLedgerDependencies {
   router: Router;
   replica: string;
   logger: Logger;
+  metrics: Metrics;
+  tracing: Tracing;
   now: () => number;
   random: () => number;
 }
 
-const FLOOR_RAISED: Record<LossReason, string> = {
+const ADVICE_ON_LOSS: Record<LossReason, string> = {
   seen: 'The ledger lacks messages that were acknowledged. Find out why in the NATS logs.',
   assumed:
     'Nobody is left who could say whether the ledger lost messages. Expected at the first start, and after all replicas were killed.',
@@ -46,8 +51,9 @@ const FLOOR_RAISED: Record<LossReason, string> = {
 /** Every part of the ledger with its own watch. Resolves when the continuity of each is proven, or a loss was assumed. */
 export async function startLedger(deps: StartLedgerDependencies): Promise<StartedLedger> {
   const started = await Promise.all(deps.partitions.map((partition) => startPart(partition, deps)));
+  observeParts(started, deps.metrics);
   return {
-    ledger: partitionedLedger(started.map(({ ledger }) => ledger)),
+    ledger: observedLedger(partitionedLedger(started.map(({ ledger }) => ledger)), deps),
     parts: started,
     leave: async () => {
       await Promise.all(started.map(({ leave }) => leave()));
@@ -55,20 +61,37 @@ export async function startLedger(deps: StartLedgerDependencies): Promise<Starte
   };
 }
 
+function observeParts(parts: readonly LedgerPart[], metrics: Metrics): void {
+  perStream(LEDGER_PROVEN, (continuity) => (continuity.isProven() ? 1 : 0));
+  perStream(LEDGER_FLOOR, (continuity) => continuity.floor().at / 1000);
+
+  function perStream(definition: MetricDefinition<'stream'>, valueOf: (continuity: LedgerContinuity) => number): void {
+    const gauge = metrics.gauge(definition, () => {
+      for (const { partition, continuity } of parts) gauge.set({ stream: partition.stream }, valueOf(continuity));
+      return undefined;
+    });
+  }
+}
+
 async function startPart(partition: Partition, deps: StartLedgerDependencies) {
-  const { nats, client, manager, router, replica, logger, now, random } = deps;
+  const { nats, client, manager, router, replica, logger, metrics, tracing, now, random } = deps;
   const { stream } = partition;
+  const floorRaised = metrics.counter(FLOOR_RAISED);
+  for (const reason of Object.keys(ADVICE_ON_LOSS)) floorRaised.inc({ stream, reason }, 0);
   const { continuity, leave } = await startWatch({
     nats,
     partition,
     router,
     now,
-    onLoss: (reason) => logger.error('ledger.floor', { stream, reason, detail: FLOOR_RAISED[reason] }),
+    onLoss: (reason) => {
+      floorRaised.inc({ stream, reason });
+      logger.error('ledger.floor', { stream, reason, detail: ADVICE_ON_LOSS[reason] });
+    },
     highestProjected: () => highestProjected(router, stream),
     onProblem: (error) => logger.warn('ledger.unproven', { stream, error }),
   });
   const ledger = new Ledger({
-    log: jetStreamLog(client, manager, partition),
+    log: observedLog(jetStreamLog(client, manager, partition), { stream, metrics, tracing }),
     continuity,
     projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
     replica,

@@ -10,6 +10,7 @@ const primary: NodeStatus = {
   clockSkewMs: 3,
   version: '15.1',
   confirmedBy: '"pg-2"',
+  waiting: 0,
 };
 const standby: NodeStatus = {
   name: 'pg-2',
@@ -19,6 +20,7 @@ const standby: NodeStatus = {
   clockSkewMs: -4,
   version: '15.1',
   confirmedBy: undefined,
+  waiting: 0,
 };
 
 const levels = (...nodes: NodeStatus[]) =>

@@ -1,6 +1,7 @@
-import type { Metrics } from '@countersign/telemetry';
+import type { Metrics, Tracing } from '@countersign/telemetry';
 import { advance, BREAKER_SETTINGS, CLOSED, isReady, type BreakerSettings, type BreakerState } from './breaker.ts';
 import type { Carrier, OutgoingMessage, SendOutcome } from './carrier.ts';
+import { CARRIER_OUTCOMES, CARRIER_RESTING, CARRIER_SECONDS } from '../metrics.ts';
 import { orderOf } from './order.ts';
 
 /** The last answer that was heard, and whose it was; nobody's when nobody could be asked. */
@@ -27,6 +28,7 @@ export interface PoolDependencies {
   carriers: readonly Carrier[];
   now: () => number;
   metrics: Metrics;
+  tracing: Tracing;
   breaker?: BreakerSettings;
 }
 
@@ -35,25 +37,14 @@ export function createCarrierPool({
   carriers,
   now,
   metrics,
+  tracing,
   breaker = BREAKER_SETTINGS,
 }: PoolDependencies): CarrierPool {
   const byName = new Map(carriers.map((carrier) => [carrier.name, carrier]));
   const states = new Map<string, BreakerState>(carriers.map(({ name }) => [name, CLOSED]));
-  const outcomes = metrics.counter({
-    name: 'countersign_carrier_outcomes_total',
-    help: 'Tries to hand a message to a carrier, by what became of them.',
-    labels: ['carrier', 'outcome'],
-  });
-  const seconds = metrics.histogram({
-    name: 'countersign_carrier_seconds',
-    help: 'How long a carrier took to say yes or no, in seconds.',
-    labels: ['carrier'],
-  });
-  const resting = metrics.gauge({
-    name: 'countersign_carrier_resting',
-    help: '1 while the circuit breaker of this replica keeps messages from the carrier.',
-    labels: ['carrier'],
-  });
+  const outcomes = metrics.counter(CARRIER_OUTCOMES);
+  const seconds = metrics.histogram(CARRIER_SECONDS);
+  const resting = metrics.gauge(CARRIER_RESTING);
   for (const { name } of carriers) resting.set({ carrier: name }, 0);
 
   const stateOf = (name: string) => states.get(name) ?? CLOSED;
@@ -68,7 +59,12 @@ export function createCarrierPool({
     move(name, 'begun');
     const stop = seconds.startTimer({ carrier: name });
     // A carrier that throws is a mistake of ours, made at a moment that nobody knows.
-    const outcome = await carrier.send(message).catch((): SendOutcome => ({ outcome: 'unknown', reason: 'fault' }));
+    const at = { kind: 'client', attributes: { 'countersign.carrier': name } } as const;
+    const outcome = await tracing.span('carrier.send', at, async (span) => {
+      const said = await carrier.send(message).catch((): SendOutcome => ({ outcome: 'unknown', reason: 'fault' }));
+      span.set({ 'countersign.outcome': said.outcome });
+      return said;
+    });
     stop();
     outcomes.inc({ carrier: name, outcome: outcome.outcome });
     move(name, isHealthy(outcome) ? 'succeeded' : 'failed');

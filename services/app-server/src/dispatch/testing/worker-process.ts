@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { createLogger, createMetrics } from '@countersign/telemetry';
+import { createLogger, createMetrics, noTracing } from '@countersign/telemetry';
 import { createTrail } from '../../audit/trail.ts';
 import { loadKeyRing } from '../../keys/ring.ts';
 import { createBudgets } from '../budget.ts';
@@ -71,11 +71,12 @@ await startWorker({
     },
   },
   metrics,
+  tracing: noTracing,
   logger: createLogger({ service: 'test', replica: String(process.pid), level: 'warn' }),
   randomBytes,
   now,
   channel: 'sms',
-  pool: createCarrierPool({ carriers: [carrier], now, metrics }),
+  pool: createCarrierPool({ carriers: [carrier], now, metrics, tracing: noTracing }),
   claims: {
     ...claims,
     take: async (...claim) => {

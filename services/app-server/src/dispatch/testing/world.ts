@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createLogger, createMetrics } from '@countersign/telemetry';
+import { createLogger, createMetrics, noTracing } from '@countersign/telemetry';
 import { waitUntil } from '@countersign/testkit';
 import type { TrailEvent } from '../../audit/trail.ts';
 import { loadKeyRing, type KeyRing } from '../../keys/ring.ts';
@@ -57,6 +57,7 @@ export async function startWorld(name: string): Promise<World> {
         carriers: [carrier('a', gateways.a), carrier('b', gateways.b)],
         trail: { record: async (event) => void trail.push(event) },
         metrics: createMetrics({ service: 'test', replica, processMetrics: false }),
+        tracing: noTracing,
         logger: createLogger({
           service: 'test',
           replica,
