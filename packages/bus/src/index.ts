@@ -6,5 +6,6 @@ export { BusRefused, connectBus, type Bus, type BusOptions } from './connection.
 export { credentialFromApiKey, type Credential } from './credential.ts';
 export { greetServers, type NatsGreeting } from './greeting.ts';
 export { endpoint, serve, type CallRequest, type Endpoint, type ServeOptions, type Serving } from './serve.ts';
+export { followServers, type ServerProcesses } from './server-processes.ts';
 export { watchStrain, type Strain } from './strain.ts';
 export { checkInput, compileValidator, type Validate } from './validate.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connectBus, greetServers, type Bus } from '@countersign/bus';
+import { connectBus, followServers, greetServers, type Bus } from '@countersign/bus';
 import type { Logger, Metrics, Tracing } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
 import { startProjector, type Projector } from './audit/projector.ts';
@@ -139,17 +139,15 @@ export async function createContext(
     COUNTERSIGN_NATS_CREDENTIALS_FILE: credentialsFile,
     COUNTERSIGN_NATS_CA: authorities,
   } = environment;
-  const bus = await connectBus({
+  const access = {
     servers: environment.COUNTERSIGN_NATS_URLS,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),
     ...(credentialsFile !== undefined && { credentialsFile }),
     ...(authorities !== undefined && { authorities }),
     name: replica,
-    logger,
-    metrics,
-    tracing,
-  });
+  };
+  const bus = await connectBus({ ...access, logger, metrics, tracing });
   const client = jetstream(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS });
   const manager = await jetstreamManager(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS, checkAPI: false });
   const setup = await jetstreamManager(bus.nats, { timeout: JETSTREAM_SETUP_TIMEOUT_MS, checkAPI: false });
@@ -165,8 +163,10 @@ export async function createContext(
   ]);
   assertStreams(await readStreams(setup, partitions), partitions, copies);
 
+  const servers = copies === 1 ? undefined : await followServers(access);
   const { ledger, parts, leave } = await startLedger({
     nats: bus.nats,
+    servers,
     client,
     manager,
     partitions,
@@ -278,7 +278,9 @@ export async function createContext(
         return projector.stop();
       },
       farewell: leave,
-      bus: () => bus.drain(),
+      bus: async () => {
+        await Promise.all([servers?.close(), bus.drain()]);
+      },
       database: () => router.close(),
     },
   };

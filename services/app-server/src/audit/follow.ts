@@ -40,6 +40,10 @@ const BATCH = 500;
 const FILL_MS = 1000;
 /** How often everybody looks where the stream and the checkpoint stand. */
 const LOOK_MS = 1000;
+/**
+ * How long a lower end of the stream must be told before it is believed: a leader that was cut off tells for a moment where its copy ended.
+ */
+const BELIEVED_AFTER_LOOKS = 5;
 /** Looks without progress until another takes over from the one who wrote last. */
 const PATIENCE_LOOKS = 3;
 const FIRST_WAIT_MS = 250;
@@ -61,6 +65,7 @@ export function follow(deps: FollowDependencies): Follower {
   let leading = true;
   let seen: Checkpoint | undefined;
   let standstill = 0;
+  let shortLooks = 0;
   let status: ProjectionStatus = { stream, waiting: undefined, lagMs: 0 };
   const ended = run();
 
@@ -88,6 +93,8 @@ export function follow(deps: FollowDependencies): Follower {
     // Somebody may have projected what came after the first look.
     if (checkpoint.sequence > state.last) state = await source.state();
     if (state.created !== created) return;
+    shortLooks = checkpoint.created === created && checkpoint.sequence > state.last ? shortLooks + 1 : 0;
+    if (shortLooks > 0 && shortLooks < BELIEVED_AFTER_LOOKS) return pause(LOOK_MS);
     await observe(state, checkpoint);
 
     const moved = seen?.created !== checkpoint.created || seen.sequence !== checkpoint.sequence;

@@ -14,10 +14,10 @@ export function postgresMemory(router: Router, stream: string): Memory {
         return found && { ...found, closedAt: undefined };
       }),
 
-    keep: async ({ createdAt, server, floor }, by) => {
+    keep: async ({ createdAt, processes, floor }, by) => {
       const columns = {
         stream_created: new Date(createdAt),
-        nats_server: server ?? null,
+        nats_server: processes.length === 0 ? null : processes.join(' '),
         opened_by: by,
         closed_at: null,
       };
@@ -54,7 +54,7 @@ async function recall(db: Kysely<Schema>, stream: string): Promise<Remembered | 
   return (
     row && {
       createdAt: row.stream_created.getTime(),
-      server: row.nats_server ?? undefined,
+      processes: row.nats_server?.split(' ') ?? [],
       floor: { at: Number(row.floor_at) },
       closedAt: row.closed_at === null ? undefined : Number(row.closed_at),
     }

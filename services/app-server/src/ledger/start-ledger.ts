@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerProcesses } from '@countersign/bus';
 import type { Logger, MetricDefinition, Metrics, Tracing } from '@countersign/telemetry';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -32,6 +33,7 @@ export interface StartLedgerDependencies {
   nats: NatsConnection;
   client: JetStreamClient;
   manager: JetStreamManager;
+  servers: ServerProcesses | undefined;
   partitions: readonly Partition[];
   router: Router;
   replica: string;
@@ -74,12 +76,13 @@ function observeParts(parts: readonly LedgerPart[], metrics: Metrics): void {
 }
 
 async function startPart(partition: Partition, deps: StartLedgerDependencies) {
-  const { nats, client, manager, router, replica, logger, metrics, tracing, now, random } = deps;
+  const { nats, servers, client, manager, router, replica, logger, metrics, tracing, now, random } = deps;
   const { stream } = partition;
   const floorRaised = metrics.counter(FLOOR_RAISED);
   for (const reason of Object.keys(ADVICE_ON_LOSS)) floorRaised.inc({ stream, reason }, 0);
   const { continuity, leave } = await startWatch({
     nats,
+    servers,
     partition,
     router,
     now,

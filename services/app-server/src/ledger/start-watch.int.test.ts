@@ -73,6 +73,7 @@ async function replica(): Promise<Replica> {
   const onLoss = vi.fn<(reason: LossReason) => void>();
   const watching = await startWatch({
     nats: connection,
+    servers: undefined,
     partition: UNDIVIDED,
     router,
     now: () => Date.now(),
@@ -370,7 +371,7 @@ describe('HA-20 replicas that run', () => {
 });
 
 describe('the memory', () => {
-  const standing = { createdAt: Date.UTC(2026, 0, 1), server: 'NA', floor: { at: 7 } };
+  const standing = { createdAt: Date.UTC(2026, 0, 1), processes: ['NA', 'NB'], floor: { at: 7 } };
 
   test('HA-20 is not closed by one that left when another has opened it since', async () => {
     const router = await connectPostgres();
@@ -382,8 +383,8 @@ describe('the memory', () => {
     expect(await memory.recall()).toEqual({ ...standing, closedAt: undefined });
     await memory.close(9, ['b', 'a']);
     expect(await memory.recall()).toEqual({ ...standing, closedAt: 9 });
-    await memory.keep({ ...standing, server: undefined }, 'c');
-    expect(await memory.recall()).toEqual({ ...standing, server: undefined, closedAt: undefined });
+    await memory.keep({ ...standing, processes: [] }, 'c');
+    expect(await memory.recall()).toEqual({ ...standing, processes: [], closedAt: undefined });
     await router.close();
   });
 });

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
+import type { ServerProcesses } from '@countersign/bus';
+import type { StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Router } from '../database/router.ts';
 import { LedgerContinuity, type ContinuityDependencies } from './continuity.ts';
@@ -12,6 +14,8 @@ import { LedgerWatch, WATCH_EVERY_MS, type WatchDependencies } from './watch.ts'
 
 /** Longer than a busy machine takes to answer, and shorter than a look holds. */
 const LOOK_TIMEOUT_MS = 3000;
+/** A server that hangs is left out of a look, and holds it up no longer. */
+const ALIVE_WITHIN_MS = 300;
 
 export interface Watching {
   continuity: LedgerContinuity;
@@ -22,12 +26,19 @@ export interface Watching {
 /** Puts the watch over one part of the ledger on NATS and Postgres. Resolves when continuity is proven, or a loss was assumed. */
 export async function startWatch({
   nats,
+  servers,
   partition,
   router,
   now,
   onLoss,
   ...deps
-}: { nats: NatsConnection; partition: Partition; router: Router } & Pick<ContinuityDependencies, 'now' | 'onLoss'> &
+}: {
+  nats: NatsConnection;
+  /** Of a cluster; one server is the one that we are connected to. */
+  servers: Pick<ServerProcesses, 'alive'> | undefined;
+  partition: Partition;
+  router: Router;
+} & Pick<ContinuityDependencies, 'now' | 'onLoss'> &
   Pick<WatchDependencies, 'highestProjected' | 'onProblem'>): Promise<Watching> {
   const manager = await jetstreamManager(nats, { timeout: LOOK_TIMEOUT_MS, checkAPI: false });
   const uptime = () => performance.now();
@@ -47,9 +58,14 @@ export async function startWatch({
     peers: natsPeers(nats, partition.peers),
     memory: postgresMemory(router, partition.stream),
     stream: async () => {
-      const { state, created, cluster } = await ledInfo(manager, partition.stream);
-      const server = cluster === undefined ? nats.info?.server_id : undefined;
-      return { lastSequence: state.last_seq, createdAt: Date.parse(created), server };
+      const info = await ledInfo(manager, partition.stream);
+      const { state, created, config } = info;
+      return {
+        lastSequence: state.last_seq,
+        createdAt: Date.parse(created),
+        copies: config.num_replicas,
+        processes: isCluster(info) ? await holdersOf(info, servers) : [nats.info?.server_id ?? 'unknown'],
+      };
     },
     sleep: (ms) => sleep(ms),
   });
@@ -72,4 +88,19 @@ async function followConnection(nats: NatsConnection, watch: LedgerWatch): Promi
     if (status.type === 'disconnect') watch.doubt();
     if (status.type === 'reconnect') void watch.reconnected();
   }
+}
+
+function isCluster({ cluster }: StreamInfo): boolean {
+  return cluster !== undefined;
+}
+
+/** The processes of the leader and of the followers that have all it has. */
+async function holdersOf(
+  { cluster }: StreamInfo,
+  servers: Pick<ServerProcesses, 'alive'> | undefined,
+): Promise<string[]> {
+  const alive = await (servers?.alive(ALIVE_WITHIN_MS) ?? new Map<string, string>());
+  const followers = (cluster?.replicas ?? []).filter(({ current, offline }) => current && !offline);
+  const names = [cluster?.leader ?? '', ...followers.map(({ name }) => name)];
+  return names.flatMap((name) => alive.get(name) ?? []).toSorted();
 }

@@ -25,14 +25,19 @@ export interface StreamStanding {
   lastSequence: number;
   /** When it was created, ms since the epoch. */
   createdAt: number;
-  /** Names the one server process that holds the stream; undefined in a cluster, where no one process holds it. */
-  server: string | undefined;
+  /** How many copies there are to be. */
+  copies: number;
+  /**
+   * Names the server processes that run and hold all of the stream, as far as they are known. A server that was started anew has
+   * another name: it may have forgotten what it had not written to the disk.
+   */
+  processes: readonly string[];
 }
 
 /** What a replica that finds nobody alive can still know of those before it. */
 export interface Remembered {
   createdAt: number;
-  server: string | undefined;
+  processes: readonly string[];
   floor: RecoveryFloor;
   /** The last replica to leave wrote where the stream ended; undefined while any runs, or when the last one was killed. */
   closedAt: number | undefined;
@@ -77,6 +82,12 @@ const FIND_WITHIN_MS = 1000;
 const MISS_AFTER_MS = 5000;
 /** Who was silent for so long before a look at the stream cannot know of more than the look has shown. */
 const FORGET_AFTER_MS = 4000;
+/**
+ * How long a lower end of the stream must be told before it is believed: a leader that was cut off, or hung, tells for a moment where its
+ * copy ended, until it hears that another was elected. What was lost stays lost.
+ */
+const BELIEVED_AFTER_MS = 4000;
+const TOLD_EVERY_MS = 500;
 /** How long one that leaves waits to hear of others that leave with it. */
 const FAREWELL_MS = 200;
 const RETRY_MS = 500;
@@ -91,7 +102,7 @@ export class LedgerWatch {
   readonly #heard = new Map<string, number>();
   readonly #left = new Set<string>();
   #standing: StreamStanding | undefined;
-  #kept = '';
+  #kept: Omit<Remembered, 'closedAt'> | undefined;
   #doubts = 0;
   #proving: Promise<void> | undefined;
   #isWatching = false;
@@ -164,8 +175,7 @@ export class LedgerWatch {
     if (this.#heard.size > 0 || !continuity.isProven()) return;
     await stream()
       .then((standing) => {
-        if (standing.lastSequence < continuity.highest() || standing.server !== this.#standing?.server)
-          return undefined;
+        if (standing.lastSequence < continuity.highest() || this.#isOther(standing)) return undefined;
         return memory.close(standing.lastSequence, [run, ...this.#left]);
       })
       .catch(onProblem);
@@ -185,32 +195,47 @@ export class LedgerWatch {
 
   /** @param isOvertaken whether the connection was lost again meanwhile, so that all that was heard proves nothing. */
   async #proveUnless(isOvertaken: () => boolean): Promise<void> {
-    const { continuity, stream, highestProjected, memory, uptime } = this.#deps;
-    const views = await this.#ask();
+    const { continuity, stream, highestProjected, memory } = this.#deps;
+    const ranOn = this.#standing !== undefined && hasRunOn(await stream(), this.#standing);
+    // Where the servers themselves vouch, the others are heard, and those who are gone are not waited for.
+    const views = await this.#ask(ranOn ? 0 : undefined);
     const projected = await highestProjected().catch(() => 0);
     const remembered = this.#hasStarted ? undefined : await memory.recall().catch(() => undefined);
-    // Last, since all that was acknowledged to anybody whom we asked must then be in it.
-    const askedAt = uptime();
-    const standing = await stream();
     if (isOvertaken()) return;
     for (const view of views) this.hear(view);
+    // Last, since all that was acknowledged to anybody whom we asked must then be in it.
+    const { standing, until } = await this.#believed(projected);
+    if (isOvertaken()) return;
     continuity.raise({ at: standing.createdAt });
     if (remembered !== undefined) continuity.raise(remembered.floor);
     const isWitnessed = this.#isWitnessed(standing, views, remembered);
     // What was remembered of the end holds for one start only.
     if (isWitnessed && remembered?.closedAt !== undefined) await this.#keep(standing);
     if (isOvertaken()) return;
-    continuity.check(standing.lastSequence, isWitnessed ? projected : undefined, askedAt + LOOK_HOLDS_MS);
+    continuity.check(standing.lastSequence, isWitnessed ? projected : undefined, until);
     this.#standing = standing;
+  }
+
+  /** How the stream stands, asked again for as long as it tells of an end that is known to be passed. Nothing is decided meanwhile. */
+  async #believed(projected: number): Promise<{ standing: StreamStanding; until: number }> {
+    const { continuity, stream, uptime, sleep } = this.#deps;
+    const since = uptime();
+    for (;;) {
+      const askedAt = uptime();
+      const standing = await stream();
+      const isWhole = standing.lastSequence >= Math.max(continuity.highest(), projected);
+      if (isWhole || askedAt - since >= BELIEVED_AFTER_MS || this.#isLeaving)
+        return { standing, until: askedAt + LOOK_HOLDS_MS };
+      await sleep(TOLD_EVERY_MS);
+    }
   }
 
   /** Whether everybody who may have heard an acknowledgement was asked, or nothing can have been lost since somebody was. */
   #isWitnessed(standing: StreamStanding, views: PeerView[], remembered: Remembered | undefined): boolean {
-    if (this.#standing !== undefined)
-      return isSameProcess(standing, this.#standing) || this.#missing(views).length === 0;
+    if (this.#standing !== undefined) return hasRunOn(standing, this.#standing) || this.#missing(views).length === 0;
     if (views.some(({ isProven }) => isProven)) return true;
     if (remembered === undefined) return false;
-    if (isSameProcess(standing, remembered)) return true;
+    if (hasRunOn(standing, remembered)) return true;
     const { closedAt, createdAt } = remembered;
     return closedAt !== undefined && createdAt === standing.createdAt && closedAt <= standing.lastSequence;
   }
@@ -219,9 +244,9 @@ export class LedgerWatch {
     return [...this.#heard.keys()].filter((run) => !views.some((view) => view.run === run));
   }
 
-  async #ask(): Promise<PeerView[]> {
+  async #ask(withinMs = this.#hasStarted ? MISS_AFTER_MS : FIND_WITHIN_MS): Promise<PeerView[]> {
     const { peers, run, uptime } = this.#deps;
-    const until = uptime() + (this.#hasStarted ? MISS_AFTER_MS : FIND_WITHIN_MS);
+    const until = uptime() + withinMs;
     const views: PeerView[] = [];
     const isEnough = () =>
       this.#hasStarted ? this.#missing(views).length === 0 : views.some(({ isProven }) => isProven);
@@ -239,10 +264,10 @@ export class LedgerWatch {
     const floor = continuity.floor();
     const standing = await stream().catch(onProblem);
     if (this.#doubts !== doubts) return;
-    if (standing === undefined || standing.server !== this.#standing?.server) return this.doubt();
+    if (standing === undefined || this.#isOther(standing)) return this.doubt();
     const isSameFloor = continuity.floor().at === floor.at;
-    if (isSameFloor && (standing.lastSequence < before || standing.createdAt !== this.#standing?.createdAt))
-      continuity.lost();
+    if (isSameFloor && standing.lastSequence < before) return this.doubt();
+    if (isSameFloor && standing.createdAt !== this.#standing?.createdAt) continuity.lost();
     else if (isSameFloor) continuity.hear(floor, standing.lastSequence);
     continuity.extend(askedAt + LOOK_HOLDS_MS);
     this.#standing = standing;
@@ -253,13 +278,17 @@ export class LedgerWatch {
     if (this.#standing !== undefined && this.#deps.continuity.isProven()) await this.#keep(this.#standing);
   }
 
-  async #keep({ createdAt, server }: StreamStanding): Promise<void> {
+  async #keep(standing: StreamStanding): Promise<void> {
     const { continuity, memory, run } = this.#deps;
-    const standing = { createdAt, server, floor: continuity.floor() };
-    const text = JSON.stringify(standing);
-    if (text === this.#kept) return;
-    await memory.keep(standing, run);
-    this.#kept = text;
+    const kept = { createdAt: standing.createdAt, processes: standing.processes, floor: continuity.floor() };
+    if (this.#kept !== undefined && isWorth(this.#kept, standing) && this.#kept.floor.at === kept.floor.at) return;
+    await memory.keep(kept, run);
+    this.#kept = kept;
+  }
+
+  /** Where one process holds the stream, and it is not the one from before. Of a cluster a look says less (see hasRunOn). */
+  #isOther(standing: StreamStanding): boolean {
+    return standing.copies === 1 && this.#standing !== undefined && !hasRunOn(standing, this.#standing);
   }
 
   #view(): PeerView {
@@ -268,10 +297,21 @@ export class LedgerWatch {
   }
 }
 
-/** One process that still runs has forgotten nothing. */
-function isSameProcess(
-  { server, createdAt }: StreamStanding,
-  before: Pick<StreamStanding, 'server' | 'createdAt'> | undefined,
+/**
+ * Whether most of the copies are held by processes that held all of the stream then and have run since. What runs has forgotten nothing;
+ * what was acknowledged is on most of the copies, so on one of these; and no copy that lacks it can have been elected by them.
+ */
+export function hasRunOn(
+  { processes, copies, createdAt }: StreamStanding,
+  before: Pick<StreamStanding, 'processes' | 'createdAt'>,
 ): boolean {
-  return server !== undefined && server === before?.server && createdAt === before.createdAt;
+  const still = processes.filter((process) => before.processes.includes(process));
+  return createdAt === before.createdAt && still.length > copies / 2;
+}
+
+/** What was kept vouches as well as what would be kept now: a copy that is behind for a moment is nothing to write down. */
+function isWorth(kept: Pick<StreamStanding, 'processes' | 'createdAt'>, now: StreamStanding): boolean {
+  if (kept.createdAt !== now.createdAt) return false;
+  if (now.processes.length < now.copies) return hasRunOn(now, kept) || now.processes.length <= now.copies / 2;
+  return now.processes.every((process) => kept.processes.includes(process));
 }

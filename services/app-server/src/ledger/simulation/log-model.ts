@@ -26,8 +26,8 @@ export interface Entry extends Stored {
 /** The stream AUTH as it can be at its worst: what was acknowledged and not yet synced to disk can be lost. */
 export class StreamModel {
   createdAt: number;
-  readonly #isCluster: boolean;
-  #restarts = 0;
+  /** How often each server process was started anew. */
+  readonly #starts: number[];
   /** No leader: nothing is answered. */
   isUp = true;
   /** Everything that was ever stored, and what was lost of it. For the judges, not for the replicas. */
@@ -39,12 +39,13 @@ export class StreamModel {
 
   constructor(now: number, isCluster: boolean) {
     this.createdAt = now;
-    this.#isCluster = isCluster;
+    this.#starts = isCluster ? [0, 0, 0] : [0];
   }
 
   get standing(): StreamStanding {
     const { lastSequence, createdAt } = this;
-    return { lastSequence, createdAt, server: this.#isCluster ? undefined : `server ${this.#restarts}` };
+    const processes = this.#starts.map((starts, index) => `server ${index} ${starts}`);
+    return { lastSequence, createdAt, copies: processes.length, processes };
   }
 
   get lastSequence(): number {
@@ -83,18 +84,30 @@ export class StreamModel {
   /** Nothing is answered until it is up again. */
   goDown(): void {
     this.isUp = false;
-    this.#restarts += 1;
+    this.#start(0);
   }
 
   /** What was not synced is gone, from some message on. @returns how many messages. */
   rollBack(random: SeededRandom): number {
+    this.#startMost(random.between(0, 2));
     return this.#keep(random.between(Math.min(this.#synced, this.lastSequence), this.lastSequence));
   }
 
   /** As after losing all disks, or a restore from nothing. */
   recreate(now: number): number {
     this.createdAt = now;
+    this.#startMost(0);
     return this.#keep(0);
+  }
+
+  /** Only together can most of the copies forget; one of three may run on. */
+  #startMost(spared: number): void {
+    if (this.#starts.length === 1) return;
+    for (const index of this.#starts.keys()) if (index !== spared) this.#start(index);
+  }
+
+  #start(index: number): void {
+    this.#starts[index] = (this.#starts[index] ?? 0) + 1;
   }
 
   #keep(count: number): number {
