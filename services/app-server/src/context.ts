@@ -136,7 +136,7 @@ export async function createContext(
   const joining = await startJoining(environment, { router, ring, now, logger });
   const streams = environment.COUNTERSIGN_LEDGER_STREAMS;
   await adoptLayout(router, streams);
-  const settled = new SettledRelease(router, problem('release.stale'));
+  const settled = new SettledRelease(router, problem('release.watch'));
   await settled.start();
 
   const {

@@ -16,11 +16,13 @@ let url: string;
 let owner: pg.Client;
 let router: Router;
 let databases = 0;
+let problems: unknown[];
 
 beforeAll(async () => {
   node = await startPostgres({ dir: folder, password: 'secret', fsync: false });
 });
 beforeEach(async () => {
+  problems = [];
   url = await createDatabase(node, `settled_${(databases += 1)}`);
   owner = new pg.Client({ connectionString: url });
   await owner.connect();
@@ -34,9 +36,7 @@ afterAll(async () => {
 });
 
 async function started(): Promise<SettledRelease> {
-  const settled = new SettledRelease(router, (error) => {
-    throw error;
-  });
+  const settled = new SettledRelease(router, (error) => problems.push(error));
   await settled.start();
   return settled;
 }
@@ -63,6 +63,8 @@ test('a replica whose release is over leaves its work, and one does not start', 
   await owner.query('update ledger_layout set release = $1', [RELEASE + 1]);
   await waitUntil(() => !settled.fits, { what: 'it to notice', timeoutMs: 10_000 });
   expect(() => settled.assertFits()).toThrow('Start the version that the other app-servers run');
+  await waitUntil(() => problems.length > 0, { what: 'it to say so', timeoutMs: 10_000 });
+  expect(problems[0]).toBeInstanceOf(WrongRelease);
   settled.stop();
   await expect(started()).rejects.toThrow(WrongRelease);
 });

@@ -12,6 +12,7 @@ const REFRESH_MS = 3000;
  */
 export class SettledRelease {
   readonly #router: Router;
+  /** Told of each failed look, and that this build does not fit any more for as long as that lasts. */
   readonly #onProblem: (error: unknown) => void;
   #number = FIRST_RELEASE;
   #stopped = false;
@@ -60,7 +61,10 @@ export class SettledRelease {
   async #keepReading(): Promise<void> {
     while (!this.#stopped) {
       await sleep(REFRESH_MS, undefined, { ref: false });
-      if (!this.#stopped) await this.refresh().catch(this.#onProblem);
+      if (this.#stopped) return;
+      await this.refresh()
+        .then(() => this.assertFits())
+        .catch(this.#onProblem);
     }
   }
 }
