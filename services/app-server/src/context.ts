@@ -178,7 +178,7 @@ export async function createContext(
     partitions,
     router,
     replica,
-    settled: () => settled.number,
+    settled,
     logger,
     metrics,
     tracing,

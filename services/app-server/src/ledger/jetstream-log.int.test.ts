@@ -7,12 +7,12 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { INITIAL_STATE, type UserState } from '../challenge/state.ts';
-import { RELEASE } from '../release/release.ts';
 import { LedgerContinuity } from './continuity.ts';
 import { jetStreamLog } from './jetstream-log.ts';
 import { Ledger } from './ledger.ts';
 import type { UserLog } from './log.ts';
 import { encodeRecord, type LedgerRecord } from './record.ts';
+import { SETTLED } from './testing/settled.ts';
 import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
 
 const TIMEOUT_MS = 1000;
@@ -30,7 +30,7 @@ beforeAll(async () => {
     connections.map(async (connection) => {
       const manager = await jetstreamManager(connection, { timeout: TIMEOUT_MS });
       await ensureLedgerStream(manager, UNDIVIDED, 1);
-      return jetStreamLog(jetstream(connection, { timeout: TIMEOUT_MS }), manager, UNDIVIDED, () => RELEASE);
+      return jetStreamLog(jetstream(connection, { timeout: TIMEOUT_MS }), manager, UNDIVIDED, SETTLED);
     }),
   );
 });
@@ -134,7 +134,7 @@ test('an append that NATS does not acknowledge is of unknown outcome; asked agai
 test('a record of a version that this build does not know is thrown, not decided on', async () => {
   const userId = crypto.randomUUID();
   const future = { ...recordOf('future'), state: { ...INITIAL_STATE, version: 2 } as unknown as UserState };
-  await jetstream(connections[0]!).publish(`auth.${userId}`, encodeRecord(future, RELEASE));
+  await jetstream(connections[0]!).publish(`auth.${userId}`, encodeRecord(future, SETTLED));
   await expect(log().last(userId)).rejects.toThrow('unknown version 2');
   const decide = () => {
     throw new Error('decided');

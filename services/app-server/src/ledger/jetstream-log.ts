@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { decodeRecord, encodeRecord } from './record.ts';
-import { STATE_FORMS } from './state-form.ts';
+import { STATE_FORMS, type Settled } from './state-form.ts';
 import { placeOf } from '../streams/place.ts';
 import type { Partition } from './partition.ts';
 import type { AppendOutcome, Stored, UserLog } from './log.ts';
@@ -10,20 +10,17 @@ const WRONG_LAST_SEQUENCE = 10071;
 /** Any copy answers a read, in well under a millisecond; one on a server that hangs does not. Then the leader is asked as well. */
 const COPY_ANSWERS_WITHIN_MS = 250;
 
-/**
- * One part of the ledger's log on JetStream. Timeouts are those of the client and manager it is given.
- * @param settled the release whose form is written.
- */
+/** One part of the ledger's log on JetStream. Timeouts are those of the client and manager it is given. */
 export function jetStreamLog(
   client: JetStreamClient,
   manager: JetStreamManager,
   { stream, prefix }: Partition,
-  settled: () => number,
+  settled: Settled,
   forms = STATE_FORMS,
 ): UserLog {
   const subjectOf = (userId: string) => `${prefix}${userId}`;
   const stored = (message: StoredMsg | null): Stored | undefined =>
-    message === null ? undefined : { record: decodeRecord(message.data, forms), sequence: message.seq };
+    message === null ? undefined : { record: decodeRecord(message.data, settled, forms), sequence: message.seq };
   return {
     last: async (userId) => {
       const query = { last_by_subj: subjectOf(userId) };
@@ -47,7 +44,7 @@ export function jetStreamLog(
     append: async (userId, record, expectedSequence): Promise<AppendOutcome> => {
       try {
         const subject = subjectOf(userId);
-        const ack = await client.publish(subject, encodeRecord(record, settled(), forms), {
+        const ack = await client.publish(subject, encodeRecord(record, settled, forms), {
           expect: { lastSubjectSequence: expectedSequence },
           ...placeOf(subject, expectedSequence),
           // One try here; repeating an append is the ledger's business, which first looks whether it happened.

@@ -12,7 +12,7 @@ import { LedgerContinuity } from './continuity.ts';
 import { jetStreamLog } from './jetstream-log.ts';
 import { Ledger } from './ledger.ts';
 import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
-import { readState, STATE_FORMS, storedState } from './state-form.ts';
+import { readState, STATE_FORMS, storedState, type Settled } from './state-form.ts';
 import { WITH_NEXT_FORM } from './testing/next-form.ts';
 
 /** The releases of two app-servers that run side by side. The newer knows one form more. */
@@ -23,7 +23,10 @@ let nats: NatsServer;
 let connection: NatsConnection;
 let older: Ledger;
 let newer: Ledger;
-let settled: number;
+/** A second one of the newer release, which has not heard what became of the upgrade. */
+let unaware: Ledger;
+let settled: Settled;
+let unawareOf: Settled;
 let projected: object | undefined;
 
 beforeAll(async () => {
@@ -31,25 +34,33 @@ beforeAll(async () => {
   connection = await connect({ servers: nats.url });
   const manager = await jetstreamManager(connection);
   await ensureLedgerStream(manager, UNDIVIDED, 1);
-  const ledgerOf = (forms: typeof STATE_FORMS) => {
+  const ledgerOf = (forms: typeof STATE_FORMS, on: () => Settled) => {
+    const heard: Settled = {
+      get number() {
+        return on().number;
+      },
+      hear: (release) => on().hear(release),
+    };
     const continuity = new LedgerContinuity({ now: Date.now, uptime: () => performance.now(), onLoss: () => {} });
     continuity.check(0, 0, Infinity);
     return new Ledger({
-      log: jetStreamLog(jetstream(connection), manager, UNDIVIDED, () => settled, forms),
+      log: jetStreamLog(jetstream(connection), manager, UNDIVIDED, heard, forms),
       continuity,
       projected: () =>
-        Promise.resolve().then(() => (projected === undefined ? undefined : readState(projected, forms))),
+        Promise.resolve().then(() => (projected === undefined ? undefined : readState(projected, heard, forms))),
       replica: 'test',
       now: Date.now,
       random: Math.random,
       sleep: (ms) => sleep(ms),
     });
   };
-  older = ledgerOf(STATE_FORMS);
-  newer = ledgerOf(WITH_NEXT_FORM);
+  older = ledgerOf(STATE_FORMS, () => settled);
+  newer = ledgerOf(WITH_NEXT_FORM, () => settled);
+  unaware = ledgerOf(WITH_NEXT_FORM, () => unawareOf);
 });
 beforeEach(() => {
-  settled = BEFORE;
+  settled = settledOn(BEFORE);
+  unawareOf = settledOn(BEFORE);
   projected = undefined;
 });
 afterAll(async () => {
@@ -57,6 +68,16 @@ afterAll(async () => {
   await nats.kill();
   rmSync(folder, { recursive: true, force: true });
 });
+
+function settledOn(first: number): Settled {
+  let number = first;
+  return {
+    get number() {
+      return number;
+    },
+    hear: (release) => (number = Math.max(number, release)),
+  };
+}
 
 let attempts = 0;
 function act(ledger: Ledger, userId: string, decide: (state: UserState) => Decision): Promise<{ state: UserState }> {
@@ -93,7 +114,7 @@ test('until the upgrade is finalized each decides on what the other recorded', a
 test('after it the older one decides nothing on what it cannot read, and the newer one goes on', async () => {
   const userId = crypto.randomUUID();
   await act(older, userId, block('a'));
-  settled = NEXT;
+  settled = settledOn(NEXT);
   await act(newer, userId, block('b'));
   expect(await versionOf(userId)).toBe(2);
   const decide = () => {
@@ -106,8 +127,17 @@ test('after it the older one decides nothing on what it cannot read, and the new
 
 test('nor on what the newer one had projected of a user whose subject is empty', async () => {
   const { state } = await act(newer, crypto.randomUUID(), block('a'));
-  projected = storedState(state, NEXT, WITH_NEXT_FORM);
+  projected = storedState(state, { number: NEXT }, WITH_NEXT_FORM);
   const userId = crypto.randomUUID();
   await expect(act(older, userId, block('b'))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   expect((await act(newer, userId, block('b'))).state.blocked?.reason).toBe('ab');
+});
+
+test('one that has not heard of it hears by what it reads, and takes nothing back into the form before', async () => {
+  const userId = crypto.randomUUID();
+  settled = settledOn(NEXT);
+  await act(newer, userId, block('a'));
+  await act(unaware, userId, block('b'));
+  expect(await versionOf(userId)).toBe(2);
+  expect(unawareOf.number).toBe(NEXT);
 });

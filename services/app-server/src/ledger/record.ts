@@ -1,6 +1,6 @@
 import type { DatedEvent } from '../challenge/events.ts';
 import type { UserState } from '../challenge/state.ts';
-import { readState, RecordUnreadable, STATE_FORMS, storedState } from './state-form.ts';
+import { readState, RecordUnreadable, STATE_FORMS, storedState, type Settled } from './state-form.ts';
 
 /** `yes`: it let the user in, or will once; remembered longer, since recorded again it would let in twice. */
 export type AttemptBefore = [attemptId: string, sequence: number, said?: 'yes'];
@@ -24,15 +24,14 @@ export interface LedgerRecord {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** @param settled the release whose form is written. */
-export function encodeRecord(record: LedgerRecord, settled: number, forms = STATE_FORMS): Uint8Array {
+export function encodeRecord(record: LedgerRecord, settled: Settled, forms = STATE_FORMS): Uint8Array {
   return encoder.encode(JSON.stringify({ ...record, state: storedState(record.state, settled, forms) }));
 }
 
 /** @throws RecordUnreadable: better no login than one decided on something unknown. */
-export function decodeRecord(data: Uint8Array, forms = STATE_FORMS): LedgerRecord {
+export function decodeRecord(data: Uint8Array, settled: Settled, forms = STATE_FORMS): LedgerRecord {
   const record = parse(data);
-  return { ...record, state: readState(record.state, forms) };
+  return { ...record, state: readState(record.state, settled, forms) };
 }
 
 function parse(data: Uint8Array): Omit<LedgerRecord, 'state'> & { state?: unknown } {

@@ -14,7 +14,7 @@ import { observedLog } from './observed-log.ts';
 import type { Partition } from './partition.ts';
 import { partitionedLedger, type UserLedger } from './partitioned-ledger.ts';
 import { startWatch, type Watching } from './start-watch.ts';
-import { readState } from './state-form.ts';
+import { readState, type Settled } from './state-form.ts';
 
 export interface LedgerPart extends Pick<Watching, 'continuity' | 'others'> {
   partition: Partition;
@@ -34,8 +34,7 @@ export interface StartLedgerDependencies {
   partitions: readonly Partition[];
   router: Router;
   replica: string;
-  /** The release whose forms are written. */
-  settled: () => number;
+  settled: Settled;
   logger: Logger;
   metrics: Metrics;
   tracing: Tracing;
@@ -96,7 +95,7 @@ async function startPart(partition: Partition, deps: StartLedgerDependencies) {
     continuity,
     projected: async (userId) => {
       const stored = await getProjectedState(router, userId);
-      return stored === undefined ? undefined : readState(stored);
+      return stored === undefined ? undefined : readState(stored, settled);
     },
     replica,
     now,

@@ -11,6 +11,13 @@ export interface StateForm {
   write(state: UserState): object;
 }
 
+/** What the installation is settled on, as far as this replica has heard. */
+export interface Settled {
+  readonly number: number;
+  /** Somebody wrote a form that is written from this release on. */
+  hear(release: number): void;
+}
+
 /** Oldest first. None is ever taken out: somebody may come back after years, whose state was projected in it. */
 export const STATE_FORMS: readonly StateForm[] = [
   { version: 1, since: 1, read: (stored) => stored as UserState, write: (state) => state },
@@ -21,18 +28,21 @@ export class RecordUnreadable extends Error {
   override readonly name = 'RecordUnreadable';
 }
 
-/** @throws RecordUnreadable */
-export function readState(stored: unknown, forms = STATE_FORMS): UserState {
+/**
+ * Whoever reads a form has heard that its release is settled: written again in an older one, it could lose what that does not hold.
+ * @throws RecordUnreadable
+ */
+export function readState(stored: unknown, settled: Settled, forms = STATE_FORMS): UserState {
   if (typeof stored !== 'object' || stored === null) throw new RecordUnreadable('a state that is none');
   const { version } = stored as { version?: unknown };
   const form = forms.find((known) => known.version === version);
   if (form === undefined) throw new RecordUnreadable(`a state of unknown version ${String(version)}`);
+  settled.hear(form.since);
   return form.read(stored);
 }
 
-/** @param settled the release whose form is written. */
-export function storedState(state: UserState, settled: number, forms = STATE_FORMS): object {
-  const form = forms.findLast(({ since }) => since <= settled);
-  if (form === undefined) throw new RangeError(`no form of a state is known to release ${settled}`);
+export function storedState(state: UserState, settled: Pick<Settled, 'number'>, forms = STATE_FORMS): object {
+  const form = forms.findLast(({ since }) => since <= settled.number);
+  if (form === undefined) throw new RangeError(`no form of a state is known to release ${settled.number}`);
   return form.write(state);
 }

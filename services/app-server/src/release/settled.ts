@@ -37,6 +37,12 @@ export class SettledRelease {
     return this.#number;
   }
 
+  /** What others write tells as much as Postgres does. */
+  hear(release: number): void {
+    // A standby that is behind may show an earlier one.
+    this.#number = Math.max(this.#number, release);
+  }
+
   /** @throws WrongRelease once the others went on without this build. */
   assertFits(): void {
     assertFits(this.#number);
@@ -53,9 +59,7 @@ export class SettledRelease {
   }
 
   async refresh(from?: 'primary'): Promise<void> {
-    const read = await this.#router.read(settledIn, from === undefined ? {} : { from });
-    // A standby that is behind may show an earlier one.
-    this.#number = Math.max(this.#number, read);
+    this.hear(await this.#router.read(settledIn, from === undefined ? {} : { from }));
   }
 
   async #keepReading(): Promise<void> {
