@@ -132,7 +132,7 @@ async function tryFault(fault: Fault): Promise<Row> {
     history,
     clock,
   });
-  const canaries = Array.from({ length: CANARIES }, (_, index) => personOf(USERS + index));
+  const canaries = Array.from({ length: CANARIES }, (_, index) => seededPerson(USERS + index));
   if (!(await peopleGetIn(caller, canaries, clock))) say('   before it: people with TOTP still do not get in');
   const logins = new Logins({ caller, codes, history, clock, random: Math.random });
   const stopLogins = arrivals(RATE, clock, (_, dueAt) => {

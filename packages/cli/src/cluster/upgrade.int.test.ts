@@ -65,7 +65,9 @@ test('cluster status says where an upgrade stands, and nothing of it when none i
 
   await replicas.shift()?.stop();
   await replica('app-server-1', next);
-  expect((await countersign('cluster status')).out).toContain('on release 1, and every app-server that answers runs the next');
+  expect((await countersign('cluster status')).out).toContain(
+    'on release 1, and every app-server that answers runs the next',
+  );
 
   await Promise.all(replicas.splice(0).map((each) => each.stop()));
   for (const name of ['app-server-1', 'app-server-2']) await replica(name, { ...next, settledRelease: 2 });

@@ -29,7 +29,7 @@ const RULES: readonly Rule[] = [
 
   ({ replicas }) => {
     const settled = Math.max(...replicas.map(({ settledRelease = FIRST_RELEASE }) => settledRelease));
-    if (replicas.some(({ release = FIRST_RELEASE }) => release <= settled)) return [];
+    if (replicas.length === 0 || replicas.some(({ release = FIRST_RELEASE }) => release <= settled)) return [];
     return [
       `The installation is on release ${settled}, and every app-server that answers runs the next. When it has proven itself: ` +
         'countersign cluster finalize',
