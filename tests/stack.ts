@@ -38,7 +38,7 @@ import { hearing } from '../infra/dev/engines.ts';
 import { createClient, type Client, type ClientIdentity } from './client.ts';
 import { createInboxReader, type InboxReader } from './inbox-reader.ts';
 
-const ROOT = join(import.meta.dirname, '..');
+export const CHECKOUT = join(import.meta.dirname, '..');
 const run = promisify(execFile);
 const SOURCE = '--conditions=source';
 
@@ -53,6 +53,8 @@ export interface StackOptions {
   sdkGatewayEnvironment?: Record<string, string>;
   /** Runs what `pnpm build` made, as production does, instead of the sources. */
   built?: boolean;
+  /** The checkout whose services are started first; this one unless given. */
+  checkout?: string;
 }
 
 export interface Replica extends RunningProcess {
@@ -60,6 +62,16 @@ export interface Replica extends RunningProcess {
   readonly url: string;
   readonly logFile: string;
   readonly environment: Record<string, string>;
+  /** Stops it and starts it anew from another checkout, under the same name and address. */
+  readonly replaceBy: (checkout: string) => Promise<Replica>;
+}
+
+interface ReplicaOptions {
+  name: string;
+  url: string;
+  environment: Record<string, string>;
+  readyTimeoutMs: number;
+  readyWhen: () => Promise<boolean>;
 }
 
 export interface TestUser {
@@ -92,6 +104,7 @@ export interface Stack {
   readonly postgres: PostgresPair;
   readonly inboxProcess: RunningProcess;
   readonly inbox: InboxReader;
+  readonly inboxUrl: string;
   readonly appServers: readonly Replica[];
   readonly gateways: readonly Replica[];
   readonly keyRing: string;
@@ -129,10 +142,11 @@ const GENEROUS: PolicyDocument = {
 /** The real thing on free ports: NATS with the permissions of production, a Postgres pair, and the services as processes. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { appServers: appServerCount = 2, sdkGateways: gatewayCount = 2 } = options;
-  const mainOf = (service: string): string[] =>
+  const first = options.checkout ?? CHECKOUT;
+  const mainOf = (service: string, checkout: string): string[] =>
     options.built === true
-      ? [join(ROOT, 'services', service, 'dist/main.js')]
-      : [SOURCE, join(ROOT, 'services', service, 'src/main.ts')];
+      ? [join(checkout, 'services', service, 'dist/main.js')]
+      : [SOURCE, join(checkout, 'services', service, 'src/main.ts')];
   const dir = mkdtempSync(join(tmpdir(), 'countersign-e2e-'));
   const logs = join(dir, 'logs');
   mkdirSync(logs);
@@ -185,15 +199,37 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       INBOX_TOKEN: inboxToken,
       ...options.appServerEnvironment,
     });
+    const startReplica = async (service: string, what: ReplicaOptions, checkout = first): Promise<Replica> => {
+      const { name, url, environment, ...rest } = what;
+      const logFile = join(logs, `${name}.log`);
+      const running = await startProcess({
+        ...rest,
+        name,
+        command: process.execPath,
+        args: mainOf(service, checkout),
+        env: { ...bareEnvironment(), ...environment },
+        cwd: checkout,
+        logFile,
+      });
+      closers.push(() => running.kill());
+      const replaceBy = async (next: string) => {
+        await running.stop();
+        return startReplica(service, what, next);
+      };
+      return Object.defineProperties({} as Replica, {
+        ...Object.getOwnPropertyDescriptors(running),
+        url: { value: url, enumerable: true },
+        logFile: { value: logFile, enumerable: true },
+        environment: { value: environment, enumerable: true },
+        replaceBy: { value: replaceBy, enumerable: true },
+      });
+    };
     const startAppServer: Stack['startAppServer'] = async (name, more = {}, readyTimeoutMs = 30_000) => {
       const port = await freePort();
       const environment = { ...appServerEnvironment(name, port), ...more };
       const url = `http://127.0.0.1:${port}`;
-      const replica = await startReplica(mainOf('app-server'), name, url, environment, logs, readyTimeoutMs, () =>
-        isReady(`${url}/health/ready`),
-      );
-      closers.push(() => replica.kill());
-      return replica;
+      const readyWhen = () => isReady(`${url}/health/ready`);
+      return startReplica('app-server', { name, url, environment, readyTimeoutMs, readyWhen });
     };
     const client = createClient({ ca: authority.certificatePem });
     closers.push(() => client.close());
@@ -211,15 +247,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         COUNTERSIGN_NATS_PASSWORD: password,
         ...options.sdkGatewayEnvironment,
       };
-      const replica = await startReplica(mainOf('sdk-gateway'), name, url, environment, logs, 30_000, async () => {
+      const readyWhen = async () => {
         const { status } = await client.request(url, 'GET', '/health/ready');
         return status === 200;
-      });
-      closers.push(() => replica.kill());
-      return replica;
+      };
+      return startReplica('sdk-gateway', { name, url, environment, readyTimeoutMs: 30_000, readyWhen });
     };
 
-    const adminApiKey = await firstAdministrator(appServerEnvironment('bootstrap', 0));
+    const adminApiKey = await firstAdministrator(first, appServerEnvironment('bootstrap', 0));
     const [appServers, gateways] = await Promise.all([
       Promise.all(Array.from({ length: appServerCount }, (_, n) => startAppServer(`app-server-${n + 1}`))),
       Promise.all(passwords.gateways.map((password, n) => startGateway(gatewayName(n), password))),
@@ -275,6 +310,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       postgres,
       inboxProcess,
       inbox: createInboxReader(inboxUrl),
+      inboxUrl,
       appServers,
       gateways,
       keyRing,
@@ -305,7 +341,7 @@ async function natsOf(dir: string, logs: string, gatewayCount: number) {
   const gateways = Array.from({ length: gatewayCount }, secret);
   const passwords = { appServer: secret(), gateways, admin: secret(), root: secret(), serviceRole: secret() };
   const permissions = (service: string, more = '') =>
-    `{\n${readFileSync(join(ROOT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
+    `{\n${readFileSync(join(CHECKOUT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
   const nats = await startNats({
     storeDir: join(dir, 'nats'),
     logFile: join(logs, 'nats.log'),
@@ -334,7 +370,7 @@ async function inboxOf(dir: string, logs: string) {
   const inboxProcess = await startProcess({
     name: 'inbox',
     command: process.execPath,
-    args: [SOURCE, join(ROOT, 'infra/dev/inbox/main.ts')],
+    args: [SOURCE, join(CHECKOUT, 'infra/dev/inbox/main.ts')],
     env: { ...bareEnvironment(), COUNTERSIGN_INBOX_PORT: String(port), COUNTERSIGN_INBOX_TOKEN: inboxToken },
     logFile: join(logs, 'inbox.log'),
     readyWhen: () => isReady(`${inboxUrl}/health/live`),
@@ -345,37 +381,13 @@ async function inboxOf(dir: string, logs: string) {
   return { inboxProcess, inboxUrl, carriersFile, inboxToken };
 }
 
-async function startReplica(
-  args: string[],
-  name: string,
-  url: string,
-  environment: Record<string, string>,
-  logs: string,
-  readyTimeoutMs: number,
-  readyWhen: () => Promise<boolean>,
-): Promise<Replica> {
-  const logFile = join(logs, `${name}.log`);
-  const running = await startProcess({
-    name,
-    command: process.execPath,
-    args,
-    env: { ...bareEnvironment(), ...environment },
-    cwd: ROOT,
-    logFile,
-    readyWhen,
-    readyTimeoutMs,
-  });
-  return Object.defineProperties({} as Replica, {
-    ...Object.getOwnPropertyDescriptors(running),
-    url: { value: url, enumerable: true },
-    logFile: { value: logFile, enumerable: true },
-    environment: { value: environment, enumerable: true },
-  });
-}
-
 /** Of our own environment only what a process needs: a variable of this machine must not change a test. */
 function bareEnvironment(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', TZ: 'UTC', NODE_COMPILE_CACHE: join(ROOT, '.countersign/compile-cache') };
+  return {
+    PATH: process.env['PATH'] ?? '',
+    TZ: 'UTC',
+    NODE_COMPILE_CACHE: join(CHECKOUT, '.countersign/compile-cache'),
+  };
 }
 
 function asServiceRole(url: string, password: string): string {
@@ -391,10 +403,10 @@ async function isReady(url: string): Promise<boolean> {
 }
 
 /** The first application is made past the operations, by the program that an installation runs once. */
-async function firstAdministrator(environment: Record<string, string>): Promise<string> {
-  const program = join(ROOT, 'services/app-server/src/bootstrap.ts');
+async function firstAdministrator(checkout: string, environment: Record<string, string>): Promise<string> {
+  const program = join(checkout, 'services/app-server/src/bootstrap.ts');
   const { stdout } = await run(process.execPath, [SOURCE, program, 'First administrator'], {
-    cwd: ROOT,
+    cwd: checkout,
     env: { ...bareEnvironment(), ...environment },
   });
   return (JSON.parse(stdout) as { apiKey: string }).apiKey;

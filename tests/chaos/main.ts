@@ -7,14 +7,13 @@ import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { totpCode, totpStep } from '@countersign/otp';
 import { CHECKOUT } from '../../infra/dev/layout.ts';
 import { readJson } from '../../infra/dev/private-file.ts';
 import { haLayout } from '../../infra/ha/ha-layout.ts';
 import { PACES } from '../../infra/ha/postgres.ts';
 import { startHaStack } from '../../infra/ha/stack.ts';
 import { loadKeyRing } from '../../services/app-server/src/keys/ring.ts';
-import { seededUser, seedUsers } from '../bench/seed.ts';
+import { seedUsers } from '../bench/seed.ts';
 import { check } from './checker/check.ts';
 import { dump } from './checker/dumps.ts';
 import { readHistory } from './checker/read-history.ts';
@@ -23,7 +22,8 @@ import { Caller } from './driver/caller.ts';
 import { CANARIES, peopleGetIn } from './driver/canaries.ts';
 import { InboxCodes } from './driver/inbox-codes.ts';
 import { arrivals, kindFor } from './driver/load.ts';
-import { Logins, type Person } from './driver/logins.ts';
+import { Logins } from './driver/logins.ts';
+import { seededPerson } from './driver/seeded-person.ts';
 import { FAULTS, type Fault } from './faults.ts';
 import { History, INJECTED, LOAD_ENDED, type Login } from './history.ts';
 import { makeMachines, whyNoMachines } from './machines/machines.ts';
@@ -132,12 +132,12 @@ async function tryFault(fault: Fault): Promise<Row> {
     history,
     clock,
   });
-  const canaries = Array.from({ length: CANARIES }, (_, index) => personOf(USERS + index));
+  const canaries = Array.from({ length: CANARIES }, (_, index) => seededPerson(USERS + index));
   if (!(await peopleGetIn(caller, canaries, clock))) say('   before it: people with TOTP still do not get in');
   const logins = new Logins({ caller, codes, history, clock, random: Math.random });
   const stopLogins = arrivals(RATE, clock, (_, dueAt) => {
     const login = nextLogin++;
-    return logins.run(login, kindFor(Math.random()), personOf(login % USERS), dueAt);
+    return logins.run(login, kindFor(Math.random()), seededPerson(login % USERS), dueAt);
   });
   const stopWrites = arrivals(WRITES_PER_SECOND, clock, () => writeUser(caller, history, nextWrite++));
 
@@ -197,13 +197,6 @@ function letInMeanwhile(all: readonly Login[], injectedAt: number): string[] {
   return all
     .filter(({ isIn, dueAt, ms }) => isIn && dueAt > from && dueAt + ms < to)
     .map(({ challengeId }) => `${challengeId} was let in without a majority of NATS`);
-}
-
-function personOf(number: number): Person {
-  const { userId, username, phone, secret } = seededUser(number);
-  const totp = (now: number) =>
-    totpCode({ secret, algorithm: 'SHA1', digits: 6, periodSeconds: 30 }, totpStep(now, 30));
-  return { userId, username, phone, totp };
 }
 
 async function writeUser(caller: Caller, history: History, number: number): Promise<void> {

@@ -120,6 +120,7 @@ describe.skipIf(!isInstalled)('cluster switchover (skipped where Patroni or etcd
       router,
       clock: { readings: [] },
       parts: [],
+      settled: { number: 1 },
       acceptsUnsynced: false,
       isFit: () => true,
     };

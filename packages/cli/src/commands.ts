@@ -9,6 +9,7 @@ import { authenticatorsConfirm } from './authenticators/confirm.ts';
 import { authenticatorsList } from './authenticators/list.ts';
 import { authenticatorsRemove } from './authenticators/remove.ts';
 import { balancerUpdate } from './balancer/update.ts';
+import { clusterFinalizeCommand } from './cluster/finalize.ts';
 import { clusterInit } from './cluster/init.ts';
 import { clusterMoveLeaders } from './cluster/move-leaders.ts';
 import { clusterStatusCommand } from './cluster/status.ts';
@@ -79,6 +80,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   clusterStatusCommand,
   clusterSwitchover,
   clusterMoveLeaders,
+  clusterFinalizeCommand,
   replicasInvite,
   joinCommand,
   replicasList,

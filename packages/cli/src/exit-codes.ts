@@ -54,6 +54,10 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
     advice: 'See docs/operations/joining.md: app-server needs authority.json and COUNTERSIGN_JOIN_URLS.',
   },
   POLICY_CONFLICT: { exit: 'conflict', advice: 'Look at it with: countersign policy show. Then repeat the command.' },
+  UPGRADE_UNFINISHED: {
+    exit: 'conflict',
+    advice: 'See which with: countersign cluster status. Upgrade it, then repeat the command.',
+  },
   IDEMPOTENCY_KEY_REUSED: { exit: 'internal', advice: 'Report it.' },
   IDEMPOTENCY_KEY_BUSY: { exit: 'tryAgain', advice: 'Repeat the command in a moment.' },
   CODE_REJECTED: {

@@ -58,6 +58,9 @@ export const clusterStatus = operation('cluster.status', {
   output: Type.Object({
     replica: Type.String(),
     version: Type.String(),
+    /** Absent: the first, 0.1.0. */
+    release: Type.Optional(Type.Integer({ description: 'Which release it is, counted.' })),
+    settledRelease: Type.Optional(Type.Integer({ description: 'The release that was finalized, as it knows.' })),
     node: Type.String({ description: 'Version of Node.js.' }),
     startedAt: Type.String({ format: 'date-time' }),
     server: Type.String({ description: 'The NATS server that it is connected to.' }),
@@ -122,4 +125,12 @@ export const leadersMove = operation('leaders.move', {
     ),
     left: Type.Array(Type.String({ description: 'What is still led from where it should not be.' })),
   }),
+});
+
+/** Ends an upgrade. From now on records may be written that the release before cannot read; it does not come back. */
+export const clusterFinalize = operation('cluster.finalize', {
+  scope: 'admin',
+  changes: true,
+  input: Type.Object({}, { additionalProperties: false }),
+  output: Type.Object({ release: Type.Integer(), version: Type.String() }),
 });

@@ -37,6 +37,10 @@ export const ERRORS = {
     status: 409,
     title: 'The policy was changed meanwhile. Read it again and repeat the change.',
   },
+  UPGRADE_UNFINISHED: {
+    status: 409,
+    title: 'An app-server of an earlier release still runs. Upgrade it first.',
+  },
   IDEMPOTENCY_KEY_REUSED: {
     status: 409,
     title: 'This Idempotency-Key was used with another request.',

@@ -31,6 +31,8 @@ import { ensureLedgerStream, partitionsOf } from './ledger/partition.ts';
 import type { UserLedger } from './ledger/partitioned-ledger.ts';
 import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
 import { Policies } from './policy/policies.ts';
+import { WrongRelease } from './release/release.ts';
+import { SettledRelease } from './release/settled.ts';
 import { assertStreams } from './streams/assert-streams.ts';
 import { assertSynced } from './streams/synced.ts';
 import { readStreams } from './streams/wanted.ts';
@@ -66,6 +68,7 @@ export interface Context {
   joining: Joining;
   clock: ClockWatch;
   placed: Placed;
+  settled: SettledRelease;
   version: string;
   startedAt: number;
   acceptsUnsynced: boolean;
@@ -107,6 +110,7 @@ export async function createContext(
   const ring = readRing(environment.COUNTERSIGN_KEY_RING);
   const { COUNTERSIGN_POSTGRES_URLS: urls, COUNTERSIGN_POSTGRES_OWNER_URLS: ownerUrls } = environment;
   await migrate(ownerUrls ?? urls).catch((error: unknown) => {
+    if (error instanceof WrongRelease) throw error;
     const refusal = refusalOfMigration(error, ownerUrls !== undefined);
     if (refusal !== undefined) throw refusal;
     // A replica that starts while the primary is away serves logins all the same, on the schema that is there.
@@ -132,6 +136,8 @@ export async function createContext(
   const joining = await startJoining(environment, { router, ring, now, logger });
   const streams = environment.COUNTERSIGN_LEDGER_STREAMS;
   await adoptLayout(router, streams);
+  const settled = new SettledRelease(router, problem('release.watch'));
+  await settled.start();
 
   const {
     COUNTERSIGN_NATS_USER: user,
@@ -172,6 +178,7 @@ export async function createContext(
     partitions,
     router,
     replica,
+    settled,
     logger,
     metrics,
     tracing,
@@ -262,19 +269,20 @@ export async function createContext(
     projector,
     joining,
     clock,
+    settled,
     placed,
     version: versionOf(),
     startedAt: now(),
     acceptsUnsynced: environment.COUNTERSIGN_NATS_UNSYNCED !== undefined,
     natsUrls,
     copies,
-    isFit: () => clock.isRight && parts.some(({ continuity }) => continuity.isProven()),
+    isFit: () => clock.isRight && settled.fits && parts.some(({ continuity }) => continuity.isProven()),
     endings: {
       messages: () => dispatch.drain(),
       projection: () => {
         clearInterval(ticking);
         keeping?.stop();
-        for (const reader of [applications, policies, signer]) reader.stop();
+        for (const reader of [applications, policies, signer, settled]) reader.stop();
         return projector.stop();
       },
       farewell: leave,

@@ -17,6 +17,7 @@ import * as getChallenge from './challenge/get.ts';
 import * as resendChallenge from './challenge/resend.ts';
 import * as startChallenge from './challenge/start.ts';
 import * as verifyChallenge from './challenge/verify.ts';
+import * as finalizeCluster from './cluster/finalize.ts';
 import * as clusterStatus from './cluster/status.ts';
 import type { Context } from './context.ts';
 import { recordMessageStatus } from './dispatch/status.ts';
@@ -84,6 +85,7 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.keysRotate, rotateKeys.rotate),
     serve(contracts.keysRewrap, rewrapKeys.rewrap),
     serve(contracts.auditFind, findAudit.find),
+    serve(contracts.clusterFinalize, finalizeCluster.finalize),
     // Every replica answers for itself.
     serve(contracts.systemCheck, check, { queue: `app-server.${context.replica}` }),
     serve(contracts.clusterStatus, clusterStatus.status, { queue: `app-server.${context.replica}` }),

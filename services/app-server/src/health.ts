@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { openRing } from './keys/open-ring.ts';
 
 /** Without these a replica is of no use, and says so: it is not ready, though it lives. */
-export function healthChecks({ bus, parts, router, ring, now, clock }: Context): HealthCheck[] {
+export function healthChecks({ bus, parts, router, ring, now, clock, settled }: Context): HealthCheck[] {
   return [
     {
       name: 'nats',
@@ -13,6 +13,8 @@ export function healthChecks({ bus, parts, router, ring, now, clock }: Context):
     },
     // HA-50: what it decided would be too early or too late.
     { name: 'clock', check: () => clock.assertRight() },
+    // The others may write what it cannot read.
+    { name: 'release', check: () => settled.assertFits() },
     {
       name: 'ledger',
       check: () => {

@@ -3,6 +3,8 @@ import type { ReplicaView, Seen } from './seen.ts';
 /** HA-50. */
 const SKEW_WARN_MS = 2000;
 const LAG_WARN_MS = 5000;
+/** The one that did not say what it is. */
+const FIRST_RELEASE = 1;
 
 /** What somebody should look at, each in a sentence with what to do. Empty when all is well. */
 export function warningsOf(seen: Seen): string[] {
@@ -24,6 +26,15 @@ const RULES: readonly Rule[] = [
       [...replicas, ...edges].map(({ replica, version }) => [version, replica]),
       (list) => `Two versions are at work: ${list}. Finish the upgrade, or go back.`,
     ),
+
+  ({ replicas }) => {
+    const settled = Math.max(...replicas.map(({ settledRelease = FIRST_RELEASE }) => settledRelease));
+    if (replicas.length === 0 || replicas.some(({ release = FIRST_RELEASE }) => release <= settled)) return [];
+    return [
+      `The installation is on release ${settled}, and every app-server that answers runs the next. When it has proven itself: ` +
+        'countersign cluster finalize',
+    ];
+  },
 
   ({ natsServers }) =>
     natsServers

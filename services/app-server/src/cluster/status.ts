@@ -5,12 +5,15 @@ import type { Router } from '../database/router.ts';
 import type { LedgerContinuity } from '../ledger/continuity.ts';
 import type { Partition } from '../ledger/partition.ts';
 import type { ClockWatch } from '../system/clock-watch.ts';
+import { RELEASE } from '../release/release.ts';
+import type { SettledRelease } from '../release/settled.ts';
 
 type View = OutputOf<typeof clusterStatus>;
 
 export interface StatusDependencies {
   replica: string;
   version: string;
+  settled: Pick<SettledRelease, 'number'>;
   /** ms since the epoch. */
   startedAt: number;
   /** ms since the epoch. */
@@ -28,7 +31,7 @@ const JETSTREAM = { timeout: 2000, checkAPI: false };
 
 /** One replica's own view of what it runs on. Says what it knows also when NATS has no leader to ask. */
 export async function status(
-  { replica, version, startedAt, now, bus, router, clock, parts, acceptsUnsynced, isFit }: StatusDependencies,
+  { replica, version, settled, startedAt, now, bus, router, clock, parts, acceptsUnsynced, isFit }: StatusDependencies,
   _input: InputOf<typeof clusterStatus>,
 ): Promise<View> {
   const streams = await streamsOf(bus.nats).catch(() => []);
@@ -37,6 +40,8 @@ export async function status(
   return {
     replica,
     version,
+    release: RELEASE,
+    settledRelease: settled.number,
     node: process.versions.node,
     startedAt: iso(startedAt),
     server: info?.server_name ?? 'none',

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SERVICE_ROLE, TABLE_GRANTS } from './grants.ts';
 import { MIGRATIONS } from './migrations/index.ts';
+import { assertFits, FIRST_RELEASE } from '../release/release.ts';
 import type { Migration } from './migrations/migration.ts';
 import { sqlStateOf } from './failure.ts';
 import type { Router } from './router.ts';
@@ -23,7 +24,7 @@ const LOCK_TIMEOUT_MS = 60_000;
  * Brings the schema up to this build, on whichever node is primary. Each migration is one transaction under one advisory lock,
  * so any number of replicas may start at once, and a second run changes nothing.
  * @param urls of all nodes, of a user who owns the schema.
- * @throws Error when no node is primary, when a migration fails (nothing of it stays), or when the database recorded a migration
+ * @throws WrongRelease before anything is changed, when the installation is not on this release or the one before; Error when no node is primary, when a migration fails (nothing of it stays), or when the database recorded a migration
  * under another checksum.
  */
 export async function migrate(
@@ -33,6 +34,7 @@ export async function migrate(
   const client = await connectToPrimary(urls);
   const applied: string[] = [];
   try {
+    await refuseOtherReleases(client);
     await inTransaction(client, () => ensureRecord(client));
     for (const migration of migrations) {
       if (await inTransaction(client, () => apply(client, migration))) applied.push(fullName(migration));
@@ -96,6 +98,17 @@ async function connectToPrimary(urls: readonly string[]): Promise<pg.Client> {
   throw new AggregateError(problems, 'No Postgres node is primary, so the schema cannot be brought up to date.');
 }
 
+/** What a migration takes away, an older app-server that still runs would miss. Asked so that it works on the schema of every release. */
+async function refuseOtherReleases(client: pg.Client): Promise<void> {
+  const { rows: tables } = await client.query(`select to_regclass('ledger_layout') as found`);
+  if (tables[0]?.found === null) return;
+  const { rows } = await client.query<{ release: number | null }>(
+    `select (to_jsonb(ledger_layout) ->> 'release')::integer as release from ledger_layout`,
+  );
+  const [layout] = rows;
+  if (layout !== undefined) assertFits(layout.release ?? FIRST_RELEASE);
+}
+
 async function ensureRecord(client: pg.Client): Promise<void> {
   await lock(client);
   await client.query(`create table if not exists schema_migration (
@@ -157,7 +170,8 @@ async function inTransaction<T>(client: pg.Client, work: () => Promise<T>): Prom
   }
 }
 
-function checksumOf({ name, statements }: Migration): string {
+/** What the database records of a migration that was applied. */
+export function checksumOf({ name, statements }: Migration): string {
   return createHash('sha256')
     .update(JSON.stringify([name, statements]))
     .digest('hex');

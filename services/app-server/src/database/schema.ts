@@ -197,12 +197,15 @@ interface ProjectionCheckpointTable {
   updated_at: Generated<Date>;
 }
 
-/** One row: how the ledger stood when replicas last ran; see ledger/watch.ts. */
+/** One row: what the installation is laid out for. */
 interface LedgerLayoutTable {
   is_only: Generated<boolean>;
   streams: number;
+  /** What was finalized; null: the first. See release/settled.ts. */
+  release: number | null;
 }
 
+/** How each stream stood when replicas last ran; see ledger/watch.ts. */
 interface LedgerMemoryTable {
   /** True in the row of the stream AUTH, by which the version before finds it; null in others. */
   is_only: ColumnType<boolean | null, boolean | null, never>;

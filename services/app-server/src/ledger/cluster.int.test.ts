@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { INITIAL_STATE } from '../challenge/state.ts';
 import { jetStreamLog } from './jetstream-log.ts';
 import type { Stored, UserLog } from './log.ts';
+import { SETTLED } from './testing/settled.ts';
 import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
 import type { LedgerRecord } from './record.ts';
 
@@ -35,7 +36,9 @@ beforeAll(async () => {
     connections.map((connection) => jetstreamManager(connection, { timeout: 3000, checkAPI: false })),
   );
   await ensureLedgerStream(managers[0]!, UNDIVIDED, 3);
-  logs = connections.map((connection, index) => jetStreamLog(jetstream(connection), managers[index]!, UNDIVIDED));
+  logs = connections.map((connection, index) =>
+    jetStreamLog(jetstream(connection), managers[index]!, UNDIVIDED, SETTLED),
+  );
 });
 afterAll(async () => {
   await Promise.all(connections.map((connection) => connection.close()));
@@ -96,7 +99,7 @@ test('a read that a hung copy was to answer is answered by the leader', async ()
   const { cluster } = await manager.streams.info(UNDIVIDED.stream);
   const asking = servers.findIndex(({ url }) => url.includes(`:${connections[0]!.info?.port}`));
   const hung = servers.find((_, index) => index !== asking && cluster?.leader !== `nats-${index + 1}`);
-  const log = jetStreamLog(jetstream(connections[0]!), manager, UNDIVIDED);
+  const log = jetStreamLog(jetstream(connections[0]!), manager, UNDIVIDED, SETTLED);
   await waitUntil(async () => (await log.last(userId)) !== undefined, { what: 'the record to be on any copy' });
   hung?.pause();
   try {

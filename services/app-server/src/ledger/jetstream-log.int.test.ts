@@ -12,6 +12,7 @@ import { jetStreamLog } from './jetstream-log.ts';
 import { Ledger } from './ledger.ts';
 import type { UserLog } from './log.ts';
 import { encodeRecord, type LedgerRecord } from './record.ts';
+import { SETTLED } from './testing/settled.ts';
 import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
 
 const TIMEOUT_MS = 1000;
@@ -29,7 +30,7 @@ beforeAll(async () => {
     connections.map(async (connection) => {
       const manager = await jetstreamManager(connection, { timeout: TIMEOUT_MS });
       await ensureLedgerStream(manager, UNDIVIDED, 1);
-      return jetStreamLog(jetstream(connection, { timeout: TIMEOUT_MS }), manager, UNDIVIDED);
+      return jetStreamLog(jetstream(connection, { timeout: TIMEOUT_MS }), manager, UNDIVIDED, SETTLED);
     }),
   );
 });
@@ -133,7 +134,7 @@ test('an append that NATS does not acknowledge is of unknown outcome; asked agai
 test('a record of a version that this build does not know is thrown, not decided on', async () => {
   const userId = crypto.randomUUID();
   const future = { ...recordOf('future'), state: { ...INITIAL_STATE, version: 2 } as unknown as UserState };
-  await jetstream(connections[0]!).publish(`auth.${userId}`, encodeRecord(future));
+  await jetstream(connections[0]!).publish(`auth.${userId}`, encodeRecord(future, SETTLED));
   await expect(log().last(userId)).rejects.toThrow('unknown version 2');
   const decide = () => {
     throw new Error('decided');

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { decodeRecord, encodeRecord } from './record.ts';
+import { STATE_FORMS, type Settled } from './state-form.ts';
 import { placeOf } from '../streams/place.ts';
 import type { Partition } from './partition.ts';
 import type { AppendOutcome, Stored, UserLog } from './log.ts';
@@ -14,8 +15,12 @@ export function jetStreamLog(
   client: JetStreamClient,
   manager: JetStreamManager,
   { stream, prefix }: Partition,
+  settled: Settled,
+  forms = STATE_FORMS,
 ): UserLog {
   const subjectOf = (userId: string) => `${prefix}${userId}`;
+  const stored = (message: StoredMsg | null): Stored | undefined =>
+    message === null ? undefined : { record: decodeRecord(message.data, settled, forms), sequence: message.seq };
   return {
     last: async (userId) => {
       const query = { last_by_subj: subjectOf(userId) };
@@ -39,7 +44,7 @@ export function jetStreamLog(
     append: async (userId, record, expectedSequence): Promise<AppendOutcome> => {
       try {
         const subject = subjectOf(userId);
-        const ack = await client.publish(subject, encodeRecord(record), {
+        const ack = await client.publish(subject, encodeRecord(record, settled, forms), {
           expect: { lastSubjectSequence: expectedSequence },
           ...placeOf(subject, expectedSequence),
           // One try here; repeating an append is the ledger's business, which first looks whether it happened.
@@ -65,8 +70,4 @@ async function firstAnswer<T>(first: Promise<T>, later: (signal: AbortSignal) =>
   } finally {
     answered.abort();
   }
-}
-
-function stored(message: StoredMsg | null): Stored | undefined {
-  return message === null ? undefined : { record: decodeRecord(message.data), sequence: message.seq };
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
+import { RELEASE } from '../release/release.ts';
 
 /** Another number of streams than the installation was begun with: users would leave their spent codes behind. */
 export class WrongLayout extends Error {
@@ -25,7 +26,8 @@ export async function adoptLayout(router: Router, streams: number): Promise<void
 async function adopt(db: Kysely<Schema>, streams: number): Promise<number> {
   await db
     .insertInto('ledger_layout')
-    .values({ streams })
+    // A new installation has nobody of an earlier release to wait for.
+    .values({ streams, release: RELEASE })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   // Another app-server may have been first.

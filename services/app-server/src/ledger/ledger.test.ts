@@ -6,7 +6,8 @@ import { INITIAL_STATE, type OpenChallenge, type UserState } from '../challenge/
 import { LedgerContinuity } from './continuity.ts';
 import { Ledger } from './ledger.ts';
 import type { AppendOutcome, Stored, UserLog } from './log.ts';
-import { RecordUnreadable, type LedgerRecord } from './record.ts';
+import type { LedgerRecord } from './record.ts';
+import { RecordUnreadable } from './state-form.ts';
 import { StreamModel } from './simulation/log-model.ts';
 
 const BEGIN = Date.UTC(2026, 10, 23, 9, 30);

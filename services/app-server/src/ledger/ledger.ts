@@ -5,8 +5,9 @@ import type { RecoveryFloor } from '../challenge/floor.ts';
 import { evolve } from '../challenge/evolve.ts';
 import { INITIAL_STATE, restoredState, type UserState } from '../challenge/state.ts';
 import type { Continuity } from './continuity.ts';
-import { RecordUnreadable, type AttemptBefore, type LedgerRecord } from './record.ts';
+import type { AttemptBefore, LedgerRecord } from './record.ts';
 import type { Stored, UserLog } from './log.ts';
+import { RecordUnreadable } from './state-form.ts';
 
 /** One decision that was recorded. */
 export interface Recorded {
@@ -212,7 +213,9 @@ export class Ledger {
   }
 
   async #start(userId: string): Promise<UserState> {
-    const projected = await this.#deps.projected(userId);
+    const projected = await this.#deps.projected(userId).catch((error: unknown) => {
+      throw error instanceof RecordUnreadable ? unread(error) : error;
+    });
     return projected === undefined ? INITIAL_STATE : restoredState(projected);
   }
 
@@ -222,8 +225,7 @@ export class Ledger {
       try {
         return await read();
       } catch (error) {
-        if (this.#deps.now() >= deadline || error instanceof RecordUnreadable)
-          throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'ledger unread', cause: error });
+        if (this.#deps.now() >= deadline || error instanceof RecordUnreadable) throw unread(error);
         await this.#wait(tries);
       }
     }
@@ -233,6 +235,10 @@ export class Ledger {
     const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
     return this.#deps.sleep(bound * (0.5 + this.#deps.random() / 2));
   }
+}
+
+function unread(cause: unknown): MfaError {
+  return new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'ledger unread', cause });
 }
 
 function attemptOf({ record, sequence }: Stored): AttemptBefore {

@@ -53,11 +53,18 @@ function askerIn(message: Msg): string | undefined {
 }
 
 function viewIn(message: Msg): PeerView | undefined {
-  const { run, floor, highest, isProven, isLeaving } = fieldsOf(message);
+  const { run, floor, highest, isProven, isLeaving, release } = fieldsOf(message);
   const at = typeof floor === 'object' && floor !== null && 'at' in floor ? floor.at : undefined;
   if (typeof run !== 'string' || typeof at !== 'number' || !Number.isFinite(at)) return undefined;
   if (typeof highest !== 'number' || !Number.isSafeInteger(highest) || typeof isProven !== 'boolean') return undefined;
-  return { run, floor: { at }, highest, isProven, ...(isLeaving === true && { isLeaving }) };
+  return {
+    run,
+    floor: { at },
+    highest,
+    isProven,
+    ...(isLeaving === true && { isLeaving }),
+    ...(typeof release === 'number' && { release }),
+  };
 }
 
 /** Nothing, when the message is not of our form: a throw here would end the connection's reader. */

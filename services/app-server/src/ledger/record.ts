@@ -1,5 +1,6 @@
 import type { DatedEvent } from '../challenge/events.ts';
 import type { UserState } from '../challenge/state.ts';
+import { readState, RecordUnreadable, STATE_FORMS, storedState, type Settled } from './state-form.ts';
 
 /** `yes`: it let the user in, or will once; remembered longer, since recorded again it would let in twice. */
 export type AttemptBefore = [attemptId: string, sequence: number, said?: 'yes'];
@@ -23,23 +24,17 @@ export interface LedgerRecord {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeRecord(record: LedgerRecord): Uint8Array {
-  return encoder.encode(JSON.stringify(record));
-}
-
-/** A message that is not one of ours, or of a version that is newer than this replica. Reading it again would not help. */
-export class RecordUnreadable extends Error {
-  override readonly name = 'RecordUnreadable';
+export function encodeRecord(record: LedgerRecord, settled: Settled, forms = STATE_FORMS): Uint8Array {
+  return encoder.encode(JSON.stringify({ ...record, state: storedState(record.state, settled, forms) }));
 }
 
 /** @throws RecordUnreadable: better no login than one decided on something unknown. */
-export function decodeRecord(data: Uint8Array): LedgerRecord {
+export function decodeRecord(data: Uint8Array, settled: Settled, forms = STATE_FORMS): LedgerRecord {
   const record = parse(data);
-  if (record.state.version === 1) return record;
-  throw new RecordUnreadable(`ledger record of unknown version ${String(record.state.version)}`);
+  return { ...record, state: readState(record.state, settled, forms) };
 }
 
-function parse(data: Uint8Array): LedgerRecord {
+function parse(data: Uint8Array): Omit<LedgerRecord, 'state'> & { state?: unknown } {
   try {
     return JSON.parse(decoder.decode(data)) as LedgerRecord;
   } catch (cause) {

@@ -4,7 +4,6 @@ import type { Logger, MetricDefinition, Metrics, Tracing } from '@countersign/te
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { highestProjected } from '../audit/checkpoint.ts';
-import type { UserState } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
 import { getProjectedState } from '../user/store.ts';
 import type { LedgerContinuity, LossReason } from './continuity.ts';
@@ -15,11 +14,11 @@ import { observedLedger } from './observed-ledger.ts';
 import { observedLog } from './observed-log.ts';
 import type { Partition } from './partition.ts';
 import { partitionedLedger, type UserLedger } from './partitioned-ledger.ts';
-import { startWatch } from './start-watch.ts';
+import { startWatch, type Watching } from './start-watch.ts';
+import { readState, type Settled } from './state-form.ts';
 
-export interface LedgerPart {
+export interface LedgerPart extends Pick<Watching, 'continuity' | 'others'> {
   partition: Partition;
-  continuity: LedgerContinuity;
 }
 
 export interface StartedLedger {
@@ -37,6 +36,7 @@ export interface StartLedgerDependencies {
   partitions: readonly Partition[];
   router: Router;
   replica: string;
+  settled: Settled;
   logger: Logger;
   metrics: Metrics;
   tracing: Tracing;
@@ -76,11 +76,11 @@ function observeParts(parts: readonly LedgerPart[], metrics: Metrics): void {
 }
 
 async function startPart(partition: Partition, deps: StartLedgerDependencies) {
-  const { nats, servers, client, manager, router, replica, logger, metrics, tracing, now, random } = deps;
+  const { nats, servers, client, manager, router, replica, settled, logger, metrics, tracing, now, random } = deps;
   const { stream } = partition;
   const floorRaised = metrics.counter(FLOOR_RAISED);
   for (const reason of Object.keys(ADVICE_ON_LOSS)) floorRaised.inc({ stream, reason }, 0);
-  const { continuity, leave } = await startWatch({
+  const { continuity, others, leave } = await startWatch({
     nats,
     servers,
     partition,
@@ -94,13 +94,16 @@ async function startPart(partition: Partition, deps: StartLedgerDependencies) {
     onProblem: (error) => logger.warn('ledger.unproven', { stream, error }),
   });
   const ledger = new Ledger({
-    log: observedLog(jetStreamLog(client, manager, partition), { stream, metrics, tracing }),
+    log: observedLog(jetStreamLog(client, manager, partition, settled), { stream, metrics, tracing }),
     continuity,
-    projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
+    projected: async (userId) => {
+      const stored = await getProjectedState(router, userId);
+      return stored === undefined ? undefined : readState(stored, settled);
+    },
     replica,
     now,
     random,
     sleep: (ms) => sleep(ms),
   });
-  return { partition, continuity, ledger, leave };
+  return { partition, continuity, others, ledger, leave };
 }

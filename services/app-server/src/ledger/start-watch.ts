@@ -10,15 +10,19 @@ import { postgresMemory } from './memory.ts';
 import { hearPeers, natsPeers } from './peers.ts';
 import { ledInfo } from '../streams/led-info.ts';
 import type { Partition } from './partition.ts';
-import { LedgerWatch, WATCH_EVERY_MS, type WatchDependencies } from './watch.ts';
+import { LedgerWatch, WATCH_EVERY_MS, type PeerView, type WatchDependencies } from './watch.ts';
 
 /** Longer than a busy machine takes to answer, and shorter than a look holds. */
 const LOOK_TIMEOUT_MS = 3000;
 /** A server that hangs is left out of a look, and holds it up no longer. */
 const ALIVE_WITHIN_MS = 300;
+/** Longer than a busy machine makes anybody wait who asks who else runs. */
+const OTHERS_WITHIN_MS = 1000;
 
 export interface Watching {
   continuity: LedgerContinuity;
+  /** The other app-servers that answer. */
+  readonly others: () => Promise<PeerView[]>;
   /** Says farewell to the others. To be called when nothing is appended any more. */
   readonly leave: () => Promise<void>;
 }
@@ -50,12 +54,14 @@ export async function startWatch({
       watch.tell();
     },
   });
+  const run = randomUUID();
+  const peers = natsPeers(nats, partition.peers);
   const watch = new LedgerWatch({
     ...deps,
     continuity,
     uptime,
-    run: randomUUID(),
-    peers: natsPeers(nats, partition.peers),
+    run,
+    peers,
     memory: postgresMemory(router, partition.stream),
     stream: async () => {
       const info = await ledInfo(manager, partition.stream);
@@ -75,6 +81,7 @@ export async function startWatch({
   const timer = setInterval(() => void watch.watch(), WATCH_EVERY_MS);
   return {
     continuity,
+    others: () => peers.ask(run, OTHERS_WITHIN_MS),
     leave: async () => {
       clearInterval(timer);
       await watch.leave();

@@ -1,4 +1,5 @@
 import type { RecoveryFloor } from '../challenge/floor.ts';
+import { RELEASE } from '../release/release.ts';
 import type { LedgerContinuity } from './continuity.ts';
 
 /** What app-servers tell each other of the ledger: hints that can only raise the floor, never lower it. */
@@ -12,6 +13,8 @@ export interface PeerView {
   isProven: boolean;
   /** It is stopping and appends nothing any more. */
   isLeaving?: true;
+  /** What it is; the first release did not say. */
+  release?: number;
 }
 
 export interface Peers {
@@ -293,7 +296,13 @@ export class LedgerWatch {
 
   #view(): PeerView {
     const { run, continuity } = this.#deps;
-    return { run, floor: continuity.floor(), highest: continuity.highest(), isProven: continuity.isProven() };
+    return {
+      run,
+      floor: continuity.floor(),
+      highest: continuity.highest(),
+      isProven: continuity.isProven(),
+      release: RELEASE,
+    };
   }
 }
 

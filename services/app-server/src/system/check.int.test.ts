@@ -11,6 +11,7 @@ import { ensureDispatchStreams } from '../dispatch/streams.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { loadKeyRing } from '../keys/ring.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
+import { RELEASE } from '../release/release.ts';
 import { check, type CheckDependencies } from './check.ts';
 
 let nats: NatsServer;
@@ -46,6 +47,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
     signer: { signsSince: Date.now },
     parts: [{ partition: UNDIVIDED, continuity: { isProven: () => true, floor: () => ({ at: 0 }) } }],
     policies: { layers: () => [] },
+    settled: { number: RELEASE },
     pool: { states: () => [{ name: 'inbox', phase: 'closed' as const }] },
     projector: { status: () => [] },
     natsUrls: [nats.url],

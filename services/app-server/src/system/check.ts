@@ -11,6 +11,7 @@ import type { ResultSigner } from '../keys/signing.ts';
 import type { LedgerContinuity } from '../ledger/continuity.ts';
 import type { Partition } from '../ledger/partition.ts';
 import type { Policies } from '../policy/policies.ts';
+import type { SettledRelease } from '../release/settled.ts';
 import { latestPolicies } from '../policy/store.ts';
 import { checkCarriers, type CarrierView } from './carrier-checks.ts';
 import { checkNatsClock } from './clock-checks.ts';
@@ -19,6 +20,7 @@ import { checkContinuity, checkProjection } from './ledger-checks.ts';
 import { readNatsClock } from './nats-clock.ts';
 import { checkPolicies } from './policy-checks.ts';
 import { checkPostgres } from './postgres-checks.ts';
+import { checkRelease } from './release-checks.ts';
 import { readStreams } from '../streams/wanted.ts';
 import { checkStreams } from './stream-checks.ts';
 import { checkSynced } from './synced-checks.ts';
@@ -34,6 +36,7 @@ export interface CheckDependencies {
   signer: Pick<ResultSigner, 'signsSince'>;
   parts: readonly { partition: Partition; continuity: Pick<LedgerContinuity, 'isProven' | 'floor'> }[];
   policies: Pick<Policies, 'layers'>;
+  settled: Pick<SettledRelease, 'number'>;
   pool: { states(): readonly CarrierView[] };
   projector: Pick<Projector, 'status'>;
   natsUrls: readonly string[];
@@ -49,6 +52,7 @@ interface Look {
 
 /** What one replica looks at, in the order in which it is shown. */
 const LOOKS: readonly Look[] = [
+  { name: 'release', at: ({ settled }) => [checkRelease(settled.number)] },
   { name: 'postgres', at: ({ router, copies }) => checkPostgres(router.nodes(), copies) },
   { name: 'nats.synced', at: async ({ natsUrls, copies }) => [checkSynced(await greetServers(natsUrls), copies)] },
   {

@@ -3,7 +3,9 @@ import { SealBroken } from '../keys/ring.ts';
 import { checkCarriers, type CarrierView } from './carrier-checks.ts';
 import { checkNatsClock } from './clock-checks.ts';
 import { checkRing, checkSigningKey } from './key-checks.ts';
+import { RELEASE } from '../release/release.ts';
 import { checkContinuity, checkProjection } from './ledger-checks.ts';
+import { checkRelease } from './release-checks.ts';
 
 const NOW = Date.UTC(2026, 10, 23, 12);
 const DAY_MS = 86_400_000;
@@ -16,6 +18,14 @@ test.each([
   [10_001, 'fail'],
 ])('HA-50: a clock of NATS %i ms from ours is %s', (skewMs, level) => {
   expect(checkNatsClock(skewMs).level).toBe(level);
+});
+
+test.each([
+  [RELEASE - 1, 'warn'],
+  [RELEASE, 'ok'],
+  [RELEASE + 1, 'fail'],
+])('an installation that is on release %i', (settled, level) => {
+  expect(checkRelease(settled).level).toBe(level);
 });
 
 test.each([

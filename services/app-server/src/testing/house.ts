@@ -25,6 +25,7 @@ import { ResultSigner } from '../keys/signing.ts';
 import { LedgerContinuity } from '../ledger/continuity.ts';
 import { jetStreamLog } from '../ledger/jetstream-log.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import { SETTLED } from '../ledger/testing/settled.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { Policies } from '../policy/policies.ts';
 import { LoginUsers } from '../user/login-users.ts';
@@ -96,7 +97,7 @@ export async function startHouse(name: string): Promise<House> {
     const continuity = new LedgerContinuity({ now, uptime: () => performance.now(), onLoss: () => {} });
     continuity.check(0, 0, Infinity);
     const ledger = new Ledger({
-      log: jetStreamLog(client, manager, UNDIVIDED),
+      log: jetStreamLog(client, manager, UNDIVIDED, SETTLED),
       continuity,
       projected: async (userId) => (await getProjectedState(router, userId)) as UserState | undefined,
       replica: replicaName,

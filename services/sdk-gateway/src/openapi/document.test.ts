@@ -67,6 +67,7 @@ test('every error of the contracts that a gateway can pass on is described somew
     'REPLICA_EXISTS',
     'REPLICA_NOT_FOUND',
     'ROUTE_NOT_FOUND',
+    'UPGRADE_UNFINISHED',
   ];
   const missing = Object.keys(ERRORS).filter((code) => !all.includes(`"${code}"`));
   expect(missing.toSorted()).toEqual(elsewhere);

@@ -2,7 +2,8 @@ import { foundation } from './0001_foundation.ts';
 import { ledgerMemory } from './0002_ledger_memory.ts';
 import { ledgerStreams } from './0003_ledger_streams.ts';
 import { replicas } from './0004_replicas.ts';
+import { settledRelease } from './0005_settled_release.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, in order. */
-export const MIGRATIONS: readonly Migration[] = [foundation, ledgerMemory, ledgerStreams, replicas];
+export const MIGRATIONS: readonly Migration[] = [foundation, ledgerMemory, ledgerStreams, replicas, settledRelease];

@@ -8,4 +8,9 @@ export interface Migration {
   name: string;
   /** Run in order in one transaction. */
   statements: readonly string[];
+  /**
+   * The version that has ceased to use what these statements take away. By the time this one runs, that version or a newer one is
+   * finalized, and nothing older can come back. Only such a migration may drop, rename or narrow anything.
+   */
+  unusedSince?: string;
 }

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { checksumOf } from '../../services/app-server/src/database/migrate.ts';
+import { MIGRATIONS } from '../../services/app-server/src/database/migrations/index.ts';
+import { RELEASE } from '../../services/app-server/src/release/release.ts';
+import { PREVIOUS } from '../upgrade/previous-release.ts';
+import { read } from './tracked-files.ts';
+
+const released = new Set(Object.keys(PREVIOUS.migrations));
+const nameOf = ({ number, name }: { number: number; name: string }) => `${String(number).padStart(4, '0')}_${name}`;
+const added = MIGRATIONS.filter((migration) => !released.has(nameOf(migration)));
+
+test('this release is the next after the previous one', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  expect(RELEASE, 'raise RELEASE, and write tests/upgrade/previous-release.json').toBe(PREVIOUS.release + 1);
+  expect(isOlder(PREVIOUS.version, version)).toBe(true);
+});
+
+test('migrations that were released are as they were', () => {
+  expect(released.size).toBeGreaterThan(3);
+  const now = Object.fromEntries(MIGRATIONS.map((migration) => [nameOf(migration), checksumOf(migration)]));
+  const kept = Object.fromEntries([...released].map((name) => [name, now[name]]));
+  expect(kept, 'never edit, rename or take out a migration that was released: add one').toEqual(PREVIOUS.migrations);
+});
+
+test('what a migration of this release takes away, the previous release does not use', () => {
+  const guilty = added.flatMap(({ unusedSince, ...migration }) =>
+    unusedSince !== undefined && !isOlder(PREVIOUS.version, unusedSince)
+      ? []
+      : migration.statements
+          .filter((statement) => takesAway(statement, tablesMadeBy(added)))
+          .map((statement) => `${nameOf(migration)}: ${statement}`),
+  );
+  expect(
+    guilty,
+    `version ${PREVIOUS.version} runs on this schema during the upgrade: stop using it in this release, take it away in the next, ` +
+      'and say so with `unusedSince` (services/app-server/src/database/README.md)',
+  ).toEqual([]);
+});
+
+/** Of what is new nobody relies on anything yet. */
+function takesAway(statement: string, newTables: ReadonlySet<string>): boolean {
+  const text = statement.toLowerCase().replaceAll(/\s+/g, ' ').trim();
+  const [, table = ''] = /^(?:alter table|create unique index \S+ on) (?:only |if exists )*(\w+)/.exec(text) ?? [];
+  if (newTables.has(table)) return false;
+  return (
+    /\b(drop|rename|truncate)\b/.test(text) ||
+    /^(delete|update)\b/.test(text) ||
+    /^create unique index\b/.test(text) ||
+    /\balter( column)? \w+ (set data )?type\b/.test(text) ||
+    /\bset not null\b/.test(text) ||
+    /\badd (column )?(if not exists )?(?!constraint\b)\w+ [^,]*\bnot null\b(?![^,]*\bdefault\b)(?<!\bdefault\b[^,]*)/.test(
+      text,
+    ) ||
+    (/\badd constraint\b/.test(text) && !/\bnot valid\b/.test(text)) ||
+    /\badd (check|unique|primary key|foreign key|exclude)\b/.test(text)
+  );
+}
+
+function tablesMadeBy(migrations: typeof MIGRATIONS): Set<string> {
+  const made = migrations.flatMap(({ statements }) =>
+    statements.map((statement) => /^\s*create table (?:if not exists )?(\w+)/i.exec(statement)?.[1]),
+  );
+  return new Set(made.filter((name) => name !== undefined));
+}
+
+function isOlder(one: string, other: string): boolean {
+  return one.localeCompare(other, 'en', { numeric: true }) < 0;
+}
+
+describe('what counts as taken away', () => {
+  const none = new Set<string>();
+
+  test.each([
+    'drop table app_user',
+    'alter table app_user drop column language',
+    'alter table app_user rename column language to locale',
+    'alter table app_user alter column language type integer',
+    'alter table app_user alter language set data type integer',
+    'alter table app_user alter column language set not null',
+    'alter table app_user add column tier text not null',
+    'alter table app_user add tier text not null',
+    "alter table app_user add constraint app_user_language_form check (language ~ '^[a-z]{2}$')",
+    'alter table app_user add unique (language)',
+    'create unique index app_user_language on app_user (language)',
+    'truncate policy',
+    `update app_user set language = 'en'`,
+    'delete from app_user',
+  ])('%s', (statement) => expect(takesAway(statement, none)).toBe(true));
+
+  test.each([
+    'create table tier (name text not null)',
+    'alter table app_user add column tier text',
+    `alter table app_user add column tier text not null default 'all'`,
+    `alter table app_user add column tier text default 'all' not null`,
+    'alter table app_user add column tier integer constraint app_user_tier_range check (tier > 0)',
+    'alter table app_user add constraint app_user_tier_fkey foreign key (tier) references tier not valid',
+    'create index app_user_tier on app_user (tier)',
+    `insert into tier values ('all')`,
+  ])('to add is none: %s', (statement) => expect(takesAway(statement, none)).toBe(false));
+
+  test('of a table that is as new nobody relies on anything', () => {
+    const statement = 'create unique index tier_name on tier (name)';
+    expect(takesAway(statement, new Set(['tier']))).toBe(false);
+    expect(takesAway(statement, none)).toBe(true);
+  });
+});
