@@ -185,6 +185,19 @@ test('INV-21 what a crashed replica had in hand is busy until its deadline and t
   expect(attempts[0]).toBe(attempts[1]);
 });
 
+test('INV-21 who asks again with the key hears the answer as long as there is time, however long the first takes', async () => {
+  const deadline = Date.now() + 8000;
+  const slow = withIdempotency(on(first), request('patient', { deadline }), {}, () => sleep(3500, 'done'));
+  await sleep(50);
+  const again = withIdempotency(
+    on(second),
+    request('patient', { deadline, attemptId: 'again' }),
+    {},
+    async () => 'twice',
+  );
+  expect(await Promise.all([slow, again])).toEqual(['done', 'done']);
+});
+
 test('INV-21 a further try of the same call need not wait, and the one that was slow answers the same', async () => {
   const call = { attemptId: 'one call' };
   const slow = withIdempotency(on(first), request('slow', call), {}, () => sleep(400, 'slow'));

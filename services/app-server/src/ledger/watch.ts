@@ -310,7 +310,7 @@ export class LedgerWatch {
  * Whether most of the copies are held by processes that held all of the stream then and have run since. What runs has forgotten nothing;
  * what was acknowledged is on most of the copies, so on one of these; and no copy that lacks it can have been elected by them.
  */
-export function hasRunOn(
+function hasRunOn(
   { processes, copies, createdAt }: StreamStanding,
   before: Pick<StreamStanding, 'processes' | 'createdAt'>,
 ): boolean {
