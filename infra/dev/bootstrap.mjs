@@ -52,7 +52,7 @@ async function main([command, ...args]) {
     await installDebian(PROMTOOL);
   }
   // Without root there are no machines to break, and chaos goes on with processes.
-  if (command === 'chaos' && process.getuid() === 0) await installDebian(MACHINES);
+  if (['chaos', 'test'].includes(command) && process.getuid() === 0) await installDebian(MACHINES);
   return runProgram(program, args, environment);
 }
 

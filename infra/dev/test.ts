@@ -23,6 +23,8 @@ const GATES: readonly Part[] = [
 ];
 /** Projects of vitest.config.ts. The rules of the house are tests of the last. */
 const SUITES = ['unit', 'integration', 'e2e'] as const;
+/** The few faults that matter most, at a pace that leaves a busy machine room for the noise of others. */
+const CHAOS = ['node', '--conditions=source', join('tests', 'chaos', 'main.ts'), '--short', '--rate', '20'] as const;
 
 interface Outcome {
   passed: number;
@@ -39,6 +41,7 @@ for (const { name, command } of GATES.filter((gate) => isWanted(gate.name))) {
   outcomes.push(code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
 }
 for (const suite of SUITES.filter(isWanted)) outcomes.push(await runSuite(suite));
+if (isWanted('chaos')) outcomes.push(await runChaos());
 
 const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
 const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
@@ -52,6 +55,21 @@ async function runSuite(suite: string): Promise<Outcome> {
     const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
     const code = await run(suite, ['vitest', 'run', '--project', suite, ...reporters]);
     return counted(report, code);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Each fault counts as one test. */
+async function runChaos(): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-test-'));
+  const report = join(folder, 'chaos.json');
+  try {
+    const code = await run('chaos', [...CHAOS, '--report', report]);
+    const { passed, failed } = JSON.parse(readFileSync(report, 'utf8')) as Outcome;
+    return { passed, failed: failed === 0 && code !== 0 ? 1 : failed };
+  } catch {
+    return { passed: 0, failed: 1 };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

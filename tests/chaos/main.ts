@@ -1,6 +1,7 @@
 /**
  * `npm run chaos`: breaks one thing after another in the production topology while people log in, and says what they noticed.
- * `-- --short` for the few that matter most, `-- --faults "nats-1 killed,…"` for some, `-- --write` into docs/resilience.md.
+ * `-- --short` for the few that matter most, `-- --faults "nats-1 killed,…"` for some, `-- --write` into docs/resilience.md,
+ * `-- --report FILE` for how many passed and failed, as JSON.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release } from 'node:os';
@@ -38,6 +39,7 @@ const { values: options } = parseArgs({
     pace: { type: 'string', default: 'fast' },
     users: { type: 'string', default: '20000' },
     write: { type: 'boolean', default: false },
+    report: { type: 'string' },
   },
 });
 const RATE = Number(options.rate);
@@ -117,7 +119,9 @@ for (const line of notJudged) say(line);
 for (const row of broken) say(`${row.fault}:\n  ${row.broken.slice(0, 10).join('\n  ')}`);
 if (options.write) write(table);
 const failed = broken.length + notJudged.length;
-say(`${rows.length - broken.length} passed, ${failed} failed`);
+const passed = rows.length - broken.length;
+if (options.report === undefined) say(`${passed} passed, ${failed} failed`);
+else writeFileSync(options.report, JSON.stringify({ passed, failed }));
 process.exit(failed > 0 || rows.length === 0 || asked.signal.aborted ? 1 : 0);
 
 async function tryFault(fault: Fault): Promise<Row> {
