@@ -81,12 +81,15 @@ export function clusterOf(dev: DevFile, layout: HaLayout, machines: Machines | u
 
   async function streamsAreWhole(): Promise<boolean> {
     return withStreams(async (manager) => {
-      for await (const { cluster } of manager.streams.list()) {
+      const leaders = { ledger: new Set<string>(), others: new Set<string>() };
+      for await (const { cluster, config } of manager.streams.list()) {
         const followers = cluster?.replicas ?? [];
         if (cluster?.leader === undefined || followers.length < 2) return false;
         if (followers.some(({ current, offline }) => !current || offline)) return false;
+        leaders[config.name.startsWith('AUTH_') ? 'ledger' : 'others'].add(cluster.leader);
       }
-      return true;
+      // Where a server that dies holds up the fewest: the ledger's apart, the others together.
+      return leaders.ledger.size === 3 && leaders.others.size === 1;
     });
   }
 

@@ -79,6 +79,16 @@ const reload =
 const each = (members: readonly Member[], verb: string, inject: (member: Member) => Fault['inject']): Fault[] =>
   members.map((member) => ({ name: `${member} ${verb}`, expect: NONE, inject: inject(member) }));
 
+/** Its leader leads the streams of texts and budgets as well. */
+const NEEDED_BY_ALL = 'IDEMPOTENCY';
+
+/** A server that holds up the users of one part of the ledger, and nobody else. */
+async function leaderOfOnePart(cluster: Cluster): Promise<Member> {
+  const needed = await cluster.leaderOf(NEEDED_BY_ALL);
+  const leaders = await Promise.all(['AUTH_1', 'AUTH_2'].map((stream) => cluster.leaderOf(stream)));
+  return leaders.find((leader) => leader !== needed) ?? needed;
+}
+
 const SERVICES = ['app-server-1', 'app-server-2', 'sdk-gateway-1', 'sdk-gateway-2', 'balancer-1', 'balancer-2'];
 
 /** Every fault of the full run, in order. */
@@ -128,7 +138,12 @@ export const FAULTS: readonly Fault[] = [
     name: 'NATS leader of one ledger stream killed',
     short: true,
     expect: NONE,
-    inject: async (cluster) => kill(await cluster.leaderOf('AUTH_1'))(cluster),
+    inject: async (cluster) => kill(await leaderOfOnePart(cluster))(cluster),
+  },
+  {
+    name: 'NATS leader of what every login needs killed',
+    expect: NONE,
+    inject: async (cluster) => kill(await cluster.leaderOf(NEEDED_BY_ALL))(cluster),
   },
   ...each(['nats-1', 'nats-2', 'nats-3'], 'killed', kill),
   ...each(['nats-1', 'nats-2', 'nats-3'], 'restarted', restart),
