@@ -14,6 +14,8 @@ import { LedgerWatch, WATCH_EVERY_MS, type PeerView, type WatchDependencies } fr
 
 /** Longer than a busy machine takes to answer, and shorter than a look holds. */
 const LOOK_TIMEOUT_MS = 3000;
+/** While there is a doubt: a leader that was just elected is not to be missed. */
+const DOUBT_TIMEOUT_MS = 1000;
 /** A server that hangs is left out of a look, and holds it up no longer. */
 const ALIVE_WITHIN_MS = 300;
 /** Longer than a busy machine makes anybody wait who asks who else runs. */
@@ -44,7 +46,8 @@ export async function startWatch({
   router: Router;
 } & Pick<ContinuityDependencies, 'now' | 'onLoss'> &
   Pick<WatchDependencies, 'highestProjected' | 'onProblem'>): Promise<Watching> {
-  const manager = await jetstreamManager(nats, { timeout: LOOK_TIMEOUT_MS, checkAPI: false });
+  const patient = await jetstreamManager(nats, { timeout: LOOK_TIMEOUT_MS, checkAPI: false });
+  const brief = await jetstreamManager(nats, { timeout: DOUBT_TIMEOUT_MS, checkAPI: false });
   const uptime = () => performance.now();
   const continuity = new LedgerContinuity({
     now,
@@ -63,8 +66,8 @@ export async function startWatch({
     run,
     peers,
     memory: postgresMemory(router, partition.stream),
-    stream: async () => {
-      const info = await ledInfo(manager, partition.stream);
+    stream: async (inDoubt) => {
+      const info = await ledInfo(inDoubt ? brief : patient, partition.stream);
       const { state, created, config } = info;
       return {
         lastSequence: state.last_seq,

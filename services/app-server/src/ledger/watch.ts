@@ -60,8 +60,11 @@ export interface WatchDependencies {
   continuity: LedgerContinuity;
   peers: Peers;
   memory: Memory;
-  /** @throws when the stream has no leader or does not answer in time. */
-  stream: () => Promise<StreamStanding>;
+  /**
+   * @param inDoubt it is asked again soon, and decisions wait: so nobody waits long for one answer.
+   * @throws when the stream has no leader or does not answer in time.
+   */
+  stream: (inDoubt: boolean) => Promise<StreamStanding>;
   /** The highest sequence that was projected into Postgres; rejects when no node answers. */
   highestProjected: () => Promise<number>;
   /** Ms that never go back. */
@@ -176,7 +179,7 @@ export class LedgerWatch {
     peers.tell({ ...this.#view(), isLeaving: true });
     await sleep(FAREWELL_MS);
     if (this.#heard.size > 0 || !continuity.isProven()) return;
-    await stream()
+    await stream(false)
       .then((standing) => {
         if (standing.lastSequence < continuity.highest() || this.#isOther(standing)) return undefined;
         return memory.close(standing.lastSequence, [run, ...this.#left]);
@@ -199,7 +202,7 @@ export class LedgerWatch {
   /** @param isOvertaken whether the connection was lost again meanwhile, so that all that was heard proves nothing. */
   async #proveUnless(isOvertaken: () => boolean): Promise<void> {
     const { continuity, stream, highestProjected, memory } = this.#deps;
-    const ranOn = this.#standing !== undefined && hasRunOn(await stream(), this.#standing);
+    const ranOn = this.#standing !== undefined && hasRunOn(await stream(true), this.#standing);
     // Where the servers themselves vouch, the others are heard, and those who are gone are not waited for.
     const views = await this.#ask(ranOn ? 0 : undefined);
     const projected = await highestProjected().catch(() => 0);
@@ -225,7 +228,7 @@ export class LedgerWatch {
     const since = uptime();
     for (;;) {
       const askedAt = uptime();
-      const standing = await stream();
+      const standing = await stream(true);
       const isWhole = standing.lastSequence >= Math.max(continuity.highest(), projected);
       if (isWhole || askedAt - since >= BELIEVED_AFTER_MS || this.#isLeaving)
         return { standing, until: askedAt + LOOK_HOLDS_MS };
@@ -265,7 +268,7 @@ export class LedgerWatch {
     const askedAt = uptime();
     const before = continuity.highest();
     const floor = continuity.floor();
-    const standing = await stream().catch(onProblem);
+    const standing = await stream(false).catch(onProblem);
     if (this.#doubts !== doubts) return;
     if (standing === undefined || this.#isOther(standing)) return this.doubt();
     const isSameFloor = continuity.floor().at === floor.at;
