@@ -1,6 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
+import { connect, type TLSSocket } from 'node:tls';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bothOf, type MembersAnswer } from '@countersign/authority';
@@ -17,6 +19,8 @@ const dir = mkdtempSync(join(tmpdir(), 'balancer-'));
 const servers: HttpServer[] = [];
 const members: MembersAnswer = { joinUrls: [], members: [] };
 const ports: Record<string, number> = {};
+/** Requests that came to any replica. */
+let asked = 0;
 let authority: KeyAndCertificate;
 let balancer: Balancer;
 let place: Place;
@@ -83,6 +87,7 @@ async function serve(certifiedFor: string, port: number, add: (server: HttpServe
 async function replica(name: string, certifiedFor = name): Promise<Place & { server: HttpServer }> {
   const port = await freePort();
   const server = await serve(certifiedFor, port, ({ app }) => {
+    app.addHook('onRequest', async ({ url }) => void (asked += url === '/who' ? 1 : 0));
     app.get('/who', () => ({ name }));
     app.post('/who', () => ({ name }));
   });
@@ -115,6 +120,22 @@ async function update(): Promise<boolean> {
   const { changed } = JSON.parse(out) as { changed: boolean };
   if (changed) balancer.reload();
   return changed;
+}
+
+/** A connection that says that a body comes, sends one byte of it and no more. */
+async function slowBody(): Promise<TLSSocket> {
+  const socket = connect({
+    port: place.port,
+    host: '127.0.0.1',
+    servername: 'localhost',
+    ca: authority.certificatePem,
+  });
+  await once(socket, 'secureConnect');
+  socket.on('error', () => undefined);
+  socket.write(
+    'POST /who HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+  );
+  return socket;
 }
 
 /** Callers that go on until they are told to end. */
@@ -183,6 +204,16 @@ test('who joined gets requests once it is ready, who leaves gets none, and no re
   await sleep(500);
   expect(heard.get('sdk-gateway-3')).toBe(atTheEnd);
   expect(await end()).toEqual([]);
+});
+
+test('R29 who sends a body slowly takes no place of a replica', async () => {
+  const before = asked;
+  const slow = await Promise.all(Array.from({ length: 5 }, () => slowBody()));
+  await sleep(500);
+  expect(asked).toBe(before);
+  slow[0]?.write('"'.padEnd(98, 'x') + '"');
+  await waitUntil(() => asked === before + 1, { what: 'the one that has sent all of it' });
+  for (const socket of slow) socket.destroy();
 });
 
 test('whoever answers at the address of a replica with the certificate of another gets nothing', async () => {

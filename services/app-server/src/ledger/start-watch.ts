@@ -10,7 +10,7 @@ import { postgresMemory } from './memory.ts';
 import { hearPeers, natsPeers } from './peers.ts';
 import { ledInfo } from '../streams/led-info.ts';
 import type { Partition } from './partition.ts';
-import { LedgerWatch, WATCH_EVERY_MS, type PeerView, type WatchDependencies } from './watch.ts';
+import { LedgerWatch, WATCH_EVERY_MS, type PeerView, type StreamStanding, type WatchDependencies } from './watch.ts';
 
 /** Longer than a busy machine takes to answer, and shorter than a look holds. */
 const LOOK_TIMEOUT_MS = 3000;
@@ -73,7 +73,7 @@ export async function startWatch({
         lastSequence: state.last_seq,
         createdAt: Date.parse(created),
         copies: config.num_replicas,
-        processes: isCluster(info) ? await holdersOf(info, servers) : [nats.info?.server_id ?? 'unknown'],
+        ...(isCluster(info) ? await holdersOf(info, servers) : alone(nats.info?.server_id ?? 'unknown')),
       };
     },
     sleep: (ms) => sleep(ms),
@@ -104,13 +104,19 @@ function isCluster({ cluster }: StreamInfo): boolean {
   return cluster !== undefined;
 }
 
-/** The processes of the leader and of the followers that have all it has. */
+/** The processes of the leader and of the followers: of those that have all it has, and of all that answer. */
 async function holdersOf(
   { cluster }: StreamInfo,
   servers: Pick<ServerProcesses, 'alive'> | undefined,
-): Promise<string[]> {
+): Promise<Pick<StreamStanding, 'processes' | 'reachable'>> {
   const alive = await (servers?.alive(ALIVE_WITHIN_MS) ?? new Map<string, string>());
-  const followers = (cluster?.replicas ?? []).filter(({ current, offline }) => current && !offline);
-  const names = [cluster?.leader ?? '', ...followers.map(({ name }) => name)];
-  return names.flatMap((name) => alive.get(name) ?? []).toSorted();
+  const followers = cluster?.replicas ?? [];
+  const whole = followers.filter(({ current, offline }) => current && !offline);
+  const processesOf = (copies: readonly { name: string }[]) =>
+    [cluster?.leader ?? '', ...copies.map(({ name }) => name)].flatMap((name) => alive.get(name) ?? []).toSorted();
+  return { processes: processesOf(whole), reachable: processesOf(followers) };
+}
+
+function alone(process: string): Pick<StreamStanding, 'processes' | 'reachable'> {
+  return { processes: [process], reachable: [process] };
 }

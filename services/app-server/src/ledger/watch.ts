@@ -35,6 +35,8 @@ export interface StreamStanding {
    * another name: it may have forgotten what it had not written to the disk.
    */
   processes: readonly string[];
+  /** Of all that run and hold a copy, whether or not it is whole. */
+  reachable: readonly string[];
 }
 
 /** What a replica that finds nobody alive can still know of those before it. */
@@ -310,15 +312,17 @@ export class LedgerWatch {
 }
 
 /**
- * Whether most of the copies are held by processes that held all of the stream then and have run since. What runs has forgotten nothing;
- * what was acknowledged is on most of the copies, so on one of these; and no copy that lacks it can have been elected by them.
+ * Whether most of the copies are held by processes that held all of the stream then and have run since, and nobody is there who was
+ * started anew. What runs has forgotten nothing, what was acknowledged is on most of the copies, so on one of these, and they elect no
+ * copy that lacks it; one that was started anew may have forgotten, and voted for such a copy.
  */
 function hasRunOn(
-  { processes, copies, createdAt }: StreamStanding,
+  { processes, reachable, copies, createdAt }: StreamStanding,
   before: Pick<StreamStanding, 'processes' | 'createdAt'>,
 ): boolean {
   const still = processes.filter((process) => before.processes.includes(process));
-  return createdAt === before.createdAt && still.length > copies / 2;
+  const isNobodyNew = reachable.every((process) => before.processes.includes(process));
+  return createdAt === before.createdAt && isNobodyNew && still.length > copies / 2;
 }
 
 /** What was kept vouches as well as what would be kept now: a copy that is behind for a moment is nothing to write down. */

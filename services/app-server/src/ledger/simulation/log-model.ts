@@ -45,7 +45,7 @@ export class StreamModel {
   get standing(): StreamStanding {
     const { lastSequence, createdAt } = this;
     const processes = this.#starts.map((starts, index) => `server ${index} ${starts}`);
-    return { lastSequence, createdAt, copies: processes.length, processes };
+    return { lastSequence, createdAt, copies: processes.length, processes, reachable: processes };
   }
 
   get lastSequence(): number {
