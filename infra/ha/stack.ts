@@ -70,7 +70,7 @@ async function assemble(
   const gateways = layout.sdkGateways.map((place) => ({
     ...place,
     service: 'sdk-gateway' as const,
-    more: { COUNTERSIGN_TRUSTED_PROXIES: proxies },
+    more: { COUNTERSIGN_TRUSTED_PROXIES: proxies, COUNTERSIGN_NOT_READY_SECONDS: '2' },
   }));
 
   const startAll = async (parts: ReturnType<typeof prepareNats>) => {
