@@ -20,9 +20,11 @@ import { startDispatch } from './dispatch/start.ts';
 import type { Dispatcher } from './dispatch/queue.ts';
 import { DISPATCH, LIMITS, sendersOf } from './dispatch/streams.ts';
 import type { Environment } from './environment.ts';
+import { isFit, ownChecks, type OwnCheck } from './health.ts';
 import { createAnswers, type Answers } from './idempotency/answers.ts';
 import { ensureIdempotencyStream, IDEMPOTENCY } from './idempotency/stream.ts';
-import { openRing, readRing } from './keys/open-ring.ts';
+import { readRing } from './keys/open-ring.ts';
+import { RingWatch } from './keys/ring-watch.ts';
 import type { KeyRing } from './keys/ring.ts';
 import { ResultSigner } from './keys/signing.ts';
 import { hearRest } from './leaders/rest.ts';
@@ -52,6 +54,7 @@ export interface Context {
   bus: Bus;
   router: Router;
   ring: KeyRing;
+  ringWatch: RingWatch;
   ledger: UserLedger;
   parts: readonly LedgerPart[];
   wake: Wake;
@@ -74,7 +77,8 @@ export interface Context {
   acceptsUnsynced: boolean;
   natsUrls: readonly string[];
   copies: number;
-  /** Whether it may take work: one that cannot decide leaves it to others, so that nobody waits for it. */
+  /** Without which of these it is not ready, and without which it takes no work. */
+  checks: readonly OwnCheck[];
   isFit: () => boolean;
   endings: Endings;
 }
@@ -132,7 +136,8 @@ export async function createContext(
     throw refusalOfService(error) ?? error;
   });
   await assertServiceRole(router);
-  await openRing(router, ring, now);
+  const ringWatch = new RingWatch({ router, ring, now, onProblem: problem('keys.ring') });
+  await ringWatch.start();
   const joining = await startJoining(environment, { router, ring, now, logger });
   const streams = environment.COUNTERSIGN_LEDGER_STREAMS;
   await adoptLayout(router, streams);
@@ -244,6 +249,7 @@ export async function createContext(
         });
   if (keeping !== undefined) hearRest(bus.nats, keeping);
   const ticking = setInterval(() => void clock.tick().catch(problem('clock.unread')), CLOCK_TICK_MS);
+  const checks = ownChecks({ bus, parts, router, ringWatch, clock, settled });
 
   return {
     replica,
@@ -254,6 +260,7 @@ export async function createContext(
     bus,
     router,
     ring,
+    ringWatch,
     ledger,
     parts,
     wake: natsWake(bus.nats),
@@ -276,13 +283,14 @@ export async function createContext(
     acceptsUnsynced: environment.COUNTERSIGN_NATS_UNSYNCED !== undefined,
     natsUrls,
     copies,
-    isFit: () => clock.isRight && settled.fits && parts.some(({ continuity }) => continuity.isProven()),
+    checks,
+    isFit: () => isFit(checks),
     endings: {
       messages: () => dispatch.drain(),
       projection: () => {
         clearInterval(ticking);
         keeping?.stop();
-        for (const reader of [applications, policies, signer, settled]) reader.stop();
+        for (const reader of [applications, policies, signer, settled, ringWatch]) reader.stop();
         return projector.stop();
       },
       farewell: leave,

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connectBus } from '@countersign/bus';
+import { keysJwks } from '@countersign/contracts';
 import {
   createDatabase,
   ensureRole,
@@ -9,11 +11,16 @@ import {
   startNats,
   startPostgres,
   startProcess,
+  waitUntil,
   type NatsServer,
   type PostgresNode,
   type RunningProcess,
 } from '@countersign/testkit';
+import { errors } from '@nats-io/nats-core';
+import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createRouter } from './database/router.ts';
+import { openRing, readRing } from './keys/open-ring.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'app-server-main-'));
 const ARGUMENTS = ['--conditions=source', join(import.meta.dirname, 'main.ts')];
@@ -125,4 +132,37 @@ test.each<[string, () => Record<string, string>, string]>([
     if (value.includes('secret')) expect(stdout + stderr).not.toContain(value);
   expect(first.running).toBe(true);
   expect((await fetch(`http://127.0.0.1:${environment['COUNTERSIGN_PORT']}/health/ready`)).status).toBe(200);
+});
+
+test('R30: one whose ring lacks what others seal with by now takes no work until it has that key', async () => {
+  const isServed = () =>
+    bus.nats.request(keysJwks.subject, '', { timeout: 2000 }).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof errors.RequestError && error.isNoResponders()) return false;
+        throw error;
+      },
+    );
+  const readiness = async () => {
+    const answer = await fetch(`http://127.0.0.1:${environment['COUNTERSIGN_PORT']}/health/ready`);
+    return [answer.status, await answer.json()] as const;
+  };
+  const bus = await connectBus({ servers: [nats.url], name: 'caller' });
+  const others = createRouter({ urls: [owner], now: Date.now });
+  const database = new pg.Client({ connectionString: owner });
+  await database.connect();
+  try {
+    expect(await isServed()).toBe(true);
+    // Another app-server starts with a new key before this one knows it.
+    await openRing(others, readRing(`k2:${Buffer.alloc(32, 7).toString('base64')},${ring(1)}`), Date.now);
+    await waitUntil(async () => !(await isServed()), { what: 'it to leave the queue', timeoutMs: 15_000 });
+    const [status, body] = await readiness();
+    expect(status).toBe(503);
+    expect(body).toMatchObject({ checks: expect.arrayContaining([{ name: 'keys', ok: false }]) });
+    await database.query(`delete from key_canary where key_id = 'k2'`);
+    await waitUntil(isServed, { what: 'it to take work again', timeoutMs: 15_000 });
+    expect((await readiness())[0]).toBe(200);
+  } finally {
+    await Promise.all([bus.drain(), others.close(), database.end()]);
+  }
 });

@@ -5,7 +5,6 @@ import { createLogger, createMetrics, createTracing } from '@countersign/telemet
 import { createContext } from './context.ts';
 import { endpoints } from './endpoints.ts';
 import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
-import { healthChecks } from './health.ts';
 import { serveJoining } from './replica/routes.ts';
 
 const SERVICE = 'app-server';
@@ -48,7 +47,7 @@ const http = createHttpServer({
   logger,
   metrics,
   tracing,
-  checks: healthChecks(context),
+  checks: context.checks,
   metricsFrom: environment.COUNTERSIGN_METRICS_FROM,
   ...(tls !== undefined && { tls }),
 });

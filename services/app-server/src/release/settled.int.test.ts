@@ -41,17 +41,26 @@ async function started(): Promise<SettledRelease> {
   return settled;
 }
 
+function fits(settled: SettledRelease): boolean {
+  try {
+    settled.assertFits();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 test('a new installation is settled on the release that began it', async () => {
   await adoptLayout(router, 1);
   const settled = await started();
-  expect([settled.number, settled.fits]).toEqual([RELEASE, true]);
+  expect([settled.number, fits(settled)]).toEqual([RELEASE, true]);
   settled.stop();
 });
 
 test('one that the first release began is settled on that, until it is finalized', async () => {
   await owner.query('insert into ledger_layout (streams) values (1)');
   const settled = await started();
-  expect([settled.number, settled.fits]).toEqual([FIRST_RELEASE, true]);
+  expect([settled.number, fits(settled)]).toEqual([FIRST_RELEASE, true]);
   await owner.query('update ledger_layout set release = $1', [RELEASE]);
   await waitUntil(() => settled.number === RELEASE, { what: 'it to be read again', timeoutMs: 10_000 });
   settled.stop();
@@ -61,7 +70,7 @@ test('a replica whose release is over leaves its work, and one does not start', 
   await adoptLayout(router, 1);
   const settled = await started();
   await owner.query('update ledger_layout set release = $1', [RELEASE + 1]);
-  await waitUntil(() => !settled.fits, { what: 'it to notice', timeoutMs: 10_000 });
+  await waitUntil(() => !fits(settled), { what: 'it to notice', timeoutMs: 10_000 });
   expect(() => settled.assertFits()).toThrow('Start the version that the other app-servers run');
   await waitUntil(() => problems.length > 0, { what: 'it to say so', timeoutMs: 10_000 });
   expect(problems[0]).toBeInstanceOf(WrongRelease);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
-import { assertFits, FIRST_RELEASE, WrongRelease } from './release.ts';
+import { assertFits, FIRST_RELEASE } from './release.ts';
 
 const REFRESH_MS = 3000;
 
@@ -46,16 +46,6 @@ export class SettledRelease {
   /** @throws WrongRelease once the others went on without this build. */
   assertFits(): void {
     assertFits(this.#number);
-  }
-
-  get fits(): boolean {
-    try {
-      this.assertFits();
-      return true;
-    } catch (error) {
-      if (error instanceof WrongRelease) return false;
-      throw error;
-    }
   }
 
   async refresh(from?: 'primary'): Promise<void> {
