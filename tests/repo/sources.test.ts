@@ -79,7 +79,9 @@ test('a password or key never falls back to another value', () => {
 });
 
 test('nothing tracked names a machine of a developer or a private registry', () => {
-  const files = trackedFiles(/\.(ts|mts|mjs|cjs|js|json|ya?ml|md|conf|sh|html|css|toml|service|timer|path|nft|cfg|py)$|^\.npmrc$|^\.ci\//);
+  const files = trackedFiles(
+    /\.(ts|mts|mjs|cjs|js|json|ya?ml|md|conf|sh|html|css|toml|service|timer|path|nft|cfg|py)$|^\.npmrc$|^\.ci\//,
+  );
   expect(files.length, 'no file was found: mend this test').toBeGreaterThan(100);
   // Built from parts, so that this file is not its own finding.
   const machine = new RegExp(['/wo' + 'rk/', '/ho' + 'me/[a-z]', '/Us' + 'ers/[A-Za-z]', '/ro' + 'ot/'].join('|'));

@@ -33,8 +33,8 @@ import { ensureLedgerStream, partitionsOf } from './ledger/partition.ts';
 import type { UserLedger } from './ledger/partitioned-ledger.ts';
 import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
 import { Policies } from './policy/policies.ts';
-import { WrongRelease } from './release/release.ts';
 import { SettledRelease } from './release/settled.ts';
+import { StartRefused } from './start-refused.ts';
 import { assertStreams } from './streams/assert-streams.ts';
 import { assertSynced } from './streams/synced.ts';
 import { readStreams } from './streams/wanted.ts';
@@ -114,7 +114,7 @@ export async function createContext(
   const ring = readRing(environment.COUNTERSIGN_KEY_RING);
   const { COUNTERSIGN_POSTGRES_URLS: urls, COUNTERSIGN_POSTGRES_OWNER_URLS: ownerUrls } = environment;
   await migrate(ownerUrls ?? urls).catch((error: unknown) => {
-    if (error instanceof WrongRelease) throw error;
+    if (error instanceof StartRefused) throw error;
     const refusal = refusalOfMigration(error, ownerUrls !== undefined);
     if (refusal !== undefined) throw refusal;
     // A replica that starts while the primary is away serves logins all the same, on the schema that is there.

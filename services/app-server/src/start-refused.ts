@@ -3,5 +3,5 @@
  * docs/operations/refusals.md has all of them.
  */
 export class StartRefused extends Error {
-  override readonly name = 'StartRefused';
+  override readonly name: string = 'StartRefused';
 }

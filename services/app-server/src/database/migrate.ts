@@ -5,6 +5,7 @@ import { SERVICE_ROLE, TABLE_GRANTS } from './grants.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { assertFits, FIRST_RELEASE } from '../release/release.ts';
 import type { Migration } from './migrations/migration.ts';
+import { StartRefused } from '../start-refused.ts';
 import { sqlStateOf } from './failure.ts';
 import type { Router } from './router.ts';
 
@@ -48,7 +49,7 @@ export async function migrate(
 
 /**
  * Waits until the schema of this build is there, where logins read it: a standby shows it a moment after the primary.
- * @throws Error when it is not after `withinMs`: to serve on another schema would fail in the middle of logins.
+ * @throws StartRefused when it is not after `withinMs`: to serve on another schema would fail in the middle of logins.
  */
 export async function assertSchema(router: Router, withinMs = 10_000): Promise<void> {
   const giveUpAt = performance.now() + withinMs;
@@ -56,7 +57,7 @@ export async function assertSchema(router: Router, withinMs = 10_000): Promise<v
     const pending = await pendingMigrations(router);
     if (pending.length === 0) return;
     if (performance.now() >= giveUpAt) {
-      throw new Error(
+      throw new StartRefused(
         `The database lacks ${pending.join(', ')}, or has them in another form. Start one app-server while the primary is there, and see database/README.md.`,
       );
     }

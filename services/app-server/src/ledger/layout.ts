@@ -2,9 +2,10 @@ import type { Kysely } from 'kysely';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
 import { RELEASE } from '../release/release.ts';
+import { StartRefused } from '../start-refused.ts';
 
 /** Another number of streams than the installation was begun with: users would leave their spent codes behind. */
-export class WrongLayout extends Error {
+export class WrongLayout extends StartRefused {
   override readonly name = 'WrongLayout';
 }
 

@@ -1,3 +1,5 @@
+import { StartRefused } from '../start-refused.ts';
+
 /**
  * Counts the releases of app-server: 1 was version 0.1.0. Two neighbours run side by side during an upgrade; see
  * docs/operations/upgrading.md.
@@ -7,7 +9,7 @@ export const RELEASE = 2;
 export const FIRST_RELEASE = 1;
 
 /** This build may not run on what the installation is settled on. The sentence says what to run instead. */
-export class WrongRelease extends Error {
+export class WrongRelease extends StartRefused {
   override readonly name = 'WrongRelease';
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
+import { StartRefused } from '../start-refused.ts';
 
 export type WantedStream = Partial<StreamConfig> & { name: string };
 
@@ -7,7 +8,7 @@ export type WantedStream = Partial<StreamConfig> & { name: string };
 export type IfThere = 'leave' | 'update';
 
 /** A stream that is needed and cannot be had. The sentence says what to change. */
-export class StreamUnavailable extends Error {
+export class StreamUnavailable extends StartRefused {
   override readonly name = 'StreamUnavailable';
 }
 
@@ -17,11 +18,21 @@ const PAUSE_MS = 250;
 const NOT_FOUND = 10_059;
 
 /** Errors by their code (nats-server `errors.json`) that no waiting mends, and what to do. */
-const ADVICE: Readonly<Record<number, (wanted: WantedStream) => string>> = {
-  10_074: ({ num_replicas }) =>
-    `COUNTERSIGN_NATS_REPLICAS is ${num_replicas}, and NATS is one server, not a cluster. Set it to 1, or add servers.`,
-  10_076: () => 'The NATS server runs without JetStream. Add a jetstream block to its configuration.',
-  10_039: () => 'JetStream is not enabled for the account of this NATS user. Enable it in the configuration of NATS.',
+const REFUSALS: Readonly<Record<number, (wanted: WantedStream, cause: Error) => StreamUnavailable>> = {
+  10_074: ({ num_replicas }, cause) =>
+    new StreamUnavailable(
+      `COUNTERSIGN_NATS_REPLICAS is ${num_replicas}, and NATS is one server, not a cluster. Set it to 1, or add servers.`,
+      { cause },
+    ),
+  10_076: (_, cause) =>
+    new StreamUnavailable('The NATS server runs without JetStream. Add a jetstream block to its configuration.', {
+      cause,
+    }),
+  10_039: (_, cause) =>
+    new StreamUnavailable(
+      'JetStream is not enabled for the account of this NATS user. Enable it in the configuration of NATS.',
+      { cause },
+    ),
 };
 
 /**
@@ -39,8 +50,8 @@ export async function ensureStream(
     try {
       return await lookOrMake(manager, wanted, ifThere);
     } catch (cause) {
-      const advice = adviceOn(cause, wanted);
-      if (advice !== undefined) throw new StreamUnavailable(advice, { cause });
+      const refusal = refusalOf(cause, wanted);
+      if (refusal !== undefined) throw refusal;
       if (performance.now() > until) {
         const detail = `The stream ${wanted.name} can be neither found nor made with ${wanted.num_replicas ?? 1} copies.`;
         throw new StreamUnavailable(`${detail} So many NATS servers must run and reach each other.`, { cause });
@@ -61,9 +72,9 @@ async function lookOrMake(manager: JetStreamManager, wanted: WantedStream, ifThe
   return manager.streams.update(wanted.name, { ...wanted, num_replicas: found.config.num_replicas });
 }
 
-function adviceOn(error: unknown, wanted: WantedStream): string | undefined {
-  if (error instanceof JetStreamApiError) return ADVICE[error.code]?.(wanted);
+function refusalOf(error: unknown, wanted: WantedStream): StreamUnavailable | undefined {
+  if (error instanceof JetStreamApiError) return REFUSALS[error.code]?.(wanted, error);
   // The library's own word for a server that has no JetStream at all.
-  if (error instanceof Error && error.name === 'JetStreamNotEnabled') return ADVICE[10_076]?.(wanted);
+  if (error instanceof Error && error.name === 'JetStreamNotEnabled') return REFUSALS[10_076]?.(wanted, error);
   return undefined;
 }
