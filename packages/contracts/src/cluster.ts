@@ -64,7 +64,7 @@ export const clusterStatus = operation('cluster.status', {
     node: Type.String({ description: 'Version of Node.js.' }),
     startedAt: Type.String({ format: 'date-time' }),
     server: Type.String({ description: 'The NATS server that it is connected to.' }),
-    /** It takes work: its clock is right and it knows that the ledger lost nothing. */
+    /** It takes work: its clock, version and key ring are right, and it knows that the ledger lost nothing. */
     takesWork: Type.Boolean(),
     postgres: Type.Array(PostgresNode),
     streams: Type.Array(Stream),

@@ -4,7 +4,7 @@ import { CommandError } from '../failure.ts';
 import { printable } from '../terminal/printable.ts';
 import { table } from '../terminal/table.ts';
 import { lookAround, type EdgeView, type ReplicaView } from './seen.ts';
-import { warningsOf } from './warnings.ts';
+import { notesOf, warningsOf } from './warnings.ts';
 
 export const clusterStatusCommand = command({
   name: 'cluster status',
@@ -27,17 +27,23 @@ export const clusterStatusCommand = command({
       );
     }
     const warnings = warningsOf(seen);
+    const notes = notesOf(seen);
     const parts = [
       appServers(replicas),
       gateways(edges),
       postgres(replicas),
       nats(natsServers, first),
       streams(first),
-      warnings.length === 0 ? 'Nothing to look at.\n' : warnings.map((line) => `! ${printable(line)}\n`).join(''),
+      ...(notes.length === 0 ? [] : [lines('Note:', notes)]),
+      warnings.length === 0 ? 'Nothing to look at.\n' : lines('!', warnings),
     ];
-    return { json: { replicas, gateways: edges, natsServers, warnings }, text: parts.join('\n') };
+    return { json: { replicas, gateways: edges, natsServers, warnings, notes }, text: parts.join('\n') };
   },
 });
+
+function lines(mark: string, sentences: readonly string[]): string {
+  return sentences.map((sentence) => `${mark} ${printable(sentence)}\n`).join('');
+}
 
 function appServers(views: readonly ReplicaView[]): string {
   return table(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { EdgeView, ReplicaView, Seen } from './seen.ts';
-import { warningsOf } from './warnings.ts';
+import { notesOf, warningsOf } from './warnings.ts';
 
 const AT = '2026-11-23T09:30:00.000Z';
 const copies = ['nats-1', 'nats-2', 'nats-3'].map((server) => ({ server, leads: server === 'nats-1', current: true }));
@@ -47,6 +47,29 @@ const well: Seen = { replicas: [replica, other], edges: [edge], silent: [], nats
 
 test('nothing is said when all is well', () => {
   expect(warningsOf(well)).toEqual([]);
+  expect(notesOf(well)).toEqual([]);
+});
+
+test.each<[string, Seen, string]>([
+  [
+    'writes that nobody syncs, and somebody accepted that',
+    { ...well, replicas: [{ ...replica, unsynced: true }, other] },
+    'does not sync each write to disk, and app-server-1 accepted',
+  ],
+  [
+    'an upgrade that waits to be finalized',
+    {
+      ...well,
+      replicas: [
+        { ...replica, release: 3, settledRelease: 2 },
+        { ...other, release: 3, settledRelease: 2 },
+      ],
+    },
+    'countersign cluster finalize',
+  ],
+])('%s is a note, and nothing that maintenance waits for', (_, seen, sentence) => {
+  expect(notesOf(seen)).toEqual([expect.stringContaining(sentence)]);
+  expect(warningsOf(seen)).toEqual([]);
 });
 
 const with1 = (change: Partial<ReplicaView>): Seen => ({ ...well, replicas: [{ ...replica, ...change }, other] });
@@ -78,11 +101,6 @@ test.each<[string, Seen, string]>([
       ],
     },
     '2.9.10 (nats-1)',
-  ],
-  [
-    'writes that nobody syncs',
-    with1({ unsynced: true }),
-    'does not sync each write to disk, and app-server-1 accepted',
   ],
   [
     'a stream without a leader',

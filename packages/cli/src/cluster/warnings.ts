@@ -8,12 +8,33 @@ const FIRST_RELEASE = 1;
 
 /** What somebody should look at, each in a sentence with what to do. Empty when all is well. */
 export function warningsOf(seen: Seen): string[] {
-  return [...new Set(RULES.flatMap((rule) => rule(seen)))];
+  return [...new Set(WARNINGS.flatMap((rule) => rule(seen)))];
+}
+
+/** What is as somebody wanted it, and not for ever. No work on any machine has to wait for it. */
+export function notesOf(seen: Seen): string[] {
+  return [...new Set(NOTES.flatMap((rule) => rule(seen)))];
 }
 
 type Rule = (seen: Seen) => string[];
 
-const RULES: readonly Rule[] = [
+const NOTES: readonly Rule[] = [
+  ({ replicas }) => {
+    const settled = Math.max(...replicas.map(({ settledRelease = FIRST_RELEASE }) => settledRelease));
+    if (replicas.length === 0 || replicas.some(({ release = FIRST_RELEASE }) => release <= settled)) return [];
+    return [
+      `The installation is on release ${settled}, and every app-server that answers runs the next. When it has proven itself: ` +
+        'countersign cluster finalize',
+    ];
+  },
+  ({ replicas }) =>
+    named(
+      replicas.filter(({ unsynced }) => unsynced === true),
+      (who) => `NATS does not sync each write to disk, and ${who} accepted that (COUNTERSIGN_NATS_UNSYNCED).`,
+    ),
+];
+
+const WARNINGS: readonly Rule[] = [
   ({ silent }) =>
     silent.map((replica) => `${replica} began to answer and did not end. Look at its log, then restart it.`),
   ({ replicas }) =>
@@ -27,15 +48,6 @@ const RULES: readonly Rule[] = [
       (list) => `Two versions are at work: ${list}. Finish the upgrade, or go back.`,
     ),
 
-  ({ replicas }) => {
-    const settled = Math.max(...replicas.map(({ settledRelease = FIRST_RELEASE }) => settledRelease));
-    if (replicas.length === 0 || replicas.some(({ release = FIRST_RELEASE }) => release <= settled)) return [];
-    return [
-      `The installation is on release ${settled}, and every app-server that answers runs the next. When it has proven itself: ` +
-        'countersign cluster finalize',
-    ];
-  },
-
   ({ natsServers }) =>
     natsServers
       .filter(({ server }) => server === undefined)
@@ -44,11 +56,6 @@ const RULES: readonly Rule[] = [
     differences(
       natsServers.flatMap(({ server }) => (server === undefined ? [] : [[server.version, server.name] as const])),
       (list) => `NATS servers have different versions: ${list}. Finish the upgrade.`,
-    ),
-  ({ replicas }) =>
-    named(
-      replicas.filter(({ unsynced }) => unsynced === true),
-      (who) => `NATS does not sync each write to disk, and ${who} accepted that (COUNTERSIGN_NATS_UNSYNCED).`,
     ),
   ({ replicas }) => replicas.flatMap(({ streams }) => streams.flatMap(streamWarnings)),
   ({ replicas: [first] }) => (first === undefined ? [] : spreadWarning(first)),

@@ -52,6 +52,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
     projector: { status: () => [] },
     natsUrls: [nats.url],
     copies: 1,
+    acceptsUnsynced: false,
   };
 }
 

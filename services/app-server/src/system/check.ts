@@ -42,6 +42,8 @@ export interface CheckDependencies {
   natsUrls: readonly string[];
   /** Of each stream, as COUNTERSIGN_NATS_REPLICAS says. */
   copies: number;
+  /** Somebody accepted that NATS does not sync each write. */
+  acceptsUnsynced: boolean;
 }
 
 /** One look at one thing. What it throws becomes a failed check of its name. */
@@ -54,7 +56,7 @@ interface Look {
 const LOOKS: readonly Look[] = [
   { name: 'release', at: ({ settled }) => [checkRelease(settled.number)] },
   { name: 'postgres', at: ({ router, copies }) => checkPostgres(router.nodes(), copies) },
-  { name: 'nats.synced', at: async ({ natsUrls, copies }) => [checkSynced(await greetServers(natsUrls), copies)] },
+  { name: 'nats.synced', at: async (deps) => [checkSynced(await greetServers(deps.natsUrls), deps)] },
   {
     name: 'nats.streams',
     at: async ({ bus, parts }) => {
