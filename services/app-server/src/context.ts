@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { connectBus, followServers, greetServers, type Bus } from '@countersign/bus';
-import type { Logger, Metrics, Tracing } from '@countersign/telemetry';
+import { accessOf, connectBus, followServers, greetServers, type Bus } from '@countersign/bus';
+import { VERSION, type Logger, type Metrics, type Tracing } from '@countersign/telemetry';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Applications } from './application/applications.ts';
 import { startProjector, type Projector } from './audit/projector.ts';
@@ -140,20 +140,7 @@ export async function createContext(
   const settled = new SettledRelease(router, problem('release.watch'));
   await settled.start();
 
-  const {
-    COUNTERSIGN_NATS_USER: user,
-    COUNTERSIGN_NATS_PASSWORD: password,
-    COUNTERSIGN_NATS_CREDENTIALS_FILE: credentialsFile,
-    COUNTERSIGN_NATS_CA: authorities,
-  } = environment;
-  const access = {
-    servers: environment.COUNTERSIGN_NATS_URLS,
-    ...(user !== undefined && { user }),
-    ...(password !== undefined && { password }),
-    ...(credentialsFile !== undefined && { credentialsFile }),
-    ...(authorities !== undefined && { authorities }),
-    name: replica,
-  };
+  const access = { ...accessOf(environment), name: replica };
   const bus = await connectBus({ ...access, logger, metrics, tracing });
   const client = jetstream(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS });
   const manager = await jetstreamManager(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS, checkAPI: false });
@@ -256,7 +243,7 @@ export async function createContext(
     clock,
     settled,
     placed: leaders.placed,
-    version: versionOf(),
+    version: VERSION,
     startedAt: now(),
     acceptsUnsynced: environment.COUNTERSIGN_NATS_UNSYNCED !== undefined,
     natsUrls,
@@ -277,11 +264,6 @@ export async function createContext(
       database: () => router.close(),
     },
   };
-}
-
-function versionOf(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function carriersOf({ COUNTERSIGN_CARRIERS_FILE: file }: Environment): Carrier[] {
