@@ -261,7 +261,8 @@ describe('refusals', () => {
     const shed = await Promise.all(asked.slice(3).map(refusal));
     expect(shed.map((error) => error.code)).toEqual(Array(7).fill('UNAVAILABLE'));
     expect(shed[0]?.retryAfterSeconds).toBe(1);
-    expect(performance.now() - startedAt).toBeLessThan(400);
+    // Long before their deadline of 5 s, which is when those end that are let in and not served.
+    expect(performance.now() - startedAt).toBeLessThan(2500);
     expect(await metrics.text()).toContain('countersign_operations_in_flight{service="s",replica="r"} 3');
     expect(await metrics.text()).toMatch(/refused_total\{operation="test.echo",reason="overload",.*\} 7/);
     release();

@@ -87,5 +87,6 @@ test('members of one queue group answer once between them', async () => {
 test('nobody there: an empty list, and at once', async () => {
   const startedAt = performance.now();
   expect(await askAll()).toEqual([]);
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  // Had nobody said that there is nobody, the first sign of a replica would have been waited for: 1 s.
+  expect(performance.now() - startedAt).toBeLessThan(950);
 });

@@ -2,27 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { noTracing, silentLogger, type Logger, type Metrics, type Tracing } from '@countersign/telemetry';
 import {
   AuthorizationError,
-  credsAuthenticator,
   ProtocolError,
   UserAuthenticationExpiredError,
   type NatsConnection,
 } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
+import { connectOptions, type NatsAccess } from './access.ts';
 import { openCredentials, type CredentialsFile } from './credentials-file.ts';
 import { BUS_CONNECTED } from './metrics.ts';
 import { createReplies, type Replies } from './replies.ts';
 
-export interface BusOptions {
-  /** `host:port` or `nats://…`, any number of one cluster. */
-  servers: string[];
-  user?: string;
-  password?: string;
-  /** Path of a credentials file (JWT and seed) in place of user and password. Read again whenever the connection is made anew. */
-  credentialsFile?: string;
-  /** Authorities of the servers' certificates as PEM. With it the connection is encrypted, or there is none. */
-  authorities?: string;
-  /** Shown by NATS to its operators. */
-  name: string;
+export interface BusOptions extends NatsAccess {
   logger?: Logger;
   metrics?: Metrics;
   tracing?: Tracing;
@@ -130,22 +120,12 @@ async function firstConnection(
   for (;;) {
     try {
       return await connect({
-        servers: options.servers,
-        name: options.name,
-        ...(options.user !== undefined && { user: options.user }),
-        ...(options.password !== undefined && { pass: options.password }),
-        ...(credentials !== undefined && { authenticator: credsAuthenticator(() => credentials.current()) }),
-        ...(options.authorities !== undefined && { tls: { ca: options.authorities } }),
+        ...connectOptions(options, credentials),
         ...(inboxPrefix !== undefined && { inboxPrefix }),
-        timeout: 2000,
         maxReconnectAttempts: -1,
         // After the first success a refusal is temporary: the server is being configured anew.
         ignoreAuthErrorAbort: true,
         reconnectDelayHandler: () => (state.refused ? REFUSED_PAUSE_MS : RECONNECT_PAUSE_MS),
-        // A server that hangs without closing is noticed after 4 to 6 seconds.
-        pingInterval: 2000,
-        maxPingOut: 2,
-        noAsyncTraces: true,
       });
     } catch (error) {
       if (error instanceof AuthorizationError) throw refusalOf(options, error);

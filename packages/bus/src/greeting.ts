@@ -11,7 +11,10 @@ export interface NatsGreeting {
 const STANDARD_PORT = 4222;
 const GREETS_WITHIN_MS = 1500;
 
-/** Asks each of the servers by itself: a client is connected to one of them and knows nothing of the others. */
+/**
+ * Asks each of the servers by itself: a client is connected to one of them and knows nothing of the others. Connections to each
+ * (server-processes.ts) would not do: they need a server that lets us in, and say nothing of one that does not.
+ */
 export function greetServers(addresses: readonly string[]): Promise<NatsGreeting[]> {
   return Promise.all(addresses.map(greet));
 }

@@ -1,3 +1,4 @@
+export { accessOf, type NatsAccess } from './access.ts';
 export { call, DEFAULT_DEADLINE_MS, type CallOptions } from './call.ts';
 export { callEach, type EachAnswer } from './call-each.ts';
 export { deliverAccount, type AccountDelivery } from './claims.ts';

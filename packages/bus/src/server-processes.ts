@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { credsAuthenticator, type NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
-import type { BusOptions } from './connection.ts';
+import { connectOptions, type NatsAccess } from './access.ts';
 import { openCredentials } from './credentials-file.ts';
 
-/** The server processes of a cluster, each on a connection of its own: a client of the cluster hears of one at a time. */
+/**
+ * The server processes of a cluster, each on a connection of its own: a client of the cluster hears of one at a time. A greeting
+ * (greeting.ts) is not enough here: a process that hangs has greeted before, and only one that answers now is alive.
+ */
 export interface ServerProcesses {
   /**
    * Those that answer now, by the name of the server: a name of the process, which a server that is started anew does not keep.
@@ -17,33 +20,29 @@ export interface ServerProcesses {
 /** How long a start waits for those that can be reached at once. */
 const FIRST_WITHIN_MS = 1000;
 const RECONNECT_PAUSE_MS = 500;
-const GIVEN_UP = undefined;
 
 /** Connects to each of the servers by itself and stays connected. Nothing is sent but questions whether it is there. */
-export async function followServers(
-  options: Pick<BusOptions, 'servers' | 'user' | 'password' | 'credentialsFile' | 'authorities' | 'name'>,
-): Promise<ServerProcesses> {
+export async function followServers(access: NatsAccess): Promise<ServerProcesses> {
   const closing = new AbortController();
   const connections = new Set<NatsConnection>();
-  const credentials = options.credentialsFile === undefined ? undefined : openCredentials(options.credentialsFile);
+  const credentials = access.credentialsFile === undefined ? undefined : openCredentials(access.credentialsFile);
+
+  async function tryConnect(server: string): Promise<NatsConnection | undefined> {
+    try {
+      return await connect({
+        ...connectOptions({ ...access, servers: [server], name: `${access.name} (is it there)` }, credentials),
+        ignoreClusterUpdates: true,
+        // A new connection, a new process perhaps: nothing is carried over.
+        reconnect: false,
+      });
+    } catch {
+      return undefined;
+    }
+  }
 
   async function follow(server: string): Promise<void> {
     while (!closing.signal.aborted) {
-      const connection = await connect({
-        servers: [server],
-        name: `${options.name} (is it there)`,
-        ignoreClusterUpdates: true,
-        ...(options.user !== undefined && { user: options.user }),
-        ...(options.password !== undefined && { pass: options.password }),
-        ...(credentials !== undefined && { authenticator: credsAuthenticator(() => credentials.current()) }),
-        ...(options.authorities !== undefined && { tls: { ca: options.authorities } }),
-        timeout: 2000,
-        // A new connection, a new process perhaps: nothing is carried over.
-        reconnect: false,
-        pingInterval: 2000,
-        maxPingOut: 2,
-        noAsyncTraces: true,
-      }).catch(() => GIVEN_UP);
+      const connection = await tryConnect(server);
       if (connection !== undefined) {
         connections.add(connection);
         if (closing.signal.aborted) await connection.close();
@@ -54,9 +53,9 @@ export async function followServers(
     }
   }
 
-  const following = options.servers.map((server) => follow(server));
+  const following = access.servers.map((server) => follow(server));
   const until = performance.now() + FIRST_WITHIN_MS;
-  while (connections.size < options.servers.length && performance.now() < until) await delay(20);
+  while (connections.size < access.servers.length && performance.now() < until) await delay(20);
 
   return {
     alive: async (withinMs) => {

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { accessOf, type NatsAccess } from '@countersign/bus';
 import { fromFile, readEnvironment, secret, settings, type SettingsOf } from '@countersign/config';
 import { Type } from 'typebox';
 import { CommandError } from './failure.ts';
@@ -58,14 +59,7 @@ export interface PatroniSettings {
   password?: string;
 }
 
-export interface CliSettings {
-  servers: string[];
-  user?: string;
-  password?: string;
-  /** Path, in place of user and password. */
-  credentialsFile?: string;
-  /** Of the certificates of NATS, PEM. */
-  authorities?: string;
+export interface CliSettings extends Omit<NatsAccess, 'name'> {
   adminKey: string;
   /** Undefined where no address of it is set. */
   patroni?: PatroniSettings;
@@ -103,13 +97,7 @@ export function readSettings(environment: Environment, folder: string, userId: n
 function fromEnvironment(environment: Environment): CliSettings {
   const read = readEnvironment(ENVIRONMENT, environment);
   return {
-    servers: read.COUNTERSIGN_NATS_URLS,
-    ...(read.COUNTERSIGN_NATS_USER !== undefined && { user: read.COUNTERSIGN_NATS_USER }),
-    ...(read.COUNTERSIGN_NATS_PASSWORD !== undefined && { password: read.COUNTERSIGN_NATS_PASSWORD }),
-    ...(read.COUNTERSIGN_NATS_CREDENTIALS_FILE !== undefined && {
-      credentialsFile: read.COUNTERSIGN_NATS_CREDENTIALS_FILE,
-    }),
-    ...(read.COUNTERSIGN_NATS_CA !== undefined && { authorities: read.COUNTERSIGN_NATS_CA }),
+    ...accessOf(read),
     adminKey: read.COUNTERSIGN_ADMIN_KEY,
     ...(read.COUNTERSIGN_PATRONI_URLS.length > 0 && { patroni: patroniOf(read) }),
     source: 'the environment',

@@ -7,7 +7,7 @@ export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from '.
 export { createDatabase, ensureDatabase, ensureRole } from './database.ts';
 export { findNatsServer, startNats } from './nats.ts';
 export type { NatsOptions, NatsServer, NatsUser } from './nats.ts';
-export { startOperatorCluster } from './nats-cluster.ts';
+export { startNatsCluster, startOperatorCluster } from './nats-cluster.ts';
 export type { OperatorCluster, OperatorClusterOptions } from './nats-cluster.ts';
 export { accepts, freePort } from './port.ts';
 export { embeddedPostgres, findPostgres, installedPostgres } from './postgres-binaries.ts';

@@ -8,9 +8,24 @@ import {
   type Founded,
   type RoleName,
 } from '@countersign/authority';
-import { findNatsServer, greets } from './nats.ts';
+import { findNatsServer, greets, startNats, type NatsServer } from './nats.ts';
 import { freePort } from './port.ts';
 import { prepareProcess, type RunningProcess } from './process.ts';
+
+/** Three servers on 127.0.0.1 that let everybody in, named nats-1, nats-2, nats-3. */
+export async function startNatsCluster({ dir }: { dir: string }): Promise<NatsServer[]> {
+  const routes = await Promise.all([1, 2, 3].map(() => freePort()));
+  const list = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(', ');
+  return Promise.all(
+    routes.map((route, index) =>
+      startNats({
+        name: `nats-${index + 1}`,
+        storeDir: join(dir, String(index)),
+        configuration: `cluster { name: test, listen: "127.0.0.1:${route}", routes: [ ${list} ] }`,
+      }),
+    ),
+  );
+}
 
 export interface OperatorCluster extends Founded {
   /** By name: nats-1, nats-2, nats-3. */

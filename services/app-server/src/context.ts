@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { accessOf, connectBus, followServers, greetServers, type Bus } from '@countersign/bus';
+import { VERSION, type Logger, type Metrics, type Tracing } from '@countersign/telemetry';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connectBus, followServers, greetServers, type Bus } from '@countersign/bus';
-import type { Logger, Metrics, Tracing } from '@countersign/telemetry';
 import { Applications } from './application/applications.ts';
 import { startProjector, type Projector } from './audit/projector.ts';
-import { createTrail, ensureTrailStream, TRAIL_STREAM, type Trail } from './audit/trail.ts';
+import { createTrail, ensureTrailStream, type Trail } from './audit/trail.ts';
 import type { UserState } from './challenge/state.ts';
 import { natsWake, type Wake } from './challenge/wake.ts';
 import { assertSchema, migrate } from './database/migrate.ts';
@@ -16,32 +16,31 @@ import type { SendBudgets } from './dispatch/budget.ts';
 import { readCarriers } from './dispatch/carriers/config.ts';
 import type { Carrier } from './dispatch/carriers/carrier.ts';
 import type { CarrierPool } from './dispatch/carriers/pool.ts';
-import { startDispatch } from './dispatch/start.ts';
 import type { Dispatcher } from './dispatch/queue.ts';
-import { DISPATCH, LIMITS, sendersOf } from './dispatch/streams.ts';
+import { startDispatch } from './dispatch/start.ts';
 import type { Environment } from './environment.ts';
 import { isFit, ownChecks, type OwnCheck } from './health.ts';
 import { createAnswers, type Answers } from './idempotency/answers.ts';
-import { ensureIdempotencyStream, IDEMPOTENCY } from './idempotency/stream.ts';
+import { ensureIdempotencyStream } from './idempotency/stream.ts';
 import { readRing } from './keys/open-ring.ts';
 import { RingWatch } from './keys/ring-watch.ts';
 import type { KeyRing } from './keys/ring.ts';
 import { ResultSigner } from './keys/signing.ts';
-import { hearRest } from './leaders/rest.ts';
+import type { Placed } from './leaders/read.ts';
+import { startLeaders } from './leaders/start.ts';
 import { adoptLayout } from './ledger/layout.ts';
 import { ensureLedgerStream, partitionsOf } from './ledger/partition.ts';
 import type { UserLedger } from './ledger/partitioned-ledger.ts';
 import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
 import { Policies } from './policy/policies.ts';
 import { SettledRelease } from './release/settled.ts';
+import { startJoining, type Joining } from './replica/joining.ts';
 import { StartRefused } from './start-refused.ts';
 import { assertStreams } from './streams/assert-streams.ts';
 import { assertSynced } from './streams/synced.ts';
 import { readStreams } from './streams/wanted.ts';
 import { CLOCK_TICK_MS, ClockWatch } from './system/clock-watch.ts';
 import { readClocks } from './system/read-clocks.ts';
-import { startJoining, type Joining } from './replica/joining.ts';
-import { keepLeaders, type Placed } from './streams/keep-leaders.ts';
 import { LoginUsers } from './user/login-users.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
@@ -86,6 +85,8 @@ export interface Context {
 /** How each part finishes what it has under way and lets go, in the order in which they are to be called. */
 export interface Endings {
   messages: () => Promise<void>;
+  /** What looks around from time to time. */
+  watches: () => Promise<void>;
   projection: () => Promise<void>;
   farewell: () => Promise<void>;
   bus: () => Promise<void>;
@@ -144,20 +145,7 @@ export async function createContext(
   const settled = new SettledRelease(router, problem('release.watch'));
   await settled.start();
 
-  const {
-    COUNTERSIGN_NATS_USER: user,
-    COUNTERSIGN_NATS_PASSWORD: password,
-    COUNTERSIGN_NATS_CREDENTIALS_FILE: credentialsFile,
-    COUNTERSIGN_NATS_CA: authorities,
-  } = environment;
-  const access = {
-    servers: environment.COUNTERSIGN_NATS_URLS,
-    ...(user !== undefined && { user }),
-    ...(password !== undefined && { password }),
-    ...(credentialsFile !== undefined && { credentialsFile }),
-    ...(authorities !== undefined && { authorities }),
-    name: replica,
-  };
+  const access = { ...accessOf(environment), name: replica };
   const bus = await connectBus({ ...access, logger, metrics, tracing });
   const client = jetstream(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS });
   const manager = await jetstreamManager(bus.nats, { timeout: JETSTREAM_TIMEOUT_MS, checkAPI: false });
@@ -174,10 +162,10 @@ export async function createContext(
   ]);
   assertStreams(await readStreams(setup, partitions), partitions, copies);
 
-  const servers = copies === 1 ? undefined : await followServers(access);
+  const processes = copies === 1 ? undefined : await followServers(access);
   const { ledger, parts, leave } = await startLedger({
     nats: bus.nats,
-    servers,
+    processes,
     client,
     manager,
     partitions,
@@ -231,24 +219,8 @@ export async function createContext(
     metrics,
   });
   await clock.look();
-  const placed: Placed = {
-    ledger: partitions.map(({ stream }) => stream),
-    others: [IDEMPOTENCY, LIMITS, DISPATCH, TRAIL_STREAM],
-    consumers: [{ stream: DISPATCH, name: sendersOf('sms') }],
-  };
-  const keeping =
-    copies === 1
-      ? undefined
-      : keepLeaders({
-          ...placed,
-          nats: bus.nats,
-          manager,
-          uptime: () => performance.now(),
-          onMove: (detail) => logger.info('streams.leader', { detail }),
-          onProblem: problem('streams.unsettled'),
-        });
-  if (keeping !== undefined) hearRest(bus.nats, keeping);
   const ticking = setInterval(() => void clock.tick().catch(problem('clock.unread')), CLOCK_TICK_MS);
+  const leaders = startLeaders({ nats: bus.nats, manager, partitions, copies, logger });
   const checks = ownChecks({ bus, parts, router, ringWatch, clock, settled });
 
   return {
@@ -277,8 +249,8 @@ export async function createContext(
     joining,
     clock,
     settled,
-    placed,
-    version: versionOf(),
+    placed: leaders.placed,
+    version: VERSION,
     startedAt: now(),
     acceptsUnsynced: environment.COUNTERSIGN_NATS_UNSYNCED !== undefined,
     natsUrls,
@@ -287,24 +259,19 @@ export async function createContext(
     isFit: () => isFit(checks),
     endings: {
       messages: () => dispatch.drain(),
-      projection: () => {
+      watches: () => {
         clearInterval(ticking);
-        keeping?.stop();
-        for (const reader of [applications, policies, signer, settled, ringWatch]) reader.stop();
-        return projector.stop();
+        for (const watch of [leaders, applications, policies, signer, settled, ringWatch]) watch.stop();
+        return Promise.resolve();
       },
+      projection: () => projector.stop(),
       farewell: leave,
       bus: async () => {
-        await Promise.all([servers?.close(), bus.drain()]);
+        await Promise.all([processes?.close(), bus.drain()]);
       },
       database: () => router.close(),
     },
   };
-}
-
-function versionOf(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function carriersOf({ COUNTERSIGN_CARRIERS_FILE: file }: Environment): Carrier[] {

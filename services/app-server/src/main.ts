@@ -88,7 +88,14 @@ stopOnSignal({
         http: () => http.drain({ timeoutMs: HTTP_MS }),
       },
     },
-    { withinMs: 1500, parts: { projection: context.endings.projection, farewell: context.endings.farewell } },
+    {
+      withinMs: 1500,
+      parts: {
+        watches: context.endings.watches,
+        projection: context.endings.projection,
+        farewell: context.endings.farewell,
+      },
+    },
     { withinMs: 800, parts: { bus: context.endings.bus } },
     { withinMs: 800, parts: { database: context.endings.database, traces: () => tracing.close() } },
   ],

@@ -1,4 +1,4 @@
-import { connectBus, watchStrain } from '@countersign/bus';
+import { accessOf, connectBus, watchStrain } from '@countersign/bus';
 import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
 import { reloadOnHangup, stopOnSignal } from '@countersign/http';
 import { createLogger, createMetrics, createTracing } from '@countersign/telemetry';
@@ -47,17 +47,11 @@ process.once('uncaughtException', (error) => {
 });
 
 const bus = await connectBus({
-  servers: settings.COUNTERSIGN_NATS_URLS,
+  ...accessOf(settings),
   name: replica,
   logger,
   metrics,
   tracing,
-  ...(settings.COUNTERSIGN_NATS_USER !== undefined && { user: settings.COUNTERSIGN_NATS_USER }),
-  ...(settings.COUNTERSIGN_NATS_PASSWORD !== undefined && { password: settings.COUNTERSIGN_NATS_PASSWORD }),
-  ...(settings.COUNTERSIGN_NATS_CREDENTIALS_FILE !== undefined && {
-    credentialsFile: settings.COUNTERSIGN_NATS_CREDENTIALS_FILE,
-  }),
-  ...(settings.COUNTERSIGN_NATS_CA !== undefined && { authorities: settings.COUNTERSIGN_NATS_CA }),
 }).catch(async (error: unknown) => {
   logger.fatal('gateway.unstarted', { error });
   await logger.flush();

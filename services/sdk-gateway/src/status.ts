@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { endpoint, serve, type Bus, type Serving } from '@countersign/bus';
 import { edgeStatus } from '@countersign/contracts';
-import type { Logger } from '@countersign/telemetry';
+import { VERSION, type Logger } from '@countersign/telemetry';
 import type { Gateway } from './gateway.ts';
 
 const SERVICE = 'sdk-gateway';
@@ -22,12 +21,11 @@ export async function serveStatus(deps: {
   now: () => number;
 }): Promise<Serving | undefined> {
   const { bus, gateway, replica, logger, startedAt, now } = deps;
-  const version = versionOf();
   const own = endpoint(edgeStatus, () =>
     Promise.resolve({
       replica,
       service: SERVICE,
-      version,
+      version: VERSION,
       node: process.versions.node,
       startedAt: new Date(startedAt).toISOString(),
       at: new Date(now()).toISOString(),
@@ -41,9 +39,4 @@ export async function serveStatus(deps: {
     logger.warn('gateway.status', { error, detail: 'countersign cluster status does not show this gateway.' });
     return undefined;
   }
-}
-
-function versionOf(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -7,6 +7,7 @@ import type { Partition } from '../ledger/partition.ts';
 import type { ClockWatch } from '../system/clock-watch.ts';
 import { RELEASE } from '../release/release.ts';
 import type { SettledRelease } from '../release/settled.ts';
+import { copiesOf } from '../streams/copies.ts';
 
 type View = OutputOf<typeof clusterStatus>;
 
@@ -78,20 +79,20 @@ async function streamsOf(nats: NatsConnection): Promise<View['streams']> {
   return found.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
-function streamOf({ config, cluster, state }: StreamInfo): View['streams'][number] {
-  const leader = cluster?.leader;
-  const followers = cluster?.replicas ?? [];
+function streamOf(info: StreamInfo): View['streams'][number] {
+  const { config, state } = info;
+  const { leader, followers } = copiesOf(info);
   return {
     name: config.name,
     messages: state.messages,
     wantedCopies: config.num_replicas,
     copies: [
-      ...(leader === undefined || leader === '' ? [] : [{ server: leader, leads: true, current: true }]),
-      ...followers.map(({ name, current, offline, lag }) => ({
-        server: name,
+      ...(leader === undefined ? [] : [{ server: leader, leads: true, current: true }]),
+      ...followers.map(({ server, isCurrent, lag }) => ({
+        server,
         leads: false,
-        current: current && !offline,
-        ...(lag !== undefined && lag > 0 && { behind: lag }),
+        current: isCurrent,
+        ...(lag > 0 && { behind: lag }),
       })),
     ].toSorted((a, b) => a.server.localeCompare(b.server)),
   };

@@ -6,7 +6,7 @@ import {
   type ConsumerConfig,
   type JetStreamManager,
 } from '@nats-io/jetstream';
-import { ensureStream, type WantedStream } from '../streams/ensure-stream.ts';
+import { ensureStream, type NewStream } from '../streams/ensure-stream.ts';
 
 const NANOSECONDS_PER_SECOND = 1e9;
 
@@ -37,7 +37,7 @@ export function sendersOf(channel: string): string {
   return `senders-${channel}`;
 }
 
-function dispatchStream(replicas: number): WantedStream {
+function dispatchStream(replicas: number): NewStream {
   return {
     name: DISPATCH,
     subjects: ['dispatch.*'],
@@ -52,7 +52,7 @@ function dispatchStream(replicas: number): WantedStream {
   };
 }
 
-function limitsStream(replicas: number): WantedStream {
+function limitsStream(replicas: number): NewStream {
   return {
     name: LIMITS,
     subjects: ['limits.>'],

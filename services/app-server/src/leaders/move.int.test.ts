@@ -10,10 +10,10 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { TrailEvent } from '../audit/trail.ts';
 import { DISPATCH, ensureDispatchStreams, LIMITS } from '../dispatch/streams.ts';
 import { ensureLedgerStream, partitionsOf } from '../ledger/partition.ts';
-import { readLeaders, type Placed } from '../streams/keep-leaders.ts';
-import { isSettled, nextToHandOver } from '../streams/leaders.ts';
+import { nameOf } from './hand-over.ts';
 import { move } from './move.ts';
-import { nameOf, readAll } from './read-all.ts';
+import { isSettled, nextToHandOver } from './placement.ts';
+import { readAll, readPlaced, type Placed } from './read.ts';
 import { hearRest } from './rest.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'leaders-'));
@@ -42,7 +42,7 @@ beforeAll(async () => {
   for (const partition of partitions) await ensureLedgerStream(manager, partition, 3);
   await ensureDispatchStreams(manager, 3);
   await manager.consumers.add('DISPATCH', { durable_name: 'senders', ack_policy: AckPolicy.Explicit });
-  await waitUntil(async () => isSettled(await readLeaders({ ...placed, manager })), {
+  await waitUntil(async () => isSettled(await readPlaced(manager, placed)), {
     what: 'followers that have caught up',
     timeoutMs: 30_000,
   });
@@ -70,7 +70,7 @@ async function passes(server?: string): Promise<void> {
 }
 
 const leadersOfLedger = async () =>
-  (await readLeaders({ ...placed, manager })).flatMap(({ isLedger, leader }) => (isLedger ? [leader] : []));
+  (await readPlaced(manager, placed)).flatMap(({ isLedger, leader }) => (isLedger ? [leader] : []));
 
 test('a server gives up all that it leads, streams and consumers, while appends go on; then each is led from where it should be again', async () => {
   const client = jetstream(bus.nats, { timeout: 2000 });
@@ -89,7 +89,7 @@ test('a server gives up all that it leads, streams and consumers, while appends 
       expect(led.map(nameOf)).toContain('DISPATCH > senders');
     }
     await passes();
-    expect(nextToHandOver(await readLeaders({ ...placed, manager }))).toBeUndefined();
+    expect(nextToHandOver(await readPlaced(manager, placed))).toBeUndefined();
     expect(new Set(await leadersOfLedger()).size).toBe(3);
   } finally {
     done.abort();

@@ -5,9 +5,9 @@ import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
-import { readLeaders, type Placed } from '../streams/keep-leaders.ts';
-import { isSettled, nextToHandOver, type Led } from '../streams/leaders.ts';
-import { nameOf, readAll } from './read-all.ts';
+import { handOver, nameOf } from './hand-over.ts';
+import { isSettled, nextToHandOver, type Led } from './placement.ts';
+import { readAll, readPlaced, type Placed } from './read.ts';
 import { tellRest } from './rest.ts';
 
 export interface MoveDependencies {
@@ -24,7 +24,7 @@ const ELECTED_WITHIN_MS = 3000;
 const LOOK_EVERY_MS = 50;
 /** The caller waits for 12 s. What is not reached is left for the next pass. */
 const PASS_MS = 7000;
-/** App-servers bring leaders to their places by themselves (keep-leaders.ts): not while somebody is about to stop a server. */
+/** App-servers bring leaders to their places by themselves (keep.ts): not while somebody is about to stop a server. */
 const REST_MS = 600_000;
 
 type Moved = OutputOf<typeof leadersMove>['moved'];
@@ -41,9 +41,7 @@ export async function move(
 ): Promise<OutputOf<typeof leadersMove>> {
   const manager = await jetstreamManager(nats, JETSTREAM);
   const next = async () =>
-    server === undefined
-      ? outOfPlace(await readLeaders({ ...placed, manager }))
-      : ledBy(await readAll(manager), server);
+    server === undefined ? outOfPlace(await readPlaced(manager, placed)) : ledBy(await readAll(manager), server);
   const moved: Moved = [];
   let left = await next();
   tellRest(nats, server === undefined ? 0 : REST_MS);
@@ -57,7 +55,7 @@ export async function move(
   });
   const until = performance.now() + PASS_MS;
   for (let [led] = left; led !== undefined && performance.now() < until; [led] = left) {
-    const to = await handOver(nats, manager, led).catch((error: unknown) => {
+    const to = await handedOver(nats, manager, led).catch((error: unknown) => {
       logger.warn('leaders.move', { detail: nameOf(led), error });
       return undefined;
     });
@@ -77,10 +75,8 @@ function outOfPlace(all: readonly Led[]): Led[] {
 }
 
 /** @returns who leads now; undefined when nobody else does in time. */
-async function handOver(nats: NatsConnection, manager: JetStreamManager, led: Led): Promise<string | undefined> {
-  // Nothing in it: servers before 2.11 refuse a request that names who is to lead next.
-  const answer = (await nats.request(led.handOver, '', { timeout: JETSTREAM.timeout })).json<{ error?: unknown }>();
-  if (answer.error !== undefined) throw new Error(`${nameOf(led)}: ${JSON.stringify(answer.error)}`);
+async function handedOver(nats: NatsConnection, manager: JetStreamManager, led: Led): Promise<string | undefined> {
+  await handOver(nats, led);
   const until = performance.now() + ELECTED_WITHIN_MS;
   while (performance.now() < until) {
     const found = await readAll(manager).catch(() => []);

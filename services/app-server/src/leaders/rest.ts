@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { LeaderKeeping } from '../streams/keep-leaders.ts';
+import type { LeaderKeeping } from './keep.ts';
 
 const SUBJECT = 'peers.leaders';
 /** A hint that was made up costs no more than this. */

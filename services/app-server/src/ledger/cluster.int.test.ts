@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startNats, waitUntil, type NatsServer } from '@countersign/testkit';
+import { startNatsCluster, waitUntil, type NatsServer } from '@countersign/testkit';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
@@ -20,17 +20,7 @@ let connections: NatsConnection[];
 let logs: UserLog[];
 
 beforeAll(async () => {
-  const routes = await Promise.all([1, 2, 3].map(() => freePort()));
-  const list = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(', ');
-  servers = await Promise.all(
-    routes.map((route, index) =>
-      startNats({
-        name: `nats-${index + 1}`,
-        storeDir: join(folder, String(index)),
-        configuration: `cluster { name: test, listen: "127.0.0.1:${route}", routes: [ ${list} ] }`,
-      }),
-    ),
-  );
+  servers = await startNatsCluster({ dir: folder });
   connections = await Promise.all(servers.map(({ url }) => connect({ servers: url })));
   const managers = await Promise.all(
     connections.map((connection) => jetstreamManager(connection, { timeout: 3000, checkAPI: false })),

@@ -32,7 +32,7 @@ export interface StartLedgerDependencies {
   nats: NatsConnection;
   client: JetStreamClient;
   manager: JetStreamManager;
-  servers: ServerProcesses | undefined;
+  processes: ServerProcesses | undefined;
   partitions: readonly Partition[];
   router: Router;
   replica: string;
@@ -76,13 +76,13 @@ function observeParts(parts: readonly LedgerPart[], metrics: Metrics): void {
 }
 
 async function startPart(partition: Partition, deps: StartLedgerDependencies) {
-  const { nats, servers, client, manager, router, replica, settled, logger, metrics, tracing, now, random } = deps;
+  const { nats, processes, client, manager, router, replica, settled, logger, metrics, tracing, now, random } = deps;
   const { stream } = partition;
   const floorRaised = metrics.counter(FLOOR_RAISED);
   for (const reason of Object.keys(ADVICE_ON_LOSS)) floorRaised.inc({ stream, reason }, 0);
   const { continuity, others, leave } = await startWatch({
     nats,
-    servers,
+    processes,
     partition,
     router,
     now,

@@ -73,7 +73,7 @@ async function replica(): Promise<Replica> {
   const onLoss = vi.fn<(reason: LossReason) => void>();
   const watching = await startWatch({
     nats: connection,
-    servers: undefined,
+    processes: undefined,
     partition: UNDIVIDED,
     router,
     now: () => Date.now(),

@@ -5,10 +5,11 @@ import type { ServerProcesses } from '@countersign/bus';
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Router } from '../database/router.ts';
+import { copiesOf } from '../streams/copies.ts';
+import { ledInfo } from '../streams/led-info.ts';
 import { LedgerContinuity, type ContinuityDependencies } from './continuity.ts';
 import { postgresMemory } from './memory.ts';
 import { hearPeers, natsPeers } from './peers.ts';
-import { ledInfo } from '../streams/led-info.ts';
 import type { Partition } from './partition.ts';
 import { LedgerWatch, WATCH_EVERY_MS, type PeerView, type StreamStanding, type WatchDependencies } from './watch.ts';
 
@@ -32,7 +33,7 @@ export interface Watching {
 /** Puts the watch over one part of the ledger on NATS and Postgres. Resolves when continuity is proven, or a loss was assumed. */
 export async function startWatch({
   nats,
-  servers,
+  processes,
   partition,
   router,
   now,
@@ -41,7 +42,7 @@ export async function startWatch({
 }: {
   nats: NatsConnection;
   /** Of a cluster; one server is the one that we are connected to. */
-  servers: Pick<ServerProcesses, 'alive'> | undefined;
+  processes: Pick<ServerProcesses, 'alive'> | undefined;
   partition: Partition;
   router: Router;
 } & Pick<ContinuityDependencies, 'now' | 'onLoss'> &
@@ -73,7 +74,7 @@ export async function startWatch({
         lastSequence: state.last_seq,
         createdAt: Date.parse(created),
         copies: config.num_replicas,
-        ...(isCluster(info) ? await holdersOf(info, servers) : alone(nats.info?.server_id ?? 'unknown')),
+        ...(isCluster(info) ? await holdersOf(info, processes) : alone(nats.info?.server_id ?? 'unknown')),
       };
     },
     sleep: (ms) => sleep(ms),
@@ -106,15 +107,14 @@ function isCluster({ cluster }: StreamInfo): boolean {
 
 /** The processes of the leader and of the followers: of those that have all it has, and of all that answer. */
 async function holdersOf(
-  { cluster }: StreamInfo,
-  servers: Pick<ServerProcesses, 'alive'> | undefined,
+  info: StreamInfo,
+  processes: Pick<ServerProcesses, 'alive'> | undefined,
 ): Promise<Pick<StreamStanding, 'processes' | 'reachable'>> {
-  const alive = await (servers?.alive(ALIVE_WITHIN_MS) ?? new Map<string, string>());
-  const followers = cluster?.replicas ?? [];
-  const whole = followers.filter(({ current, offline }) => current && !offline);
-  const processesOf = (copies: readonly { name: string }[]) =>
-    [cluster?.leader ?? '', ...copies.map(({ name }) => name)].flatMap((name) => alive.get(name) ?? []).toSorted();
-  return { processes: processesOf(whole), reachable: processesOf(followers) };
+  const alive = await (processes?.alive(ALIVE_WITHIN_MS) ?? new Map<string, string>());
+  const { leader, followers } = copiesOf(info);
+  const processesOf = (copies: readonly { server: string }[]) =>
+    [leader ?? '', ...copies.map(({ server }) => server)].flatMap((server) => alive.get(server) ?? []).toSorted();
+  return { processes: processesOf(followers.filter(({ isCurrent }) => isCurrent)), reachable: processesOf(followers) };
 }
 
 function alone(process: string): Pick<StreamStanding, 'processes' | 'reachable'> {

@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { followServers, type ServerProcesses } from '@countersign/bus';
-import { freePort, startNats, waitUntil, type NatsServer } from '@countersign/testkit';
+import { startNatsCluster, waitUntil, type NatsServer } from '@countersign/testkit';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Router } from '../database/router.ts';
+import { copiesOf } from '../streams/copies.ts';
 import type { LossReason } from './continuity.ts';
 import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
 import { startWatch, type Watching } from './start-watch.ts';
@@ -23,17 +24,7 @@ interface Replica extends Watching {
 let replicas: Replica[] = [];
 
 beforeAll(async () => {
-  const routes = await Promise.all([1, 2, 3].map(() => freePort()));
-  const list = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(', ');
-  servers = await Promise.all(
-    routes.map((route, index) =>
-      startNats({
-        name: `nats-${index + 1}`,
-        storeDir: join(folder, String(index)),
-        configuration: `cluster { name: test, listen: "127.0.0.1:${route}", routes: [ ${list} ] }`,
-      }),
-    ),
-  );
+  servers = await startNatsCluster({ dir: folder });
   const setup = await connect({ servers: servers.map(({ url }) => url) });
   await ensureLedgerStream(await jetstreamManager(setup, { timeout: 3000, checkAPI: false }), UNDIVIDED, 3);
   await setup.close();
@@ -61,7 +52,7 @@ async function replica(first: number): Promise<Replica> {
   const onLoss = vi.fn<(reason: LossReason) => void>();
   const watching = await startWatch({
     nats,
-    servers: processes,
+    processes,
     partition: UNDIVIDED,
     router: noPostgres,
     now: () => Date.now(),
@@ -84,9 +75,8 @@ async function isWhole(): Promise<boolean> {
   const nats = await connect({ servers: servers.filter(({ running }) => running).map(({ url }) => url) });
   try {
     const manager = await jetstreamManager(nats, { timeout: 2000, checkAPI: false });
-    const { cluster } = await manager.streams.info(UNDIVIDED.stream);
-    const followers = cluster?.replicas ?? [];
-    return followers.length === 2 && followers.every(({ current, offline }) => current && !offline);
+    const { followers } = copiesOf(await manager.streams.info(UNDIVIDED.stream));
+    return followers.length === 2 && followers.every(({ isCurrent }) => isCurrent);
   } catch {
     return false;
   } finally {

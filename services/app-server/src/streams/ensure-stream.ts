@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
 import { StartRefused } from '../start-refused.ts';
+import { findStream } from './find-stream.ts';
 
-export type WantedStream = Partial<StreamConfig> & { name: string };
+/** A stream as this build makes it. What must hold of one that is there, whoever made it, says wanted.ts. */
+export type NewStream = Partial<StreamConfig> & { name: string };
 
 /** What is done with a stream that is there: its settings are the administrator's, or those of this build. */
 export type IfThere = 'leave' | 'update';
@@ -15,10 +17,9 @@ export class StreamUnavailable extends StartRefused {
 /** Servers of a cluster that start together find each other and elect leaders in this time. */
 const WITHIN_MS = 30_000;
 const PAUSE_MS = 250;
-const NOT_FOUND = 10_059;
 
 /** Errors by their code (nats-server `errors.json`) that no waiting mends, and what to do. */
-const REFUSALS: Readonly<Record<number, (wanted: WantedStream, cause: Error) => StreamUnavailable>> = {
+const REFUSALS: Readonly<Record<number, (wanted: NewStream, cause: Error) => StreamUnavailable>> = {
   10_074: ({ num_replicas }, cause) =>
     new StreamUnavailable(
       `COUNTERSIGN_NATS_REPLICAS is ${num_replicas}, and NATS is one server, not a cluster. Set it to 1, or add servers.`,
@@ -42,7 +43,7 @@ const REFUSALS: Readonly<Record<number, (wanted: WantedStream, cause: Error) => 
  */
 export async function ensureStream(
   manager: JetStreamManager,
-  wanted: WantedStream,
+  wanted: NewStream,
   ifThere: IfThere,
 ): Promise<StreamInfo> {
   const until = performance.now() + WITHIN_MS;
@@ -61,18 +62,15 @@ export async function ensureStream(
   }
 }
 
-async function lookOrMake(manager: JetStreamManager, wanted: WantedStream, ifThere: IfThere): Promise<StreamInfo> {
-  const found = await manager.streams.info(wanted.name).catch((error: unknown) => {
-    if (error instanceof JetStreamApiError && error.code === NOT_FOUND) return undefined;
-    throw error;
-  });
+async function lookOrMake(manager: JetStreamManager, wanted: NewStream, ifThere: IfThere): Promise<StreamInfo> {
+  const found = await findStream(manager, wanted.name);
   if (found === undefined) return manager.streams.add(wanted);
   if (ifThere === 'leave') return found;
   // How many copies there are is changed by an administrator: it moves data.
   return manager.streams.update(wanted.name, { ...wanted, num_replicas: found.config.num_replicas });
 }
 
-function refusalOf(error: unknown, wanted: WantedStream): StreamUnavailable | undefined {
+function refusalOf(error: unknown, wanted: NewStream): StreamUnavailable | undefined {
   if (error instanceof JetStreamApiError) return REFUSALS[error.code]?.(wanted, error);
   // The library's own word for a server that has no JetStream at all.
   if (error instanceof Error && error.name === 'JetStreamNotEnabled') return REFUSALS[10_076]?.(wanted, error);

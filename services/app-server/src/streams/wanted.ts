@@ -1,8 +1,9 @@
-import { JetStreamApiError, type JetStreamManager, type StreamConfig, type StreamInfo } from '@nats-io/jetstream';
+import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { TRAIL_STREAM } from '../audit/trail.ts';
 import { DISPATCH, LIMITS } from '../dispatch/streams.ts';
 import { IDEMPOTENCY } from '../idempotency/stream.ts';
 import type { Partition } from '../ledger/partition.ts';
+import { findStream } from './find-stream.ts';
 
 export interface Wanted {
   name: string;
@@ -46,24 +47,13 @@ const OTHERS: readonly Wanted[] = [
   },
 ];
 
-const STREAM_NOT_FOUND = 10_059;
-
 /** @returns what NATS says of each stream; undefined for one that is not there. */
 export function readStreams(
   manager: JetStreamManager,
   partitions: readonly Partition[],
 ): Promise<Map<string, StreamInfo | undefined>> {
-  const entries = wantedStreams(partitions).map(async ({ name }) => [name, await infoOf(manager, name)] as const);
+  const entries = wantedStreams(partitions).map(async ({ name }) => [name, await findStream(manager, name)] as const);
   return Promise.all(entries).then((list) => new Map(list));
-}
-
-async function infoOf(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
-  try {
-    return await manager.streams.info(name);
-  } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined;
-    throw error;
-  }
 }
 
 /** Settings of a stream that are not as they must be: `discard is "old" and not "new"`. Empty when all are. */

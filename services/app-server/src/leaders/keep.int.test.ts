@@ -1,35 +1,26 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, startNats, waitUntil, type NatsServer } from '@countersign/testkit';
+import { startNatsCluster, waitUntil, type NatsServer } from '@countersign/testkit';
 import { AckPolicy, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ensureStream } from './ensure-stream.ts';
-import { keepLeaders, readLeaders, type KeepLeadersDependencies } from './keep-leaders.ts';
-import { isSettled, nextToHandOver } from './leaders.ts';
+import { ensureStream } from '../streams/ensure-stream.ts';
+import { keepLeaders, type KeepLeadersDependencies } from './keep.ts';
+import { isSettled, nextToHandOver } from './placement.ts';
+import { readPlaced, type Placed } from './read.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'leaders-'));
 const LEDGER = ['AUTH_1', 'AUTH_2', 'AUTH_3'];
 const OTHERS = ['LIMITS', 'DISPATCH'];
-const CONSUMER = { stream: 'DISPATCH', name: 'senders' };
+const placed: Placed = { ledger: LEDGER, others: OTHERS, consumers: [{ stream: 'DISPATCH', name: 'senders' }] };
 let servers: NatsServer[];
 let nats: NatsConnection;
 let manager: JetStreamManager;
 
 beforeAll(async () => {
-  const routes = await Promise.all([1, 2, 3].map(() => freePort()));
-  const list = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(', ');
-  servers = await Promise.all(
-    routes.map((route, index) =>
-      startNats({
-        name: `nats-${index + 1}`,
-        storeDir: join(folder, String(index)),
-        configuration: `cluster { name: test, listen: "127.0.0.1:${route}", routes: [ ${list} ] }`,
-      }),
-    ),
-  );
+  servers = await startNatsCluster({ dir: folder });
   nats = await connect({ servers: servers.map(({ url }) => url) });
   manager = await jetstreamManager(nats, { timeout: 5000, checkAPI: false });
   for (const name of [...LEDGER, ...OTHERS])
@@ -42,21 +33,10 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('leaders that lie on one server are spread, the rest is gathered, and what is well is left alone', async () => {
-  const moves: string[] = [];
-  let uptime = 0;
-  const dependencies: KeepLeadersDependencies = {
-    nats,
-    manager,
-    ledger: LEDGER,
-    others: OTHERS,
-    consumers: [CONSUMER],
-    uptime: () => uptime,
-    onMove: (what) => moves.push(what),
-    onProblem: () => undefined,
-  };
-  const read = () => readLeaders(dependencies);
-  // All on one server, as a series of failures may leave them.
+const read = () => readPlaced(manager, placed);
+
+/** All parts on one server, as a series of failures may leave them. */
+async function gatherLedger(): Promise<void> {
   for (const name of LEDGER) {
     await waitUntil(
       async () => {
@@ -69,10 +49,28 @@ test('leaders that lie on one server are spread, the rest is gathered, and what 
   }
   await waitUntil(async () => isSettled(await read()), { what: 'all copies to be current', timeoutMs: 30_000 });
   expect(nextToHandOver(await read())?.leader).toBe('nats-1');
+}
+
+test('leaders that lie on one server are spread, the rest is gathered, and what is well is left alone', async () => {
+  const moves: string[] = [];
+  let uptime = 0;
+  let asked = 0;
+  const dependencies: KeepLeadersDependencies = {
+    nats,
+    manager,
+    placed,
+    uptime: () => {
+      asked += 1;
+      return uptime;
+    },
+    onMove: (what) => moves.push(what),
+    onProblem: () => undefined,
+  };
+  await gatherLedger();
 
   const keeping = keepLeaders(dependencies, { lookEveryMs: 50, settledForMs: 10_000 });
-  // It has been settled for no time yet.
-  await waitUntil(async () => isSettled(await read()), { what: 'a look' });
+  // Several looks, and it has been settled for no time yet.
+  await waitUntil(() => asked > 12, { what: 'several looks' });
   expect(moves).toEqual([]);
   uptime += 10_000;
   await waitUntil(async () => (uptime += 10_000) > 0 && nextToHandOver(await read()) === undefined, {
@@ -105,4 +103,31 @@ test('leaders that lie on one server are spread, the rest is gathered, and what 
   });
   expect(moves.length).toBeGreaterThan(made);
   keeping.stop();
+});
+
+test('a handover that NATS refuses is a problem and no move', async () => {
+  const moves: string[] = [];
+  const problems: unknown[] = [];
+  let uptime = 0;
+  await gatherLedger();
+  const keeping = keepLeaders(
+    {
+      // Each is refused by a real server, for it has no such stream.
+      nats: {
+        isClosed: () => false,
+        request: (_subject, payload, options) =>
+          nats.request('$JS.API.STREAM.LEADER.STEPDOWN.MISSING', payload, options),
+      },
+      manager,
+      placed,
+      uptime: () => (uptime += 10_000),
+      onMove: (what) => moves.push(what),
+      onProblem: (error) => problems.push(error),
+    },
+    { lookEveryMs: 50, settledForMs: 10_000 },
+  );
+  await waitUntil(() => moves.length + problems.length > 0, { what: 'a handover to be asked for', timeoutMs: 10_000 });
+  keeping.stop();
+  expect(moves).toEqual([]);
+  expect(String(problems[0])).toMatch(/AUTH_\d: .*stream not found/);
 });

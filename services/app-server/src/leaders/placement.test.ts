@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isSettled, nextToHandOver, type Led } from './leaders.ts';
+import { isSettled, nextToHandOver, type Led } from './placement.ts';
 
 const SERVERS = ['nats-1', 'nats-2', 'nats-3'];
 
