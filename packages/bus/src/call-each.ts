@@ -1,5 +1,6 @@
-import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
+import { EDGE_ANSWERS, MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
 import { formatTraceparent, newTrace, pooledRandomBytes } from '@countersign/telemetry';
+import type { Msg } from '@nats-io/nats-core';
 import type { CallOptions } from './call.ts';
 import { decodeAnswer, encodeHead } from './codec.ts';
 import type { Bus } from './connection.ts';
@@ -35,7 +36,10 @@ export function callEach<O extends Operation>(
   const working = new Set<string>();
 
   return new Promise((resolve) => {
-    const mailbox = bus.replies.open({ onMessage: hear, onReconnect: () => undefined });
+    const mailbox =
+      operation.servedBy === 'edge'
+        ? bus.replies.openBelow(EDGE_ANSWERS, { onMessage: hear, onRefusal: finish })
+        : bus.replies.open({ onMessage: hear, onReconnect: () => undefined });
     let timer = setTimeout(finish, Math.min(FIRST_SIGN_WITHIN_MS, deadlineMs));
     try {
       bus.nats.publish(operation.subject, JSON.stringify(input), {
@@ -46,7 +50,7 @@ export function callEach<O extends Operation>(
       finish();
     }
 
-    function hear(msg: Parameters<Parameters<typeof bus.replies.open>[0]['onMessage']>[0]): void {
+    function hear(msg: Msg): void {
       if (msg.data.length === 0 && msg.headers?.code === 503) return finish();
       const answer = decodeAnswer(msg.string());
       if ('working' in answer) working.add(answer.replica);
