@@ -1,4 +1,5 @@
-import { createMetrics, type Logger } from '@countersign/telemetry';
+import { MfaError } from '@countersign/contracts';
+import { createMetrics, silentLogger, type Logger } from '@countersign/telemetry';
 import { fastify } from 'fastify';
 import { expect, test } from 'vitest';
 import { addressSet } from './address.ts';
@@ -39,5 +40,24 @@ test('why a replica is not ready is logged once, and its end; strangers are told
     ['health.failing', 'keys'],
     ['health.mended', 'keys'],
   ]);
+  await app.close();
+});
+
+test.each([
+  [200, '/metrics', {}],
+  [200, '/metrics?from=prometheus', {}],
+  [404, '/%6Detrics', {}],
+  [404, '/metrics', { 'x-forwarded-for': '10.0.0.1' }],
+])('%i: %s with %j', async (statusCode, url, headers) => {
+  const app = fastify();
+  app.setErrorHandler((error, _request, reply) => reply.code(error instanceof MfaError ? 404 : 500).send());
+  serveHealth(app, {
+    logger: silentLogger(),
+    checks: [],
+    isDraining: () => false,
+    metrics: createMetrics({ service: 's', replica: 'r', processMetrics: false }),
+    metricsFrom: addressSet(['127.0.0.1']),
+  });
+  expect((await app.inject({ method: 'GET', url, headers })).statusCode).toBe(statusCode);
   await app.close();
 });

@@ -1,6 +1,6 @@
 import { ERRORS, isErrorCode, MfaError } from '@countersign/contracts';
 import type { Logger, Metrics } from '@countersign/telemetry';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AddressSet } from './address.ts';
 import { READY, READY_CHECK } from './metrics.ts';
 import { problemType } from './problem.ts';
@@ -56,7 +56,7 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
   });
 
   app.get('/metrics', async (request, reply) => {
-    if (!options.metricsFrom.has(request.ip)) throw new MfaError('ROUTE_NOT_FOUND');
+    if (!isAskedDirectly(request) || !options.metricsFrom.has(request.ip)) throw new MfaError('ROUTE_NOT_FOUND');
     const { checks, isReady } = await look();
     ready.set(isReady ? 1 : 0);
     for (const { name, ok } of checks) readyCheck.set({ check: name }, ok ? 1 : 0);
@@ -69,6 +69,14 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
     if (!isErrorCode(code)) throw new MfaError('ROUTE_NOT_FOUND');
     return { type: problemType(code), code, ...ERRORS[code] };
   });
+}
+
+/**
+ * A balancer that refuses `/metrics` compares what was sent, while routes are found by what it decodes to. So what came through a
+ * proxy, or is spelled otherwise, finds nothing here, whatever the balancer let pass.
+ */
+function isAskedDirectly({ headers, raw }: FastifyRequest): boolean {
+  return headers['x-forwarded-for'] === undefined && raw.url?.split('?', 1)[0] === '/metrics';
 }
 
 interface Outcome {
