@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectBus } from '@countersign/bus';
-import { edgeStatus } from '@countersign/contracts';
-import { freePort, startNats, type NatsServer } from '@countersign/testkit';
+import { connectBus, type Bus } from '@countersign/bus';
+import { EDGE_ANSWERS, edgeStatus } from '@countersign/contracts';
+import { freePort, startNats, waitUntil, type NatsServer } from '@countersign/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startDevNats } from './engines.ts';
 import { CHECKOUT, layout } from './layout.ts';
@@ -115,7 +115,12 @@ describe('an edge may ask, hear its own answers, and nothing else (ADR: edges ho
   });
 });
 
-test('an edge answers an administrator who asks how it is, and speaks to no inbox otherwise', async () => {
+/** What JetStream says about a stream like that of the ledger. */
+async function streamApi(bus: Bus, verb: 'CREATE' | 'INFO' | 'DELETE', body?: object): Promise<unknown> {
+  return (await bus.nats.request(`$JS.API.STREAM.${verb}.AUTH`, body === undefined ? '' : JSON.stringify(body))).json();
+}
+
+test('an edge answers an administrator who asks how it is, in its own place: never into an inbox or the ledger', async () => {
   const connectAs = (user: NatsUserName) =>
     connectBus({
       servers: [`127.0.0.1:${nats.port}`],
@@ -123,18 +128,26 @@ test('an edge answers an administrator who asks how it is, and speaks to no inbo
       password: secrets.natsPasswords[user],
       name: user,
     });
-  const [admin, edge] = await Promise.all([connectAs('admin'), connectAs('sdk-gateway-1')]);
+  const [admin, edge, owner] = await Promise.all([
+    connectAs('admin'),
+    connectAs('sdk-gateway-1'),
+    connectAs('app-server'),
+  ]);
+  const places = ['auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11', '_INBOX.admin.x', `${EDGE_ANSWERS}.x`];
   try {
+    await streamApi(owner, 'CREATE', { name: 'AUTH', subjects: ['auth.*'] });
     const heard: string[] = [];
-    admin.nats.subscribe('_INBOX.admin.x', { callback: (_error, message) => void heard.push(message.string()) });
+    for (const subject of places.slice(1)) {
+      admin.nats.subscribe(subject, { callback: (_error, message) => void heard.push(message.subject) });
+    }
     edge.nats.subscribe(edgeStatus.subject, { callback: (_error, message) => void message.respond('well') });
     await Promise.all([admin.nats.flush(), edge.nats.flush()]);
-    edge.nats.publish('_INBOX.admin.x', 'not asked');
-    await edge.nats.flush();
-    expect((await admin.nats.request(edgeStatus.subject, '', { timeout: 3000 })).string()).toBe('well');
-    expect(heard).toEqual([]);
+    for (const reply of places) admin.nats.publish(edgeStatus.subject, '', { reply });
+    await waitUntil(() => heard.includes(`${EDGE_ANSWERS}.x`), { what: 'the answer' });
+    expect(heard).toEqual([`${EDGE_ANSWERS}.x`]);
+    expect(await streamApi(owner, 'INFO')).toMatchObject({ state: { messages: 0 } });
   } finally {
-    await Promise.all([admin.drain(), edge.drain()]);
+    await Promise.all([admin.drain(), edge.drain(), owner.drain()]);
   }
 });
 

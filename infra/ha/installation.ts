@@ -126,6 +126,7 @@ function found(layout: HaLayout, folder: string, { keyRing, now }: InstallationO
     monitorOf: (name) => monitors.get(name) ?? { host: THIS_MACHINE.host, port: 0 },
     listenOf: (name) => hosts.get(name) ?? THIS_MACHINE.host,
     natsVersion: program.version,
+    acceptUnsynced: true,
     maxFileBytes: MAX_FILE_BYTES,
     keyRing,
     routePassword: randomBytes(32).toString('base64url'),

@@ -103,13 +103,15 @@ function collectSecrets(folder: string): void {
 function run(
   args: string[],
   environment: Environment = {},
+  input = '',
 ): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--conditions=source', ...args], {
       cwd: CHECKOUT,
       env: { PATH: process.env['PATH'], ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.stdin.end(input);
     let [out, err] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
@@ -141,7 +143,7 @@ function contentOf(token: string): JoinToken {
 
 /** On the new machine: no settings, no key, the token alone. */
 const joinWith = (token: string, folder: string) =>
-  run(['packages/cli/src/main.ts', 'join', token, '--out', join(cluster.folder, folder), '--json']);
+  run(['packages/cli/src/main.ts', 'join', '--out', join(cluster.folder, folder), '--json'], {}, token);
 
 async function joined(service: string, name: string): Promise<void> {
   const { code, err } = await joinWith(await invite(service, name), name);

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -128,7 +128,9 @@ test('a third gateway joins by a token, gets requests when it is ready, and leav
     ...hosts,
   ]);
   const folder = join(installation, THIRD.name);
-  await countersign(['join', token, '--out', folder]);
+  const tokenFile = `${folder}.token`;
+  writeFileSync(tokenFile, token, { mode: 0o600 });
+  await countersign(['join', '--token-file', tokenFile, '--out', folder]);
 
   expect(await updateBalancers(), 'it has joined and does not run').toEqual([false, false]);
 

@@ -77,12 +77,7 @@ export async function createNatsAuthority(name: string): Promise<{
     systemAccount.getPublicKey(),
     {
       limits: LIMITS,
-      signing_keys: [
-        newScopedSigner(claims.getPublicKey(), 'claims', {
-          ...permitting({ publish: [CLAIMS_SUBJECT], subscribe: [] }),
-          allowed_connection_types: STANDARD,
-        }),
-      ],
+      signing_keys: [roleOf(claims.getPublicKey(), 'claims', { publish: [CLAIMS_SUBJECT], subscribe: [] })],
     },
     { signer: operatorSigning },
   );
@@ -109,17 +104,13 @@ export function rolePermissions(): RolePermissions {
 export function unitePermissions(before: Partial<RolePermissions>, after: RolePermissions): RolePermissions {
   const unite = (a: readonly string[] = [], b: readonly string[]) => [...new Set([...a, ...b])].toSorted();
   return Object.fromEntries(
-    ROLE_NAMES.map((role) => {
-      const respond = after[role].respond ?? before[role]?.respond;
-      return [
-        role,
-        {
-          publish: unite(before[role]?.publish, after[role].publish),
-          subscribe: unite(before[role]?.subscribe, after[role].subscribe),
-          ...(respond !== undefined && { respond }),
-        },
-      ];
-    }),
+    ROLE_NAMES.map((role) => [
+      role,
+      {
+        publish: unite(before[role]?.publish, after[role].publish),
+        subscribe: unite(before[role]?.subscribe, after[role].subscribe),
+      },
+    ]),
   ) as RolePermissions;
 }
 
@@ -141,24 +132,25 @@ export function accountJwt(
     published.account,
     {
       limits: { ...LIMITS, ...JETSTREAM_LIMITS },
-      signing_keys: ROLE_NAMES.map((role) =>
-        newScopedSigner(publicKeyOf(secrets.roles[role]), role, {
-          ...permitting(permissions[role]),
-          allowed_connection_types: STANDARD,
-        }),
-      ),
+      signing_keys: ROLE_NAMES.map((role) => roleOf(publicKeyOf(secrets.roles[role]), role, permissions[role])),
       ...(revoked.length > 0 && { revocations: Object.fromEntries(revoked.map((key) => [key, FOREVER])) }),
     },
     { signer: fromSeed(bytes(secrets.operatorSigning)) },
   );
 }
 
-function permitting({ publish, subscribe, respond }: Permissions) {
-  return {
+/**
+ * Makes users who may do this and nothing else. The library adds `resp` with zeros, which NATS takes for its own bounds: whoever heard
+ * a message could answer it on whatever subject the message names, a stream's too.
+ */
+function roleOf(signer: string, role: string, { publish, subscribe }: Permissions) {
+  const key = newScopedSigner(signer, role, {
     pub: { allow: publish },
     sub: { allow: [...subscribe, OWN_INBOX] },
-    ...(respond !== undefined && { resp: { max: respond.max, ttl: respond.ttlSeconds * 1e9 } }),
-  };
+    allowed_connection_types: STANDARD,
+  });
+  const { resp: _, ...template } = key.template;
+  return { ...key, template };
 }
 
 /** @param user public key, made where the seed stays. @param expiresAt ms since the epoch. */

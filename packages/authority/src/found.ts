@@ -39,6 +39,8 @@ export interface FoundingOptions {
   /** Address to listen on; every one of the machine unless given. */
   listenOf?: (name: string) => string;
   natsVersion: readonly [number, number];
+  /** What it costs that servers before 2.10 sync no write: without it an installation of three is not founded on them. */
+  acceptUnsynced?: boolean;
   maxFileBytes: number;
   /** Text of the key ring. */
   keyRing: string;
@@ -58,14 +60,30 @@ export const DATABASE_FILE = 'database.sql';
 const MEMORY_BYTES = 256 * 1024 ** 2;
 const CLUSTER_STREAMS = 3;
 
-/** Makes everything that a new installation begins with. Nothing of it was anywhere before, and nothing is written here. */
+/** Whether decisions would rest on copies that are all in memory when the power goes. */
+export function isUnsynced({ members, natsVersion }: Pick<FoundingOptions, 'members' | 'natsVersion'>): boolean {
+  return copiesOf(members) > 1 && !syncsEachWrite(natsVersion);
+}
+
+function copiesOf(members: readonly NatsMember[]): number {
+  return members.length >= 3 ? 3 : 1;
+}
+
+/**
+ * Makes everything that a new installation begins with. Nothing of it was anywhere before, and nothing is written here.
+ * @throws Error when its NATS servers sync no write and nobody accepted that.
+ */
 export async function foundInstallation(options: FoundingOptions): Promise<Founded> {
   const { members, appServer, now, folderOf } = options;
+  const unsynced = isUnsynced(options);
+  if (unsynced && options.acceptUnsynced !== true) {
+    throw new Error('NATS servers before 2.10 sync no write to disk, and acceptUnsynced was not given.');
+  }
   const { installation, operator } = await createInstallation(options.name, now);
   const folders: Record<string, Files> = {};
   const joinUrls = appServer.hosts.slice(0, 1).map((host) => `https://${host}:${appServer.port}`);
   const natsUrls = members.map(({ host, clientPort }) => `nats://${host}:${clientPort}`).join(',');
-  const copies = members.length >= 3 ? 3 : 1;
+  const copies = copiesOf(members);
 
   const admit = async (
     service: ServiceName,
@@ -123,7 +141,7 @@ export async function foundInstallation(options: FoundingOptions): Promise<Found
       COUNTERSIGN_PORT: String(appServer.port),
       COUNTERSIGN_NATS_URLS: natsUrls,
       COUNTERSIGN_NATS_REPLICAS: String(copies),
-      ...(copies > 1 && !syncsEachWrite(options.natsVersion) && { COUNTERSIGN_NATS_UNSYNCED: ACCEPT_UNSYNCED }),
+      ...(unsynced && { COUNTERSIGN_NATS_UNSYNCED: ACCEPT_UNSYNCED }),
       COUNTERSIGN_LEDGER_STREAMS: String(copies === 1 ? 1 : CLUSTER_STREAMS),
       COUNTERSIGN_PUBLIC_URL: options.publicUrl,
       COUNTERSIGN_JOIN_URLS: joinUrls.join(','),

@@ -6,8 +6,6 @@ export interface Permissions {
   publish: string[];
   /** Without the own inbox, which is named after the replica. */
   subscribe: string[];
-  /** May answer what it hears: that one subject, so often, and for so long. */
-  respond?: { max: number; ttlSeconds: number };
 }
 
 /** Replaced by NATS with the name of the user at hand. */
@@ -22,11 +20,11 @@ export function permissionsOf(service: string, folder = FOLDER): Permissions {
 }
 
 const RULE = /^\s*(publish|subscribe)\s*:\s*(?:\[([^\]]*)\]|(\{\s*deny\s*:\s*">"\s*\}))/;
-const RESPOND = /^\s*allow_responses\s*:\s*\{\s*max\s*:\s*(\d{1,2})\s*,\s*expires\s*:\s*"(\d{1,2})s"\s*\}/m;
 
 /**
  * Reads a permissions file as `nats-server.conf` includes it: `publish` and `subscribe`, each a list of quoted subjects, or
- * `{ deny: ">" }` for none; and `allow_responses: { max: 2, expires: "5s" }`. Anything else is refused: a rule that was passed over would permit what somebody forbade.
+ * `{ deny: ">" }` for none. Anything else is refused: a rule that was passed over would permit what somebody forbade.
+ * `allow_responses` above all: NATS then lets whoever heard a message publish to whatever reply subject that message names.
  * @throws Error
  */
 export function parsePermissions(text: string, service: string): Permissions {
@@ -34,8 +32,6 @@ export function parsePermissions(text: string, service: string): Permissions {
     .split('\n')
     .map((line) => line.replace(/^((?:[^"#]|"[^"]*")*)#.*$/, '$1'))
     .join('\n');
-  const [responses, max, seconds] = RESPOND.exec(rest) ?? [];
-  if (responses !== undefined) rest = rest.replace(responses, '');
   const rules = new Map<string, string[]>();
   while (rest.trim() !== '') {
     const [matched, name, list] = RULE.exec(rest) ?? [];
@@ -53,11 +49,7 @@ export function parsePermissions(text: string, service: string): Permissions {
   const heard = subscribe.filter((subject) => subject !== `_INBOX.${service}.>`);
   const overheard = heard.find((subject) => /^(_INBOX|>|\*)/.test(subject));
   if (overheard !== undefined) throw new Error(`${service}.conf lets it hear ${overheard}: the answers to others.`);
-  return {
-    publish,
-    subscribe: heard,
-    ...(responses !== undefined && { respond: { max: Number(max), ttlSeconds: Number(seconds) } }),
-  };
+  return { publish, subscribe: heard };
 }
 
 function subjects(list: string, service: string): string[] {

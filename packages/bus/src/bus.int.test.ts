@@ -18,6 +18,7 @@ import { headers as natsHeaders, type Msg } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { Type } from 'typebox';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { callEach } from './call-each.ts';
 import { call } from './call.ts';
 import { connectBus, type Bus } from './connection.ts';
 import { echo, end } from './replica.fixture.ts';
@@ -189,6 +190,20 @@ describe('who answers', () => {
     // The one answer is for the caller, whose inbox has no name of a service.
     const answers = heard.filter((subject) => subject !== echo.subject);
     expect(answers.filter((subject) => !/^_INBOX\.(?!app-server)/.test(subject))).toEqual([]);
+  });
+
+  test('an edge answers in its own place only, not even to inboxes', async () => {
+    const atEdge: typeof echo = { ...echo, subject: 'mfa.v1.edge.echo', servedBy: 'edge' };
+    await serving([endpoint(atEdge, ({ text }, { attemptId }) => Promise.resolve({ text, attemptId, runs: 1 }))]);
+    const heard: string[] = [];
+    const listener = bus.nats.subscribe('>', { callback: (_error, msg) => void heard.push(msg.subject) });
+    for (const reply of ['auth.someone', '_INBOX.admin.x', 'edge.answers.x', 'edge.answer.x.y']) {
+      bus.nats.publish(atEdge.subject, '{}', { reply });
+    }
+    expect(await callEach(bus, atEdge, { text: 'x' }, { attemptId: 'a' })).toMatchObject([{ output: { text: 'x' } }]);
+    listener.unsubscribe();
+    const answers = heard.filter((subject) => subject !== atEdge.subject);
+    expect(answers).toEqual([expect.stringMatching(/^edge\.answer\.[\w-]{22}$/)]);
   });
 
   test('an answer "no" is an answer: it is not tried again', async () => {

@@ -84,6 +84,27 @@ test('members of one queue group answer once between them', async () => {
   expect(await askAll()).toHaveLength(1);
 });
 
+test('who answers something else, or under the name of another, is seen and hides nobody', async () => {
+  await replica('app-1', 0);
+  await replica('app-2', 0);
+  const output = { text: 'forged', attemptId: 'a', runs: 1 };
+  const liar = bus.nats.subscribe(echo.subject, {
+    callback: (_error, message) => {
+      message.respond(JSON.stringify({ replica: 'app-3', output: { text: 7 } }));
+      message.respond(JSON.stringify({ replica: 'app-2', output }));
+      message.respond(JSON.stringify({ replica: 'app-4', output: null }));
+    },
+  });
+  const answers = await askAll();
+  liar.unsubscribe();
+  expect(answers).toMatchObject([
+    { replica: 'app-1', output: { text: 'hello' } },
+    { replica: 'app-2', error: { code: 'INTERNAL' } },
+    { replica: 'app-3', error: { code: 'INTERNAL' } },
+    { replica: 'app-4', error: { code: 'INTERNAL' } },
+  ]);
+});
+
 test('nobody there: an empty list, and at once', async () => {
   const startedAt = performance.now();
   expect(await askAll()).toEqual([]);

@@ -1,8 +1,10 @@
-import { MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
+import { EDGE_ANSWERS, MfaError, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
 import { formatTraceparent, newTrace, pooledRandomBytes } from '@countersign/telemetry';
+import type { Msg } from '@nats-io/nats-core';
 import type { CallOptions } from './call.ts';
-import { decodeAnswer, encodeHead } from './codec.ts';
+import { decodeAnswer, encodeHead, type Answer } from './codec.ts';
 import type { Bus } from './connection.ts';
+import { isOutput } from './validate.ts';
 
 interface Heard {
   replica: string;
@@ -20,6 +22,8 @@ const DEFAULT_EACH_DEADLINE_MS = 10_000;
 /**
  * Asks every replica at once, for operations that each serves in a queue group of its own. Asked of others, it hears one answer
  * from each queue group. Nothing is tried again: who does not answer is not there, which is what the caller wants to know.
+ * Nobody has to believe what one of many says: what is not an output of the operation, and a second answer under one name, count as
+ * INTERNAL, so that who answers for others is seen and hides nobody.
  * @returns the answers by name of the replica; one that began and then fell silent has the error UNAVAILABLE. Empty: nobody serves it.
  */
 export function callEach<O extends Operation>(
@@ -35,7 +39,10 @@ export function callEach<O extends Operation>(
   const working = new Set<string>();
 
   return new Promise((resolve) => {
-    const mailbox = bus.replies.open({ onMessage: hear, onReconnect: () => undefined });
+    const mailbox =
+      operation.servedBy === 'edge'
+        ? bus.replies.openBelow(EDGE_ANSWERS, { onMessage: hear, onRefusal: finish })
+        : bus.replies.open({ onMessage: hear, onReconnect: () => undefined });
     let timer = setTimeout(finish, Math.min(FIRST_SIGN_WITHIN_MS, deadlineMs));
     try {
       bus.nats.publish(operation.subject, JSON.stringify(input), {
@@ -46,13 +53,16 @@ export function callEach<O extends Operation>(
       finish();
     }
 
-    function hear(msg: Parameters<Parameters<typeof bus.replies.open>[0]['onMessage']>[0]): void {
+    function hear(msg: Msg): void {
       if (msg.data.length === 0 && msg.headers?.code === 503) return finish();
       const answer = decodeAnswer(msg.string());
       if ('working' in answer) working.add(answer.replica);
       else {
         working.delete(answer.replica);
-        answers.set(answer.replica, { ...answer, heardAt: Date.now() } as EachAnswer<OutputOf<O>>);
+        answers.set(answer.replica, {
+          ...checked(operation, answer, answers.has(answer.replica)),
+          heardAt: Date.now(),
+        });
       }
       wait();
     }
@@ -75,4 +85,16 @@ export function callEach<O extends Operation>(
       resolve([...answers.values()].toSorted((a, b) => a.replica.localeCompare(b.replica)));
     }
   });
+}
+
+function checked<O extends Operation>(
+  operation: O,
+  answer: Exclude<Answer, { working: true }>,
+  isSecond: boolean,
+): { replica: string; output: OutputOf<O> } | { replica: string; error: MfaError } {
+  const { replica } = answer;
+  if (isSecond) return { replica, error: new MfaError('INTERNAL', { reason: 'two answers under one name' }) };
+  if ('error' in answer) return { replica, error: answer.error };
+  if (isOutput(operation, answer.output)) return { replica, output: answer.output as OutputOf<O> };
+  return { replica, error: new MfaError('INTERNAL', { reason: 'not what was asked for' }) };
 }

@@ -8,12 +8,19 @@ interface Waiter {
   onReconnect(): void;
 }
 
+interface Mailbox {
+  subject: string;
+  close(): void;
+}
+
 /**
  * One subscription for the answers to all calls. Every try of a call asks for its answer at the same subject, so
  * whichever replica answers first is heard, and who answers after the end is not.
  */
 export interface Replies {
-  open(waiter: Waiter): { subject: string; close(): void };
+  open(waiter: Waiter): Mailbox;
+  /** Outside the own inbox, with a subscription of its own, which NATS may refuse. */
+  openBelow(prefix: string, waiter: Omit<Waiter, 'onReconnect'> & { onRefusal(): void }): Mailbox;
   reconnected(): void;
   readonly waiting: number;
 }
@@ -28,10 +35,15 @@ export function createReplies(nats: NatsConnection, prefix: string | undefined):
   });
   return {
     open: (waiter) => {
-      // Drawn, not counted: whoever overheard one answer must not know where the next is awaited.
-      const subject = `${inbox}.${pooledRandomBytes(16).toString('base64url')}`;
+      const subject = subjectBelow(inbox);
       waiters.set(subject, waiter);
       return { subject, close: () => void waiters.delete(subject) };
+    },
+    openBelow: (prefix, { onMessage, onRefusal }) => {
+      const subject = subjectBelow(prefix);
+      const callback = (error: Error | null, msg: Msg) => (error === null ? onMessage(msg) : onRefusal());
+      const subscription = nats.subscribe(subject, { callback });
+      return { subject, close: () => subscription.unsubscribe() };
     },
     reconnected: () => {
       for (const waiter of waiters.values()) waiter.onReconnect();
@@ -40,4 +52,9 @@ export function createReplies(nats: NatsConnection, prefix: string | undefined):
       return waiters.size;
     },
   };
+}
+
+/** Drawn, not counted: whoever overheard one answer must not know where the next is awaited. */
+function subjectBelow(prefix: string): string {
+  return `${prefix}.${pooledRandomBytes(16).toString('base64url')}`;
 }

@@ -15,6 +15,7 @@ import {
   type RoleName,
   type RolePermissions,
 } from '@countersign/authority';
+import { edgeStatus } from '@countersign/contracts';
 import { createLogger } from '@countersign/telemetry';
 import { startOperatorCluster, waitUntil, type OperatorCluster } from '@countersign/testkit';
 import { PermissionViolationError } from '@nats-io/nats-core';
@@ -94,6 +95,7 @@ describe('roles of the account are the permissions files, for each replica with 
     ['permitted', EDGE, 'sdk-gateway', 'publish', 'mfa.v1.challenge.start'],
     ['permitted', EDGE, 'sdk-gateway', 'subscribe', `_INBOX.${EDGE}.abc.*`],
     ['permitted', EDGE, 'sdk-gateway', 'subscribe', 'mfa.v1.edge.status'],
+    ['permitted', EDGE, 'sdk-gateway', 'publish', 'edge.answer.abc'],
     ...[
       'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
       'trail.user',
@@ -127,9 +129,12 @@ describe('roles of the account are the permissions files, for each replica with 
       '_INBOX.app-server-1.>',
       '_INBOX.sdk-gateway-2.>',
       '_INBOX.sdk-gateway.>',
+      'edge.answer.>',
     ].map((subject) => ['refused', EDGE, 'sdk-gateway', 'subscribe', subject] as const),
     ['permitted', 'admin-1', 'admin', 'publish', 'mfa.v1.policy.set'],
     ['permitted', 'admin-1', 'admin', 'subscribe', '_INBOX.admin-1.abc.*'],
+    ['permitted', 'admin-1', 'admin', 'subscribe', 'edge.answer.abc'],
+    ['refused', 'admin-1', 'admin', 'publish', 'edge.answer.abc'],
     ['refused', 'admin-1', 'admin', 'publish', 'auth.x'],
     ['refused', 'admin-1', 'admin', 'publish', '$JS.API.STREAM.DELETE.AUTH'],
     ['refused', 'admin-1', 'admin', 'subscribe', 'mfa.v1.>'],
@@ -145,6 +150,34 @@ describe('roles of the account are the permissions files, for each replica with 
   ] as const)('%s: %s (%s) %s %s', async (expected, name, role, kind, subject) => {
     expect(await outcome(await as(name, role), kind, subject)).toBe(expected);
   });
+});
+
+/** What JetStream says about a stream like that of the ledger. */
+async function streamApi(bus: Bus, verb: 'CREATE' | 'INFO' | 'DELETE', body?: object): Promise<unknown> {
+  return (await bus.nats.request(`$JS.API.STREAM.${verb}.AUTH`, body === undefined ? '' : JSON.stringify(body))).json();
+}
+
+test('a gateway and an administrator that were both taken over cannot have a record of their choice stored in the ledger', async () => {
+  const [edge, admin, owner] = await Promise.all([
+    as(EDGE, 'sdk-gateway'),
+    as('admin-1', 'admin'),
+    as('app-server-7', 'app-server'),
+  ]);
+  await streamApi(owner, 'CREATE', { name: 'AUTH', subjects: ['auth.*'] });
+  let heard = 0;
+  const forger = edge.nats.subscribe(edgeStatus.subject, {
+    callback: (_error, message) => {
+      heard += 1;
+      message.respond('{"forged":true}');
+    },
+  });
+  await edge.nats.flush();
+  admin.nats.publish(edgeStatus.subject, '{}', { reply: 'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11' });
+  await waitUntil(() => heard > 0, { what: 'the gateway to hear it' });
+  await edge.nats.flush();
+  forger.unsubscribe();
+  expect(await streamApi(owner, 'INFO')).toMatchObject({ state: { messages: 0 } });
+  await streamApi(owner, 'DELETE');
 });
 
 describe('nobody else gets in', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { MfaError, placesFor, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
+import { EDGE_ANSWERS, MfaError, placesFor, type InputOf, type Operation, type OutputOf } from '@countersign/contracts';
 import {
   formatTraceparent,
   isFailure,
@@ -60,10 +60,13 @@ export interface Serving {
 }
 
 /**
- * Where answers may go: to somebody's inbox. NATS does not check a reply subject against what the asker may publish, so without
- * this an asker could have us write to the streams that we alone may write to.
+ * Where answers may go: to somebody's inbox, or for edges where they may answer. NATS does not check a reply subject against what
+ * the asker may publish, so without this an asker could have us write to the streams that we alone may write to.
  */
-const ANSWERABLE = /^_INBOX\.(?!app-server\.)[\w-]+(?:\.[\w-]+)*$/;
+const ANSWERABLE = {
+  'app-server': /^_INBOX\.(?!app-server\.)[\w-]+(?:\.[\w-]+)*$/,
+  edge: new RegExp(`^${EDGE_ANSWERS.replaceAll('.', String.raw`\.`)}\\.[\\w-]+$`),
+} satisfies Record<Operation['servedBy'], RegExp>;
 /** Whatever the caller says: nothing here takes longer, and what is claimed until the deadline is claimed no longer. */
 const LONGEST_DEADLINE_MS = 60_000;
 /** Two machines may disagree this much about the time (HA-51). */
@@ -123,7 +126,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
   signs.unref();
 
   function receive(each: Endpoint, lane: Lane, msg: Msg, reply: string): void {
-    if (!ANSWERABLE.test(reply)) return;
+    if (!ANSWERABLE[each.operation.servedBy].test(reply)) return;
     // A further try of what is in hand already: the one answer will do.
     if (working.has(reply)) return;
     let head: RequestHead;

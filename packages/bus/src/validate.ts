@@ -32,6 +32,15 @@ export function checkInput(operation: Operation, input: unknown): void {
   if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
 }
 
+const compiledOutputs = new WeakMap<Operation, Validate>();
+
+/** Whether it is what the operation promises; fields of a newer release are let be. */
+export function isOutput(operation: Operation, output: unknown): boolean {
+  let validate = compiledOutputs.get(operation);
+  if (validate === undefined) compiledOutputs.set(operation, (validate = compileValidator(operation.output)));
+  return validate(output) === undefined;
+}
+
 /** A union of objects told apart by `type` is reported by the branch that was meant, and not by all of them. */
 function branchesByType(schema: TSchema): Map<unknown, Validate> | undefined {
   const { anyOf } = schema as { anyOf?: TSchema[] };

@@ -85,6 +85,7 @@ export const clusterStatus = operation('cluster.status', {
 export const edgeStatus = operation('edge.status', {
   scope: 'none',
   changes: false,
+  servedBy: 'edge',
   input: Type.Object({}, { additionalProperties: false }),
   output: Type.Object({
     replica: Type.String(),

@@ -18,6 +18,8 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
    * Still taken when there is no room for anything new (R26): it ends what was begun before, or is how an operator sees what is wrong.
    */
   readonly urgent: boolean;
+  /** Whoever serves it may answer in its own place only: app-servers to inboxes, edges below EDGE_ANSWERS. */
+  readonly servedBy: 'app-server' | 'edge';
   readonly input: Input;
   readonly output: Output;
 }
@@ -30,10 +32,14 @@ export function placesFor({ urgent }: Pick<Operation, 'urgent'>, places: number)
   return urgent ? places + Math.ceil(places / 4) : places;
 }
 
+/** Where edges answer, and administrators listen. No stream hears it, so that nothing an edge says is stored. */
+export const EDGE_ANSWERS = 'edge.answer';
+
 /** The one place where the subject of an operation is spelled. */
 export function operation<Input extends TSchema, Output extends TSchema>(
   name: string,
-  definition: { scope: RequiredScope; changes: boolean; urgent?: boolean; input: Input; output: Output },
+  definition: Pick<Operation<Input, Output>, 'scope' | 'changes' | 'input' | 'output'> &
+    Partial<Pick<Operation, 'urgent' | 'servedBy'>>,
 ): Operation<Input, Output> {
-  return { name, subject: `mfa.v1.${name}`, urgent: false, ...definition };
+  return { name, subject: `mfa.v1.${name}`, urgent: false, servedBy: 'app-server', ...definition };
 }

@@ -1,6 +1,6 @@
 import { ERRORS, isErrorCode, MfaError } from '@countersign/contracts';
 import type { Logger, Metrics } from '@countersign/telemetry';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AddressSet } from './address.ts';
 import { READY, READY_CHECK } from './metrics.ts';
 import { problemType } from './problem.ts';
@@ -22,6 +22,8 @@ interface HealthOptions {
 }
 
 const CHECK_TIMEOUT_MS = 2000;
+/** Anybody may ask, and a check may ask the database: however many ask, it is asked no more often. Half of what balancers wait between two. */
+const OUTCOMES_KEPT_MS = 250;
 const READABLE = { exposeHeadRoute: true };
 
 /** `/health/live`, `/health/ready`, `/metrics` and the pages behind the `type` of a problem. */
@@ -39,10 +41,14 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
   const ready = options.metrics.gauge(READY);
   const readyCheck = options.metrics.gauge(READY_CHECK);
 
-  async function look() {
+  const outcomesNow = sharedFor(OUTCOMES_KEPT_MS, async () => {
     const outcomes = await Promise.all(options.checks.map(run));
     outcomes.forEach(noteChange);
-    const checks = outcomes.map(({ name, ok }) => ({ name, ok }));
+    return outcomes.map(({ name, ok }) => ({ name, ok }));
+  });
+
+  async function look() {
+    const checks = await outcomesNow();
     return { checks, isReady: !options.isDraining() && checks.every((check) => check.ok) };
   }
 
@@ -56,7 +62,7 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
   });
 
   app.get('/metrics', async (request, reply) => {
-    if (!options.metricsFrom.has(request.ip)) throw new MfaError('ROUTE_NOT_FOUND');
+    if (!isAskedDirectly(request) || !options.metricsFrom.has(request.ip)) throw new MfaError('ROUTE_NOT_FOUND');
     const { checks, isReady } = await look();
     ready.set(isReady ? 1 : 0);
     for (const { name, ok } of checks) readyCheck.set({ check: name }, ok ? 1 : 0);
@@ -69,6 +75,26 @@ export function serveHealth(app: FastifyInstance, options: HealthOptions): void 
     if (!isErrorCode(code)) throw new MfaError('ROUTE_NOT_FOUND');
     return { type: problemType(code), code, ...ERRORS[code] };
   });
+}
+
+/**
+ * A balancer that refuses `/metrics` compares what was sent, while routes are found by what it decodes to. So what came through a
+ * proxy, or is spelled otherwise, finds nothing here, whatever the balancer let pass.
+ */
+function isAskedDirectly({ headers, raw }: FastifyRequest): boolean {
+  return headers['x-forwarded-for'] === undefined && raw.url?.split('?', 1)[0] === '/metrics';
+}
+
+/** One look for all who ask while it is under way, and for a moment after it. `look` never rejects. */
+function sharedFor<T>(keptMs: number, look: () => Promise<T>): () => Promise<T> {
+  let latest: Promise<T> | undefined;
+  let endedAt: number | undefined;
+  return () => {
+    const isOver = endedAt !== undefined && performance.now() - endedAt >= keptMs;
+    if (latest !== undefined && !isOver) return latest;
+    endedAt = undefined;
+    return (latest = look().finally(() => (endedAt = performance.now())));
+  };
 }
 
 interface Outcome {

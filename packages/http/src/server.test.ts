@@ -351,6 +351,8 @@ describe('operations', () => {
     const { url } = await start({ checks: [{ name: 'bus', check: () => check() }] });
     expect((await fetch(`${url}/health/live`)).status).toBe(200);
     const ready = async () => {
+      // An outcome is kept for 250 ms.
+      await delay(260);
       const answer = await fetch(`${url}/health/ready`);
       return [answer.status, await answer.json()];
     };

@@ -35,3 +35,15 @@ backend app-server
   });
   expect(replaceServers('global\n', () => [])).toEqual({ configuration: 'global\n', services: [] });
 });
+
+test.each([
+  ['sdk-gateway-1', '10.0.0.1\n  server other 10.6.6.6'],
+  ['sdk-gateway-1', '10.0.0.1 check'],
+  ['sdk-gateway-1', '10.0.0.1\n'],
+  ['sdk-gateway-1', ''],
+  ['sdk-gateway-1\n', '10.0.0.1'],
+  ['sdk gateway', '10.0.0.1'],
+  ['sdk-gateway-1\nglobal', '10.0.0.1'],
+])('%j at %j becomes no line', (name, host) => {
+  expect(() => replaceServers(configuration, (_service, port) => [{ name, host, port }])).toThrow('is no replica');
+});

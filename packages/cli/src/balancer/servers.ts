@@ -1,3 +1,9 @@
+import { HOST_NAME, REPLICA_NAME } from '@countersign/authority';
+import { CommandError } from '../failure.ts';
+
+const NAME = new RegExp(REPLICA_NAME);
+const HOST = new RegExp(HOST_NAME);
+
 /** A replica as a balancer reaches it. Its certificate is good for its name. */
 export interface BalancedServer {
   name: string;
@@ -8,8 +14,23 @@ export interface BalancedServer {
 /** The part of haproxy.cfg that is ours: everything else is the operator's. */
 const BLOCK = /^( *)# servers: ([a-z-]+) (\d+)\n[\s\S]*?^ *# end of servers$/gm;
 
+/**
+ * Who is told by an app-server becomes lines of a file that root reads: a name or a host that is none could become a line of its own.
+ * @throws CommandError
+ */
+function checkServer({ name, host }: Pick<BalancedServer, 'name' | 'host'>): void {
+  if (NAME.test(name) && HOST.test(host)) return;
+  throw new CommandError(
+    'MEMBER_INVALID',
+    'internal',
+    `app-server names ${JSON.stringify(name)} at ${JSON.stringify(host)}, which is no replica's name or host. The configuration was left as it is.`,
+    'Look at the app-servers: one of them may have been taken over. See docs/operations/joining.md.',
+  );
+}
+
 /** Lines of a backend. The address may be any; whoever answers there has to be the replica of that name. */
 export function serverLines(servers: readonly BalancedServer[], indent = '  '): string {
+  for (const server of servers) checkServer(server);
   return servers.map(({ name, host, port }) => `${indent}server ${name} ${host}:${port} verifyhost ${name}`).join('\n');
 }
 

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readInstallation } from '@countersign/authority';
@@ -33,6 +33,7 @@ const machines = [
   ['--balancer', 'lb-1.example.com,lb-2.example.com'],
   ['--app-server', 'app-1.example.com'],
   ['--public-url', 'https://mfa.example.com'],
+  ['--nats-version', '2.10'],
 ].flat();
 
 test('every machine gets a folder with what it needs, said where it goes, and nothing of another', async () => {
@@ -98,4 +99,20 @@ test('an installation is made into a new folder, of machines with names', async 
   const { code, terminal } = await init('--out', join(parent, 'other'), ...machines, '--etcd', '10.0.0.1');
   expect(code).toBe(2);
   expect(terminal.err).toContain('10.0.0.1');
+});
+
+test('an installation on NATS servers that sync no write is founded by whoever accepts it, and by nobody else', async () => {
+  const unsynced = join(parent, 'unsynced');
+  const before = machines.slice(0, -2);
+  for (const words of [before, [...before, '--nats-version', '2.9.25']]) {
+    const { code, terminal } = await init('--out', unsynced, ...words);
+    expect(code).toBe(2);
+    expect(terminal.err).toContain('--accept-unsynced');
+    expect(existsSync(unsynced)).toBe(false);
+  }
+  const settings = (folder: string) => readFileSync(join(folder, 'app-server-1/app-server.env'), 'utf8');
+  expect((await init('--out', unsynced, ...before, '--accept-unsynced')).code).toBe(0);
+  expect(settings(unsynced)).toContain('COUNTERSIGN_NATS_UNSYNCED=');
+  expect(settings(out)).not.toContain('COUNTERSIGN_NATS_UNSYNCED');
+  expect(readFileSync(join(out, 'nats-1/nats-server.conf'), 'utf8')).toContain('sync_interval: always');
 });

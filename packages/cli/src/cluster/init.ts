@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { foundInstallation, HOST_NAME, syncsEachWrite, type NatsMember } from '@countersign/authority';
+import { foundInstallation, HOST_NAME, isUnsynced, type NatsMember } from '@countersign/authority';
 import { command } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { writePrivateFiles } from '../private-files.ts';
@@ -52,6 +52,11 @@ export const clusterInit = command({
       description:
         'Version of nats-server; 2.9, which is in Debian 12, unless given. From 2.10 on every write is synced to disk.',
     },
+    'accept-unsynced': {
+      kind: 'flag',
+      description:
+        'With nats-server before 2.10: accept that decisions of the last two minutes are lost when the servers lose power together.',
+    },
     etc: {
       kind: 'text',
       value: 'folder',
@@ -72,7 +77,7 @@ export const clusterInit = command({
     },
   },
   examples: [
-    'countersign cluster init --out installation --nats nats-1.example.com,nats-2.example.com,nats-3.example.com --postgres db-1.example.com,db-2.example.com --etcd etcd-1.example.com,etcd-2.example.com,etcd-3.example.com --balancer lb-1.example.com,lb-2.example.com --app-server app-1.example.com --public-url https://mfa.example.com',
+    'countersign cluster init --out installation --nats nats-1.example.com,nats-2.example.com,nats-3.example.com --postgres db-1.example.com,db-2.example.com --etcd etcd-1.example.com,etcd-2.example.com,etcd-3.example.com --balancer lb-1.example.com,lb-2.example.com --app-server app-1.example.com --public-url https://mfa.example.com --nats-version 2.10',
   ],
   async run(session, input) {
     const out = resolve(input.out);
@@ -83,6 +88,16 @@ export const clusterInit = command({
     const members = hostsOf(input.nats).map(member);
     const appServer = hostAndPorts(input['app-server'], [8100]);
     const natsVersion = version(input['nats-version'] ?? '2.9');
+    const acceptUnsynced = input['accept-unsynced'];
+    const unsynced = isUnsynced({ members, natsVersion });
+    if (unsynced && !acceptUnsynced) {
+      throw new UsageError(
+        'nats-server before 2.10 cannot sync each write to disk: decisions of the last two minutes are lost when the servers lose power ' +
+          'together, and a code that was used could be used again. Install 2.10 or newer and say --nats-version 2.10; or accept it ' +
+          'with --accept-unsynced.',
+        NAME,
+      );
+    }
     const nodes = hostsOf(input.postgres).map((text, index) => {
       const { host, ports } = hostAndPorts(text, [5432]);
       return { name: `postgres-${index + 1}`, host, port: ports[0] ?? 5432 };
@@ -108,6 +123,7 @@ export const clusterInit = command({
       folderOf: (_name, service) => join(etc, service),
       dataFolderOf: () => data,
       natsVersion,
+      acceptUnsynced,
       maxFileBytes: (input['max-gigabytes'] ?? 8) * GIBIBYTE,
       keyRing: `k1:${randomBytes(32).toString('base64')}`,
       routePassword: randomBytes(32).toString('base64url'),
@@ -123,14 +139,13 @@ export const clusterInit = command({
     const copies = Object.keys(folders).map(
       (folder) => `  ${out}/${folder}: ${places.get(folder) ?? 'into a safe, onto no machine'}\n`,
     );
-    const unsynced =
-      syncsEachWrite(natsVersion) || members.length < 3
-        ? ''
-        : 'nats-server before 2.10 cannot sync each write to disk: decisions of the last two minutes are lost when the servers lose ' +
-          'power together. app-server.env accepts that (COUNTERSIGN_NATS_UNSYNCED); install 2.10 or newer and say --nats-version 2.10 to do better.\n';
+    const accepted = unsynced
+      ? 'Accepted in app-server.env (COUNTERSIGN_NATS_UNSYNCED): decisions of the last two minutes are lost when the NATS servers lose ' +
+        'power together. How to do better later: docs/operations/upgrading.md\n'
+      : '';
     return {
       json: { out, folders: Object.keys(folders) },
-      text: `Made. Copy, by a way that nobody else reads:\n${copies.join('')}Then: docs/operations/joining.md\n${unsynced}`,
+      text: `Made. Copy, by a way that nobody else reads:\n${copies.join('')}Then: docs/operations/joining.md\n${accepted}`,
     };
   },
 });

@@ -14,8 +14,10 @@ interface Heard {
 export interface Seen {
   replicas: readonly (ReplicaView & Heard)[];
   edges: readonly (EdgeView & Heard)[];
-  /** Began to answer and did not end, or refused. */
+  /** Began to answer and did not end. */
   silent: readonly string[];
+  /** Refused, or answered otherwise than asked. */
+  wrong: readonly string[];
   natsServers: readonly NatsGreeting[];
 }
 
@@ -25,10 +27,14 @@ export async function lookAround({ askEach, natsServers }: Connection): Promise<
     askEach(edgeStatus, {}),
     natsServers(),
   ]);
+  const failed = [...replicas, ...edges].flatMap((answer) =>
+    'error' in answer ? [{ replica: answer.replica, code: answer.error.code }] : [],
+  );
   return {
     replicas: outputsOf(replicas),
     edges: outputsOf(edges),
-    silent: [...replicas, ...edges].flatMap((answer) => ('error' in answer ? [answer.replica] : [])),
+    silent: failed.flatMap(({ replica, code }) => (code === 'UNAVAILABLE' ? [replica] : [])),
+    wrong: failed.flatMap(({ replica, code }) => (code === 'UNAVAILABLE' ? [] : [replica])),
     natsServers: servers,
   };
 }

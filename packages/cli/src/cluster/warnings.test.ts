@@ -43,7 +43,7 @@ const servers = [1, 2, 3].map((number) => ({
   address: `nats-${number}:4222`,
   server: { name: `nats-${number}`, version: '2.12.1', jetstream: true },
 }));
-const well: Seen = { replicas: [replica, other], edges: [edge], silent: [], natsServers: servers };
+const well: Seen = { replicas: [replica, other], edges: [edge], silent: [], wrong: [], natsServers: servers };
 
 test('nothing is said when all is well', () => {
   expect(warningsOf(well)).toEqual([]);
@@ -83,6 +83,7 @@ const ledger = (number: number, leads: string) => ({
 test.each<[string, Seen, string]>([
   ['a replica that hangs', { ...well, silent: ['app-server-3'] }, 'app-server-3 began to answer'],
   ['a replica without work', with1({ takesWork: false }), 'app-server-1 takes no work'],
+  ['a replica that answers nonsense', { ...well, wrong: ['sdk-gateway-3'] }, 'sdk-gateway-3 answers otherwise'],
   ['no gateway', { ...well, edges: [] }, 'No gateway answers'],
   ['two versions', with1({ version: '1.3.0' }), '1.3.0 (app-server-1), 1.2.0 (app-server-2, sdk-gateway-1)'],
   ['two versions of an edge', { ...well, edges: [{ ...edge, version: '1.1.0' }] }, '1.1.0 (sdk-gateway-1)'],

@@ -37,6 +37,11 @@ const NOTES: readonly Rule[] = [
 const WARNINGS: readonly Rule[] = [
   ({ silent }) =>
     silent.map((replica) => `${replica} began to answer and did not end. Look at its log, then restart it.`),
+  ({ wrong }) =>
+    wrong.map(
+      (replica) =>
+        `${replica} answers otherwise than asked, or something answers in its name. Look at its log; if a machine may have been taken over: countersign replicas revoke`,
+    ),
   ({ replicas }) =>
     replicas
       .filter(({ takesWork }) => !takesWork)

@@ -42,7 +42,7 @@ export const replicasInvite = command({
     });
     return {
       json: invitation,
-      text: `On the new machine, until ${invitation.expiresAt}:\n\n  countersign join ${invitation.token}\n\n`,
+      text: `On the new machine, until ${invitation.expiresAt}, countersign join asks for this token:\n\n${invitation.token}\n\n`,
     };
   },
 });

@@ -4,7 +4,6 @@ import {
   createUserKey,
   DESCRIPTION_FILE,
   hasRole,
-  readToken,
   replicaFiles,
   requestCertificate,
   type JoinToken,
@@ -14,6 +13,7 @@ import { command } from '../command.ts';
 import { CommandError, UsageError } from '../failure.ts';
 import { writePrivateFiles } from '../private-files.ts';
 import { askToJoin, firstOf, pinnedAuthority } from './inside.ts';
+import { askForToken } from './token.ts';
 
 const FOLDER = '/etc/countersign';
 
@@ -21,22 +21,25 @@ export const joinCommand = command({
   name: 'join',
   summary: 'Make this machine a replica, with the token of `replicas invite`.',
   details:
-    'The keys are made here and never leave; the token works once. Left out, it is read from standard input. ' +
+    'The keys are made here and never leave; the token works once. It is read from standard input, or asked for. ' +
     'See docs/operations/joining.md.',
-  arguments: { token: { optional: true, description: 'The token, csj_…' } },
+  arguments: {
+    token: {
+      optional: true,
+      description: 'The token, csj_…; better left out, since everybody on the machine can read arguments.',
+    },
+  },
   options: {
+    'token-file': { kind: 'text', value: 'file', description: 'File that holds the token.' },
     out: {
       kind: 'text',
       value: 'folder',
       description: `Folder for certificate, keys and settings; ${FOLDER}/<service> unless given.`,
     },
   },
-  examples: ['countersign join csj_…', 'countersign join --out /etc/countersign/gateway < token'],
+  examples: ['countersign join', 'countersign join --out /etc/countersign/gateway --token-file token'],
   async run(session, input) {
-    const token = readToken((input.token ?? (await session.terminal.readInput())).trim());
-    if (token === undefined) {
-      throw new UsageError('The token cannot be read: it was cut, or is none (csj_…). Copy the whole of it.', 'join');
-    }
+    const token = await askForToken(session, { token: input.token, file: input['token-file'] });
     const folder = resolve(input.out ?? join(FOLDER, token.service));
     const { name, service, expiresAt } = await joinInstallation(token, folder);
     const start = STARTS[service] ?? `systemctl enable --now countersign-${service}.service`;
