@@ -119,7 +119,7 @@ function workspaceManifests() {
       .toSorted()
       .map((name) => join(folder, name)),
   );
-  return [...folders, join('infra', 'dev'), 'tests']
+  return [...folders, join('infra', 'dev'), join('infra', 'ha'), 'tests']
     .map((folder) => join(folder, 'package.json'))
     .filter((file) => existsSync(join(CHECKOUT, file)));
 }

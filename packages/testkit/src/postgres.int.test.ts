@@ -160,7 +160,7 @@ describe.each(kinds)('$kind PostgreSQL', ({ binaries }) => {
 });
 
 test.runIf(process.getuid?.() === 0 && embeddedPostgres() !== undefined)(
-  'as root it works below a folder that nobody else may enter, binaries included, and does not run as root',
+  'as root (skipped for others, and without the embedded binaries) it works below a folder that nobody else may enter, binaries included, and does not run as root',
   async () => {
     const checkout = folder(homedir());
     chmodSync(checkout, 0o700);

@@ -106,18 +106,21 @@ function log(name: string): string {
 
 const canMakeNamespaces = process.getuid?.() === 0 && existsSync('/sbin/ip');
 
-test.runIf(canMakeNamespaces)('in a network namespace a child keeps its pid, and another network', async () => {
-  const networkNamespace = `testkit-${process.pid}`;
-  const networkOf = (pid: number | 'self') => readlinkSync(`/proc/${pid}/ns/net`);
-  spawnSync('/sbin/ip', ['netns', 'add', networkNamespace]);
-  try {
-    const running = await launch('setInterval(() => {}, 1000)', { networkNamespace });
-    await waitUntil(() => readlinkSync(`/proc/${running.pid}/exe`) === process.execPath);
-    expect(networkOf(running.pid)).not.toBe(networkOf('self'));
-    await running.kill();
-    const nowhere = launch('', { networkNamespace: `${networkNamespace}-missing`, readyWhen: () => false });
-    await expect(nowhere).rejects.toThrow(/Cannot open network namespace/);
-  } finally {
-    spawnSync('/sbin/ip', ['netns', 'del', networkNamespace]);
-  }
-});
+test.runIf(canMakeNamespaces)(
+  'in a network namespace (skipped without /sbin/ip, and for whoever is not root) a child keeps its pid, and another network',
+  async () => {
+    const networkNamespace = `testkit-${process.pid}`;
+    const networkOf = (pid: number | 'self') => readlinkSync(`/proc/${pid}/ns/net`);
+    spawnSync('/sbin/ip', ['netns', 'add', networkNamespace]);
+    try {
+      const running = await launch('setInterval(() => {}, 1000)', { networkNamespace });
+      await waitUntil(() => readlinkSync(`/proc/${running.pid}/exe`) === process.execPath);
+      expect(networkOf(running.pid)).not.toBe(networkOf('self'));
+      await running.kill();
+      const nowhere = launch('', { networkNamespace: `${networkNamespace}-missing`, readyWhen: () => false });
+      await expect(nowhere).rejects.toThrow(/Cannot open network namespace/);
+    } finally {
+      spawnSync('/sbin/ip', ['netns', 'del', networkNamespace]);
+    }
+  },
+);
