@@ -39,9 +39,9 @@ export function createReplies(nats: NatsConnection, prefix: string | undefined):
       waiters.set(subject, waiter);
       return { subject, close: () => void waiters.delete(subject) };
     },
-    openBelow: (prefix, { onMessage, onRefusal }) => {
+    openBelow: (prefix, waiter) => {
       const subject = subjectBelow(prefix);
-      const callback = (error: Error | null, msg: Msg) => (error === null ? onMessage(msg) : onRefusal());
+      const callback = (error: Error | null, msg: Msg) => (error === null ? waiter.onMessage(msg) : waiter.onRefusal());
       const subscription = nats.subscribe(subject, { callback });
       return { subject, close: () => subscription.unsubscribe() };
     },

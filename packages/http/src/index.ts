@@ -1,4 +1,4 @@
-export { addressSet, plainAddress, type AddressSet } from './address.ts';
+export { addressSet, clientOf, plainAddress, type AddressSet } from './address.ts';
 export { acceptAnything } from './body.ts';
 export type { HealthCheck } from './health.ts';
 export { keyPairProblem } from './key-pair.ts';

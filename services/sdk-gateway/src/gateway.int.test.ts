@@ -23,6 +23,7 @@ import {
   type IssuedCertificate,
   type KeyAndCertificate,
   type NatsServer,
+  waitUntil,
 } from '@countersign/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createGateway, type GatewayOptions } from './gateway.ts';
@@ -584,6 +585,24 @@ describe('bounds', () => {
     await delay(200);
     expect((await wait(KEY)).status).toBe(200);
     await Promise.all(thief);
+  });
+
+  test('R29: who says to be a carrier has the share of its address, and hinders no caller', async () => {
+    const port = await start({ maxInFlight: 8 });
+    const held = Promise.withResolvers<object>();
+    respond = (operation, input) => (operation === messageStatus ? held.promise : respondWithExample(operation, input));
+    const post = () => ask(port, 'POST', '/v1/carriers/twilio/status', { headers: { authorization: [] }, body: 'x' });
+    let refused = 0;
+    const posts = Array.from({ length: 8 }, async () => {
+      const { status } = await post();
+      refused += status === 503 ? 1 : 0;
+      return status;
+    });
+    await waitUntil(() => refused === 6, { what: 'all but a quarter of the places to be refused' });
+    expect((await ask(port, 'POST', '/v1/challenges', { body: { username: 'a' } })).status).toBe(201);
+    held.resolve({});
+    expect((await Promise.all(posts)).toSorted()).toEqual([204, 204, 503, 503, 503, 503, 503, 503]);
+    expect((await post()).status).toBe(204);
   });
 
   test('R26: what is more than the gateway takes is refused at once, with Retry-After', async () => {

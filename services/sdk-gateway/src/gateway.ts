@@ -46,6 +46,8 @@ export interface Gateway extends HttpServer {
 
 /** Of the requests that may wait, for one caller (R29). */
 const WAITING_SHARE = 0.25;
+/** Of the requests under way, for carriers at one address: they have proved nothing yet (R29). */
+const CARRIER_SHARE = 0.25;
 const PUBLIC_FOR_MINUTES = 'public, max-age=300';
 
 /** HTTPS in front, operations on the bus behind, and nothing kept in between. */
@@ -80,6 +82,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     share: WAITING_SHARE,
     onRefused: (reason) => refused.inc({ reason: `${reason}, to wait` }),
   });
+  const byAddress = createSlots({
+    limit: options.maxInFlight,
+    share: CARRIER_SHARE,
+    whenShareTaken: 'UNAVAILABLE',
+    onRefused: (reason) => refused.inc({ reason }),
+  });
   const strain = {
     isStrained: () => {
       const isStrained = options.strain?.isStrained() ?? false;
@@ -105,7 +113,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       handler: answerWith({ bus, replica, working, waiting, strain, draining, lastCall }, route),
     });
   }
-  receiveCarrierStatus(app, { bus, working });
+  receiveCarrierStatus(app, { bus, working, byAddress });
 
   const jwks = createJwks(bus, options.now);
   app.get('/.well-known/jwks.json', async (_request, reply) => {
