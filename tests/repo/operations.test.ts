@@ -58,6 +58,9 @@ test('only packages/contracts spells the subject of an operation', () => {
   expect(spelled, 'import the operation from @countersign/contracts and use its `subject`').toEqual([]);
 });
 
+/** Where edges answer operators. */
+const ANSWERS = `${contracts.EDGE_ANSWERS}.>`;
+
 test('sdk-gateway may ask for exactly the operations that its routes need, each by its name, and for no stream', async () => {
   const { ROUTES } = await import('../../services/sdk-gateway/src/routes.ts');
   const [publish = '', subscribe = ''] = read('infra/nats/sdk-gateway.conf').split(/^subscribe:/m);
@@ -76,7 +79,7 @@ test('sdk-gateway may ask for exactly the operations that its routes need, each 
   expect(
     allowed.toSorted(),
     'infra/nats/sdk-gateway.conf names the operations of services/sdk-gateway/src/routes.ts, no wildcard and nothing else',
-  ).toEqual(needed.map(({ subject }) => subject).toSorted());
+  ).toEqual([...needed.map(({ subject }) => subject), ANSWERS].toSorted());
   expect(
     needed.filter(({ scope }) => scope === 'admin').map(({ name }) => name),
     'what needs the scope admin is asked for by the command line, and not through an edge',

@@ -40,8 +40,9 @@ export async function move(
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof leadersMove>> {
   const manager = await jetstreamManager(nats, JETSTREAM);
+  const until = performance.now() + PASS_MS;
   const next = async () =>
-    server === undefined ? outOfPlace(await readPlaced(manager, placed)) : ledBy(await readAll(manager), server);
+    server === undefined ? outOfPlace(await settled(manager, placed, until)) : ledBy(await readAll(manager), server);
   const moved: Moved = [];
   let left = await next();
   tellRest(nats, server === undefined ? 0 : REST_MS);
@@ -53,7 +54,6 @@ export async function move(
     actor: request.application.name,
     detail: { away: server ?? 'to their places', leaders: left.map((led) => `${nameOf(led)} from ${led.leader}`) },
   });
-  const until = performance.now() + PASS_MS;
   for (let [led] = left; led !== undefined && performance.now() < until; [led] = left) {
     const to = await handedOver(nats, manager, led).catch((error: unknown) => {
       logger.warn('leaders.move', { detail: nameOf(led), error });
@@ -67,6 +67,15 @@ export async function move(
 
 function ledBy(all: readonly Led[], server: string): Led[] {
   return all.filter(({ leader, followers }) => leader === server && followers.some(({ isCurrent }) => isCurrent));
+}
+
+/** A leader that just took over has not heard of its followers yet; what is not settled by then is a cluster that is not whole. */
+async function settled(manager: JetStreamManager, placed: Placed, until: number): Promise<Led[]> {
+  for (;;) {
+    const all = await readPlaced(manager, placed);
+    if (isSettled(all) || performance.now() >= until) return all;
+    await sleep(LOOK_EVERY_MS);
+  }
 }
 
 function outOfPlace(all: readonly Led[]): Led[] {
