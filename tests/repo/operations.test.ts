@@ -58,9 +58,6 @@ test('only packages/contracts spells the subject of an operation', () => {
   expect(spelled, 'import the operation from @countersign/contracts and use its `subject`').toEqual([]);
 });
 
-/** Where edges answer operators. */
-const ANSWERS = `${contracts.EDGE_ANSWERS}.>`;
-
 test('sdk-gateway may ask for exactly the operations that its routes need, each by its name, and for no stream', async () => {
   const { ROUTES } = await import('../../services/sdk-gateway/src/routes.ts');
   const [publish = '', subscribe = ''] = read('infra/nats/sdk-gateway.conf').split(/^subscribe:/m);
@@ -71,15 +68,21 @@ test('sdk-gateway may ask for exactly the operations that its routes need, each 
     heard.map(({ subject }) => subject),
   );
   expect(
-    heard.filter(({ scope }) => scope !== 'none').map(({ name }) => name),
-    'an edge would hear the credential of whoever asks',
+    heard.filter(({ scope, servedBy }) => scope !== 'none' || servedBy !== 'edge').map(({ name }) => name),
+    'an edge would hear the credential of whoever asks, or answer where it may not',
   ).toEqual([]);
   const needed = [...ROUTES.map(({ operation }) => operation), contracts.keysJwks, contracts.messageStatus];
   expect(needed.length, 'no route was read: mend this test').toBeGreaterThan(10);
   expect(
     allowed.toSorted(),
-    'infra/nats/sdk-gateway.conf names the operations of services/sdk-gateway/src/routes.ts, no wildcard and nothing else',
-  ).toEqual([...needed.map(({ subject }) => subject), ANSWERS].toSorted());
+    'infra/nats/sdk-gateway.conf names the operations of services/sdk-gateway/src/routes.ts, where edges answer, and nothing else',
+  ).toEqual([...needed.map(({ subject }) => subject), `${contracts.EDGE_ANSWERS}.>`].toSorted());
+  const files = trackedFiles().filter((file) => /^infra\/nats\/.*\.conf$/.test(file));
+  expect(files.length, 'no permissions were read: mend this test').toBeGreaterThan(2);
+  expect(
+    files.filter((file) => /^\s*allow_responses/m.test(read(file))),
+    'allow_responses lets whoever hears a message publish to whatever reply subject it names, the ledger too',
+  ).toEqual([]);
   expect(
     needed.filter(({ scope }) => scope === 'admin').map(({ name }) => name),
     'what needs the scope admin is asked for by the command line, and not through an edge',
