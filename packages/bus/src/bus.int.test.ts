@@ -530,6 +530,26 @@ describe('the connection', () => {
     expect((await Promise.all(asked)).map(({ replica: name }) => name)).toEqual(Array(20).fill('app-1'));
   });
 
+  test('who asks before NATS has confirmed the subscriptions is answered', async () => {
+    const own = await ownNats();
+    const [server, caller] = await Promise.all(
+      ['server', 'caller'].map((name) => connectBus({ servers: [own.url], name })),
+    );
+    if (server === undefined || caller === undefined) throw new Error('two connections');
+    undo.push(async () => Promise.all([server.nats.close(), caller.nats.close()]));
+    const confirmed = Promise.withResolvers<void>();
+    server.nats.flush = () => confirmed.promise;
+    const served = serve(server, [endpoint(echo, ({ text }) => Promise.resolve({ text, attemptId: '', runs: 1 }))], {
+      queue: 'app-server',
+      replica: 'app-1',
+      maxInFlight: 1,
+      logger: silentLogger(),
+    });
+    expect((await call(caller, echo, { text: 'early' }, { attemptId: 'a' })).output.text).toBe('early');
+    confirmed.resolve();
+    await served;
+  });
+
   test.each([
     ['silent', (own: NatsServer) => Promise.resolve(own.pause())],
     ['gone', (own: NatsServer) => own.kill()],

@@ -103,7 +103,12 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
   const working = new Map<string, Work>();
   const idle = new Set<() => void>();
   options.metrics?.gauge(OPERATIONS_IN_FLIGHT, () => working.size);
+  let isPaused = false;
+  const stopping = new AbortController();
+  const signs = setInterval(signalLife, SIGN_TICK_MS);
+  signs.unref();
 
+  // From here on requests come in, before NATS has confirmed it.
   const served = endpoints.map((each) => {
     const { maxInFlight } = each;
     const lane = maxInFlight === undefined ? common : { inFlight: 0, limitFor: () => maxInFlight };
@@ -118,12 +123,11 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
     return { each, subscribe, subscription: subscribe() };
   });
   const subscriptions = () => served.map(({ subscription }) => subscription);
-  await confirm(bus, subscriptions());
   const shared = served.filter(({ each }) => each.queue === undefined);
-  let isPaused = false;
-  const stopping = new AbortController();
-  const signs = setInterval(signalLife, SIGN_TICK_MS);
-  signs.unref();
+  await confirm(bus, subscriptions()).catch((error: unknown) => {
+    clearInterval(signs);
+    throw error;
+  });
 
   function receive(each: Endpoint, lane: Lane, msg: Msg, reply: string): void {
     if (!ANSWERABLE[each.operation.servedBy].test(reply)) return;
