@@ -9,7 +9,7 @@ const everywhere = ['**/node_modules/**', '**/dist/**', '.countersign/**'];
 export default defineConfig({
   test: {
     pool: 'forks',
-    // The engines of the integration tests need the rest of a machine with two cores.
+    // What most files start, an engine or a whole stack, needs the rest of a machine with two cores. It waits more than it works.
     maxWorkers: 2,
     passWithNoTests: false,
     projects: [
@@ -49,8 +49,6 @@ export default defineConfig({
           exclude: everywhere,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each of these files starts a whole stack.
-          fileParallelism: false,
         },
       },
     ],
