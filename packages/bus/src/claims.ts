@@ -1,5 +1,5 @@
 import { createInbox, credsAuthenticator } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
+import { connect } from './connect.ts';
 import { credentialsName } from './credentials-file.ts';
 
 export interface AccountDelivery {

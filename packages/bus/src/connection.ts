@@ -6,7 +6,7 @@ import {
   UserAuthenticationExpiredError,
   type NatsConnection,
 } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
+import { connect } from './connect.ts';
 import { connectOptions, type NatsAccess } from './access.ts';
 import { openCredentials, type CredentialsFile } from './credentials-file.ts';
 import { BUS_CONNECTED } from './metrics.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { connect } from '@nats-io/transport-node';
+import { connect } from './connect.ts';
 import { connectOptions, type NatsAccess } from './access.ts';
 import { openCredentials } from './credentials-file.ts';
 
