@@ -125,8 +125,8 @@ function found(layout: HaLayout, folder: string, { keyRing, now }: InstallationO
     dataFolderOf: (name) => join(layout.dir, name),
     monitorOf: (name) => monitors.get(name) ?? { host: THIS_MACHINE.host, port: 0 },
     listenOf: (name) => hosts.get(name) ?? THIS_MACHINE.host,
-    natsVersion: program.version,
-    acceptUnsynced: true,
+    // Three servers on one disk would wait for each other's writes, and lose power together all the same.
+    syncsWrites: false,
     maxFileBytes: MAX_FILE_BYTES,
     keyRing,
     routePassword: randomBytes(32).toString('base64url'),

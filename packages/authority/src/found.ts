@@ -10,7 +10,7 @@ import {
   type RolePassword,
 } from './database.ts';
 import { createInstallation, type Founder, type Installation } from './installation.ts';
-import { ACCEPT_UNSYNCED, renderNatsConfiguration, syncsEachWrite, type NatsMember } from './nats-conf.ts';
+import { ACCEPT_UNSYNCED, renderNatsConfiguration, type NatsMember } from './nats-conf.ts';
 import { replicaFiles, type Files } from './replica-files.ts';
 import { hasRole, SERVICES, type ServiceName } from './services.ts';
 
@@ -38,9 +38,11 @@ export interface FoundingOptions {
   monitorOf?: (name: string) => { host: string; port: number };
   /** Address to listen on; every one of the machine unless given. */
   listenOf?: (name: string) => string;
-  natsVersion: readonly [number, number];
-  /** What it costs that servers before 2.10 sync no write: without it an installation of three is not founded on them. */
-  acceptUnsynced?: boolean;
+  /**
+   * Whether a NATS server has each write on its disk before it acknowledges; from 2.10 on it can (HA-22). Without, several copies are
+   * lost when their servers lose power together, and the first app-server is told that this is accepted.
+   */
+  syncsWrites: boolean;
   maxFileBytes: number;
   /** Text of the key ring. */
   keyRing: string;
@@ -61,24 +63,18 @@ const MEMORY_BYTES = 256 * 1024 ** 2;
 const CLUSTER_STREAMS = 3;
 
 /** Whether decisions would rest on copies that are all in memory when the power goes. */
-export function isUnsynced({ members, natsVersion }: Pick<FoundingOptions, 'members' | 'natsVersion'>): boolean {
-  return copiesOf(members) > 1 && !syncsEachWrite(natsVersion);
+export function isUnsynced({ members, syncsWrites }: Pick<FoundingOptions, 'members' | 'syncsWrites'>): boolean {
+  return copiesOf(members) > 1 && !syncsWrites;
 }
 
 function copiesOf(members: readonly NatsMember[]): number {
   return members.length >= 3 ? 3 : 1;
 }
 
-/**
- * Makes everything that a new installation begins with. Nothing of it was anywhere before, and nothing is written here.
- * @throws Error when its NATS servers sync no write and nobody accepted that.
- */
+/** Makes everything that a new installation begins with. Nothing of it was anywhere before, and nothing is written here. */
 export async function foundInstallation(options: FoundingOptions): Promise<Founded> {
   const { members, appServer, now, folderOf } = options;
   const unsynced = isUnsynced(options);
-  if (unsynced && options.acceptUnsynced !== true) {
-    throw new Error('NATS servers before 2.10 sync no write to disk, and acceptUnsynced was not given.');
-  }
   const { installation, operator } = await createInstallation(options.name, now);
   const folders: Record<string, Files> = {};
   const joinUrls = appServer.hosts.slice(0, 1).map((host) => `https://${host}:${appServer.port}`);
@@ -121,7 +117,7 @@ export async function foundInstallation(options: FoundingOptions): Promise<Found
         routePassword: options.routePassword,
         configurationFolder: folderOf(self.name, 'nats-server'),
         dataFolder: options.dataFolderOf(self.name),
-        version: options.natsVersion,
+        syncsWrites: options.syncsWrites,
         maxFileBytes: options.maxFileBytes,
         maxMemoryBytes: MEMORY_BYTES,
         monitorPort: monitor?.port ?? 8222,

@@ -22,8 +22,8 @@ export interface NatsConfiguration {
   /** Holds tls.pem, tls.key and ca.pem. */
   configurationFolder: string;
   dataFolder: string;
-  /** From 2.10 on, a server can be told to sync every write (HA-22). */
-  version: readonly [major: number, minor: number];
+  /** Servers before 2.10 do not know it, and do not start with it (HA-22). */
+  syncsWrites: boolean;
   maxFileBytes: number;
   maxMemoryBytes: number;
   /** Where `/healthz` and `/jsz` are: whoever reaches it reads everything about the server. Loopback unless given. */
@@ -86,7 +86,7 @@ export function renderNatsConfiguration(conf: NatsConfiguration): string {
     `  store_dir: ${quote(`${conf.dataFolder}/jetstream`)}`,
     `  max_file_store: ${conf.maxFileBytes}`,
     `  max_memory_store: ${conf.maxMemoryBytes}`,
-    ...(syncsEachWrite(conf.version) ? ['  sync_interval: always'] : []),
+    ...(conf.syncsWrites ? ['  sync_interval: always'] : []),
     '}',
     '',
     // One server alone with a cluster section waits for others.

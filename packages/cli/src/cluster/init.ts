@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { foundInstallation, HOST_NAME, isUnsynced, type NatsMember } from '@countersign/authority';
+import { foundInstallation, HOST_NAME, isUnsynced, syncsEachWrite, type NatsMember } from '@countersign/authority';
 import { command } from '../command.ts';
 import { UsageError } from '../failure.ts';
 import { writePrivateFiles } from '../private-files.ts';
@@ -49,8 +49,7 @@ export const clusterInit = command({
     'nats-version': {
       kind: 'text',
       value: 'version',
-      description:
-        'Version of nats-server; 2.9, which is in Debian 12, unless given. From 2.10 on every write is synced to disk.',
+      description: 'Version of nats-server; 2.10 unless given. An older one cannot sync each write to disk.',
     },
     'accept-unsynced': {
       kind: 'flag',
@@ -87,10 +86,9 @@ export const clusterInit = command({
     }
     const members = hostsOf(input.nats).map(member);
     const appServer = hostAndPorts(input['app-server'], [8100]);
-    const natsVersion = version(input['nats-version'] ?? '2.9');
-    const acceptUnsynced = input['accept-unsynced'];
-    const unsynced = isUnsynced({ members, natsVersion });
-    if (unsynced && !acceptUnsynced) {
+    const syncsWrites = syncsEachWrite(version(input['nats-version'] ?? '2.10'));
+    const unsynced = isUnsynced({ members, syncsWrites });
+    if (unsynced && !input['accept-unsynced']) {
       throw new UsageError(
         'nats-server before 2.10 cannot sync each write to disk: decisions of the last two minutes are lost when the servers lose power ' +
           'together, and a code that was used could be used again. Install 2.10 or newer and say --nats-version 2.10; or accept it ' +
@@ -122,8 +120,7 @@ export const clusterInit = command({
       publicUrl: input['public-url'],
       folderOf: (_name, service) => join(etc, service),
       dataFolderOf: () => data,
-      natsVersion,
-      acceptUnsynced,
+      syncsWrites,
       maxFileBytes: (input['max-gigabytes'] ?? 8) * GIBIBYTE,
       keyRing: `k1:${randomBytes(32).toString('base64')}`,
       routePassword: randomBytes(32).toString('base64url'),
