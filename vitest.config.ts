@@ -1,9 +1,12 @@
+import { delimiter, join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 // Workspace packages are tested as they are written: the door `source` of each package.json leads to src/, not to dist/.
 const conditions = ['source', 'module', 'node', 'development|production'];
 const resolve = { conditions };
 const ssr = { resolve: { conditions, externalConditions: ['source', 'node'] } };
+/** What npm test fetches where the machine has none, or one that is too old. */
+const programs = join(import.meta.dirname, '.countersign', 'tools', 'bin');
 const everywhere = ['**/node_modules/**', '**/dist/**', '.countersign/**'];
 
 export default defineConfig({
@@ -12,6 +15,7 @@ export default defineConfig({
     // What most files start, an engine or a whole stack, needs the rest of a machine with two cores. It waits more than it works.
     maxWorkers: 2,
     passWithNoTests: false,
+    env: { PATH: [programs, process.env['PATH']].join(delimiter) },
     projects: [
       {
         resolve,

@@ -7,11 +7,13 @@ import { createHash } from 'node:crypto';
 import {
   accessSync,
   constants,
+  copyFileSync,
   createWriteStream,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -20,6 +22,8 @@ import { fileURLToPath } from 'node:url';
 const CHECKOUT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const STATE = join(CHECKOUT, '.countersign');
 const TOOLS = join(STATE, 'tools');
+/** Programs of our own, where those of the machine are missing or too old. */
+const PROGRAM_FOLDER = join(TOOLS, 'bin');
 const INSTALL_LOG = join(STATE, 'logs', 'install.log');
 const STAMP = join(CHECKOUT, 'node_modules', '.countersign-stamp');
 const NODE = join(CHECKOUT, 'node_modules', '.bin', 'node');
@@ -45,7 +49,7 @@ async function main([command, ...args]) {
   const environment = childEnvironment();
   await installPackages(environment);
   checkPinnedNode();
-  await installDebian(NATS);
+  await installNats(environment);
   if (['chaos', 'test'].includes(command) || args.includes('--ha')) await installDebian(TOPOLOGY);
   if (command === 'test') {
     await installDebian(FIREWALL);
@@ -80,7 +84,7 @@ function childEnvironment() {
   }
   // Node keeps what it compiled, types stripped included: the second start takes half the work.
   environment.NODE_COMPILE_CACHE ??= join(STATE, 'compile-cache');
-  environment.PATH = [dirname(NODE), environment.PATH ?? '/usr/bin:/bin'].join(delimiter);
+  environment.PATH = [dirname(NODE), PROGRAM_FOLDER, environment.PATH ?? '/usr/bin:/bin'].join(delimiter);
   return environment;
 }
 
@@ -161,8 +165,11 @@ const NATS = {
   programs: ['nats-server'],
   packages: ['nats-server'],
   advice:
-    'Install nats-server 2.9 or newer (Debian, Ubuntu: apt-get install nats-server; others: https://nats.io/download).',
+    'Install nats-server 2.10 or newer (Debian 13, Ubuntu: apt-get install nats-server; others: https://nats.io/download).',
 };
+/** The release whose nats-server is taken where the machine has none, or one before 2.10, which loses decisions after a partition. */
+const NATS_RELEASE = 'trixie';
+const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** python3-idna: without it Patroni cannot speak TLS to etcd, and Debian's package does not ask for it. */
 const TOPOLOGY = {
   what: 'the production topology',
@@ -196,6 +203,59 @@ const PROMTOOL = {
   packages: ['prometheus'],
   advice: 'Install Prometheus 2.42 or newer (Debian: apt-get install prometheus); of it only promtool is used.',
 };
+
+/** From Debian 13 into our own folder, checked by apt against Debian's keys; the machine's own only where that cannot be had. */
+async function installNats(environment) {
+  const found = [join(PROGRAM_FOLDER, 'nats-server'), findProgram('nats-server')];
+  if (found.some((program) => isCurrentNats(program))) return;
+  const aptGet = findProgram('apt-get');
+  if (aptGet === undefined || !existsSync(DEBIAN_KEYRING)) return installDebian(NATS);
+  const folder = join(TOOLS, 'debian');
+  for (const name of ['lists/partial', 'archives/partial']) mkdirSync(join(folder, name), { recursive: true });
+  const sources = join(folder, 'sources.list');
+  writeFileSync(sources, `deb [signed-by=${DEBIAN_KEYRING}] ${debianMirror()} ${NATS_RELEASE} main\n`);
+  writeFileSync(join(folder, 'status'), '');
+  const apart = Object.entries({
+    'Dir::Etc::sourcelist': sources,
+    'Dir::Etc::sourceparts': '-',
+    'Dir::State::lists': join(folder, 'lists'),
+    'Dir::State::status': join(folder, 'status'),
+    'Dir::Cache': folder,
+    'APT::Sandbox::User': '',
+    'Acquire::Languages': 'none',
+  }).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  const run = (what, args) =>
+    step(what, aptGet, [...apart, ...args], { environment, cwd: folder, advice: NATS.advice });
+  try {
+    await run(`reading the package lists of Debian ${NATS_RELEASE}`, ['update']);
+    await run('fetching nats-server', ['download', 'nats-server']);
+    const [archive] = readdirSync(folder).filter((name) => /^nats-server_.*\.deb$/.test(name));
+    spawnSync('dpkg-deb', ['-x', archive ?? '', 'nats-server'], { cwd: folder });
+    mkdirSync(PROGRAM_FOLDER, { recursive: true });
+    copyFileSync(join(folder, 'nats-server', 'usr', 'sbin', 'nats-server'), join(PROGRAM_FOLDER, 'nats-server'));
+  } catch (error) {
+    process.stdout.write(
+      `• nats-server 2.10 could not be had from Debian ${NATS_RELEASE}: ${error.message.split('\n')[0]}\n`,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  if (!isCurrentNats(join(PROGRAM_FOLDER, 'nats-server'))) await installDebian(NATS);
+}
+
+function isCurrentNats(program) {
+  if (program === undefined || !existsSync(program)) return false;
+  const [, major, minor] =
+    /v(\d+)\.(\d+)/.exec(spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout ?? '') ?? [];
+  return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 10);
+}
+
+/** Where this machine gets Debian from: many have a mirror of their own. */
+function debianMirror() {
+  const targets = ['indextargets', '--format', '$(REPO_URI) $(ORIGIN) $(COMPONENT)', 'Created-By: Packages'];
+  const { stdout } = spawnSync('apt-get', targets, { encoding: 'utf8' });
+  return /^(\S+) Debian main$/m.exec(stdout ?? '')?.[1] ?? 'http://deb.debian.org/debian/';
+}
 
 /** Only the programs are wanted, not servers of the machine's own. */
 async function installDebian({ what, programs, packages, advice }) {
@@ -236,13 +296,13 @@ function postgresFolders() {
 }
 
 /** Runs one command with its output in the log, and one line for people: what, and how long. */
-function step(what, command, args, { environment, advice }) {
+function step(what, command, args, { environment, advice, cwd = CHECKOUT }) {
   const startedAt = performance.now();
   process.stdout.write(`• ${what} … `);
   return new Promise((resolve, reject) => {
     const log = createWriteStream(INSTALL_LOG, { flags: 'a' });
     let output = '';
-    const child = spawn(command, args, { cwd: CHECKOUT, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data) => {
         log.write(data);
