@@ -35,7 +35,8 @@ export class Caller {
     this.#options = options;
     this.#agent = new Agent({
       connect: { ca: options.ca, timeout: 2000 },
-      connections: 128,
+      // So many callers may wait at once that none of them waits for another, and no more than a balancer takes from one address.
+      connections: 900,
       pipelining: 1,
       headersTimeout: 40_000,
       bodyTimeout: 40_000,
@@ -111,7 +112,7 @@ export class Caller {
         retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : PAUSE_MS,
       };
     } catch (error) {
-      tell(0, { code: error instanceof Error ? error.name : 'unknown' });
+      tell(0, { code: reasonOf(error) });
       return { status: 0, body: {}, retryAfterMs: PAUSE_MS };
     }
   }
@@ -119,6 +120,12 @@ export class Caller {
   close(): Promise<void> {
     return this.#agent.destroy();
   }
+}
+
+/** What the system calls it, where it has a name for it: `ECONNREFUSED`. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  return 'code' in error && typeof error.code === 'string' ? error.code : `${error.name}: ${error.message}`;
 }
 
 function parsed(text: string): Record<string, unknown> {
