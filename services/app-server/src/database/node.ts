@@ -67,7 +67,7 @@ const GAVE_UP_STANDBY = 'SyncRepWaitForLSN';
  */
 const OPENS_WITHIN_MS = 3000;
 /** Who waits longer than this would rather hear it. */
-const LONGEST_QUEUE_MS = 2000;
+const LONGEST_QUEUE_MS = 5000;
 /** Those of a burst are there for the next one. */
 const IDLE_FOR_MS = 600_000;
 

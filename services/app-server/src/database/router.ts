@@ -125,7 +125,7 @@ export function createRouter(options: RouterOptions): Router {
       connectTimeoutMs: options.connectTimeoutMs ?? 300,
       queueTimeoutMs: options.queueTimeoutMs ?? 300,
       maxConnections: options.maxConnections ?? 10,
-      maxWaiting: options.maxWaiting ?? 500,
+      maxWaiting: options.maxWaiting ?? 2000,
       onRefused: (lane) => options.metrics?.counter(STATEMENTS_REFUSED).inc({ lane }),
     }),
     reachable: false,
