@@ -6,6 +6,8 @@ export interface Machine {
   networkNamespace?: string;
   /** A command that starts our programs and Postgres there: it is given theirs, and ends as it. */
   launcher?: readonly string[];
+  /** Resolves once it has power, where what stands for a machine may lose it: until then nothing is started there again. */
+  whenOn?: () => Promise<void>;
 }
 
 /** Where a replica runs and listens. */

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { RunningProcess } from '@countersign/testkit';
 import type { DevFile } from '../dev/dev-file.ts';
 import type { Place } from '../dev/machine.ts';
 import {
@@ -19,7 +20,7 @@ import { carrierEnvironment, startInbox } from '../dev/services.ts';
 import { admit, hasJoined } from './admission.ts';
 import { prepareBalancers } from './balancer.ts';
 import { prepareEtcd } from './etcd.ts';
-import { portsOf, type HaLayout } from './ha-layout.ts';
+import { membersOf, portsOf, type HaLayout } from './ha-layout.ts';
 import { FIRST_APP_SERVER, openInstallation } from './installation.ts';
 import { prepareNats } from './nats.ts';
 import { openPasswords } from './passwords.ts';
@@ -70,16 +71,24 @@ async function assemble(
   const gateways = layout.sdkGateways.map((place) => ({
     ...place,
     service: 'sdk-gateway' as const,
-    more: { COUNTERSIGN_TRUSTED_PROXIES: proxies, COUNTERSIGN_NOT_READY_SECONDS: '2' },
+    more: { COUNTERSIGN_TRUSTED_PROXIES: proxies, COUNTERSIGN_NOT_READY_SECONDS: '3' },
   }));
 
-  const startAll = async (parts: ReturnType<typeof prepareNats>) => {
+  const machines = new Map(membersOf(layout).map(({ name, machine }) => [name, machine]));
+  const keepRunning = (part: RunningProcess, options?: { pauseMs: number }) => {
+    const again = async () => {
+      await machines.get(part.name)?.whenOn?.();
+      await part.start();
+    };
+    supervisor.add(part, again, options);
+  };
+  const startAll = async (parts: readonly RunningProcess[]) => {
     await settled(parts.map((part) => part.start()));
-    for (const part of parts) supervisor.add(part, part.start, { pauseMs: PAUSE_MS });
+    for (const part of parts) keepRunning(part, { pauseMs: PAUSE_MS });
   };
   const startReplica = async (replica: Joined) => {
     const started = await startJoined(layout, installation, replica, onCrash);
-    supervisor.add(started, started.start);
+    keepRunning(started);
   };
   const nats = step('three NATS servers', () => startAll(prepareNats(layout, certificates, onCrash)));
   const inbox = step('inbox', async () => {

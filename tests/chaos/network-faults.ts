@@ -76,8 +76,9 @@ async function provedAlone(cluster: Cluster, machine: MachineNumber): Promise<vo
 export const powerOff =
   (machine: MachineNumber): Fault['inject'] =>
   async (cluster) => {
-    const { network } = cluster.machines();
+    const { network, power } = cluster.machines();
     network.plug(machine, false);
+    power.off(machine);
     try {
       const pids = cluster.membersOn(machine).flatMap((member) => cluster.processes(member));
       cluster.signal(pids, 'SIGKILL');
@@ -87,6 +88,7 @@ export const powerOff =
       await sleep(OFF_MS);
     } finally {
       network.mend();
+      power.on(machine);
     }
   };
 

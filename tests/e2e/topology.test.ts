@@ -145,7 +145,7 @@ test('a third gateway joins by a token, gets requests when it is ready, and leav
       COUNTERSIGN_PORT: String(THIRD.port),
       COUNTERSIGN_TRUSTED_PROXIES: '127.0.0.1',
       // Longer than a balancer takes to notice.
-      COUNTERSIGN_NOT_READY_SECONDS: '2',
+      COUNTERSIGN_NOT_READY_SECONDS: '3',
     },
     cwd: CHECKOUT,
     logFile: join(layout.logs, `${THIRD.name}.log`),

@@ -4,6 +4,7 @@ import type { Site } from '../../../infra/ha/ha-layout.ts';
 import { hasClocks, makeClock, type Clock } from './clocks.ts';
 import { makeDisks, unmount, type Disks } from './disks.ts';
 import { MACHINES, makeNetwork, whyNoNetwork, type MachineNumber, type Network } from './network.ts';
+import { makePower, type Power } from './power.ts';
 
 /** The machine whose clock can be set. */
 export const SKEWED: MachineNumber = 2;
@@ -14,6 +15,7 @@ export interface Machines {
   readonly network: Network;
   readonly disks: Disks;
   readonly clock: Clock;
+  readonly power: Power;
   /** Takes all of it away. */
   remove(): Promise<void>;
 }
@@ -37,9 +39,11 @@ export async function makeMachines(dir: string, servers: readonly string[], carr
   rmSync(dir, { recursive: true, force: true });
   const disks = makeDisks(dir, servers);
   const clock = makeClock(dir);
+  const power = makePower();
   const machines = MACHINES.map((machine) => ({
     host: network.hostOf(machine),
     networkNamespace: network.namespaceOf(machine),
+    whenOn: () => power.whenOn(machine),
     ...(machine === SKEWED && { launcher: clock.launcher }),
   }));
   return {
@@ -47,6 +51,7 @@ export async function makeMachines(dir: string, servers: readonly string[], carr
     network,
     disks,
     clock,
+    power,
     remove: async () => {
       await network.remove();
       disks.remove();
