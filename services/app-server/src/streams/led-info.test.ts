@@ -2,7 +2,7 @@ import type { StreamInfo } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
 import { leads } from './led-info.ts';
 
-/** By how many seconds ago each follower was heard of. */
+/** As the leader tells it, by how many seconds ago each follower was heard of. */
 function infoOf(copies: number, ...secondsAgo: number[]): Pick<StreamInfo, 'cluster' | 'config'> {
   const replicas = secondsAgo.map((seconds, index) => ({
     name: `nats-${index + 2}`,
@@ -26,6 +26,22 @@ test.each([
   ['one of four', infoOf(5, 0.1, 60, 60, 60), false],
   ['the only copy', infoOf(1), true],
 ])('a leader that has heard of %s', (_, info, yes) => expect(leads(info)).toBe(yes));
+
+test('a copy without a leader, and one that is not the leader, do not lead', () => {
+  const { cluster, config } = infoOf(3, 0, 0);
+  if (cluster === undefined) throw new Error('no cluster');
+  const { leader: _, ...leaderless } = cluster;
+  expect(leads({ cluster: leaderless, config })).toBe(false);
+  expect(leads({ cluster: { ...cluster, leader: '' }, config })).toBe(false);
+  expect(leads({ cluster: { ...cluster, leader: 'nats-2' }, config })).toBe(false);
+});
+
+test('a follower that was never heard of counts as gone', () => {
+  const { cluster, config } = infoOf(3, 0, 0);
+  if (cluster === undefined) throw new Error('no cluster');
+  const replicas = cluster.replicas?.map((replica) => ({ ...replica, offline: true, current: false })) ?? [];
+  expect(leads({ cluster: { ...cluster, replicas }, config })).toBe(false);
+});
 
 test('one server that is no cluster needs nobody', () => {
   const { config } = infoOf(1);

@@ -14,9 +14,14 @@ export async function ledInfo(manager: JetStreamManager, stream: string): Promis
   return info;
 }
 
-/** Always, where one server holds the stream. */
+/**
+ * Always, where one server holds the stream. A copy that knows of no leader answers as well, cut off with an old end of the stream; to it
+ * the others are offline, and were active now, since it has not begun to count. Who answers is not among the replicas.
+ */
 export function leads({ cluster, config }: Pick<StreamInfo, 'config'> & Partial<Pick<StreamInfo, 'cluster'>>): boolean {
   if (cluster === undefined) return true;
-  const heard = (cluster.replicas ?? []).filter(({ active }) => active < HEARD_WITHIN_NS);
+  const { leader, replicas = [] } = cluster;
+  if (!leader || replicas.some(({ name }) => name === leader)) return false;
+  const heard = replicas.filter(({ active, offline }) => !offline && active < HEARD_WITHIN_NS);
   return 1 + heard.length > config.num_replicas / 2;
 }
