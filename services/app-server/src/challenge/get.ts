@@ -32,24 +32,27 @@ export async function get(
   request: AuthorisedRequest,
 ): Promise<ChallengeView> {
   const { stopping, application } = request;
+  const answerBy = request.deadline - ANSWER_MS;
   const { applicationId } = application;
   const address = addressOfChallenge(challengeId);
   if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
   const { userId, key } = address;
-  /** @param isWoken somebody says that it has ended, so a state in which it is open is old. */
+  /** @param isWoken it may have ended, so a state in which it is open may be old. */
   const look = async (isWoken: boolean) => {
     const shows = ({ open, closed }: UserState) =>
       (isWoken ? closed : [...open, ...closed]).some((one) => one.key === key);
-    return viewOf(await deps.ledger.peek(userId, shows), challengeId, key, applicationId, deps.now());
+    return viewOf(await deps.ledger.peek(userId, shows, answerBy), challengeId, key, applicationId, deps.now());
   };
 
-  const until = Math.min(deps.now() + waitSeconds * 1000, request.deadline - ANSWER_MS);
+  const until = Math.min(deps.now() + waitSeconds * 1000, answerBy);
   using woken = deps.wake.subscribe(challengeId, stopping);
   for (let isWoken = false; ;) {
     const view = await look(isWoken);
     const leftMs = Math.min(until, Date.parse(view.expiresAt)) - deps.now();
-    if (view.state !== 'pending' || leftMs <= 0 || stopping.aborted) return view;
-    isWoken = await woken.next(Math.min(leftMs, REREAD_MS));
+    const isOver = leftMs <= 0;
+    // A copy that is behind shows a challenge open that has ended: whoever has waited is told what the leader says.
+    if (view.state !== 'pending' || stopping.aborted || (isOver && (isWoken || waitSeconds === 0))) return view;
+    isWoken = isOver || (await woken.next(Math.min(leftMs, REREAD_MS)));
   }
 }
 

@@ -56,7 +56,11 @@ export async function resend(
   };
 
   // What is refused anyway, as far as one can see, shall not use up the budget of the number.
-  const seen = await ledger.peek(userId, ({ open }) => open.some((candidate) => candidate.key === key));
+  const seen = await ledger.peek(
+    userId,
+    ({ open }) => open.some((candidate) => candidate.key === key),
+    request.deadline,
+  );
   const early = decide(seen, deps.now());
   if ('refuse' in early && early.refuse.code === 'TRY_LATER') throw early.refuse;
   const sentTo = seen.open.find((candidate) => candidate.key === key)?.authenticatorId;

@@ -656,6 +656,16 @@ test('a look is as any replica knows it, in doubt as well, and asks the leader n
   expect(log.asked).toEqual(['last']);
 });
 
+test('a look is tried for as long as who looks can wait, and two seconds unless they say', async () => {
+  const { ledger, log } = replica();
+  meanwhile(log, 'before', { knownDevices: ['home'] });
+  log.failing = { last: Infinity };
+  await expect(ledger.peek(ALICE)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  const inTwoSeconds = log.count('last');
+  log.failing = { last: 2 * inTwoSeconds };
+  expect(await ledger.peek(ALICE, undefined, DEADLINE + 10_000)).toMatchObject({ knownDevices: ['home'] });
+});
+
 test('HA-11 a look that does not show what is looked for may be old, and the leader is asked before it is believed', async () => {
   const { ledger, log } = replica();
   log.staleUpTo = meanwhile(log, 'before', { knownDevices: ['home'] });

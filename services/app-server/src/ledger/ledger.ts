@@ -46,7 +46,7 @@ const REMEMBERED_ATTEMPTS = 8;
 const REMEMBERED_APPROVALS = 4;
 /** How long after it was asked for a decision may still be appended, so that none comes long after its time (INV-6). */
 const LONGEST_ACT_MS = 10_000;
-/** A look decides nothing; who looks would rather hear that it is not to be had. */
+/** Who looks without saying how long they can wait would rather hear that it is not to be had: a look decides nothing. */
 const LONGEST_PEEK_MS = 2000;
 
 /**
@@ -63,10 +63,14 @@ export class Ledger {
   /**
    * The state as any replica knows it: good enough to look at, never to decide on.
    * @param suffices whether it shows what is looked for. If not, it may be old, and the leader is asked before it is believed (HA-11).
+   * @param until how long to go on trying, ms since the epoch.
    */
-  async peek(userId: string, suffices: (state: UserState) => boolean = () => true): Promise<UserState> {
-    const { log, now } = this.#deps;
-    const until = now() + LONGEST_PEEK_MS;
+  async peek(
+    userId: string,
+    suffices: (state: UserState) => boolean = () => true,
+    until = this.#deps.now() + LONGEST_PEEK_MS,
+  ): Promise<UserState> {
+    const { log } = this.#deps;
     const state = await this.#standing(userId, await this.#readOr(() => log.last(userId), until));
     if (suffices(state)) return state;
     return this.#standing(userId, await this.#readOr(() => log.lastFromLeader(userId), until));
