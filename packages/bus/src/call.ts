@@ -6,8 +6,8 @@ import type { Bus } from './connection.ts';
 import type { Credential } from './credential.ts';
 import { CALL_RETRIES, CALL_SECONDS } from './metrics.ts';
 
-/** Longer than the 4 to 9 seconds that NATS takes to elect a stream's new leader. */
-export const DEFAULT_DEADLINE_MS = 12_000;
+/** Longer than the 4 to 9 seconds that NATS takes to elect a stream's new leader, and less than the 15 that callers wait. */
+export const DEFAULT_DEADLINE_MS = 14_000;
 
 export interface CallOptions {
   /** Names this call for ever, over all its tries: a fresh random id unless the caller repeats itself. */
@@ -23,7 +23,7 @@ export interface CallOptions {
 
 /**
  * How long a try may stay without any sign of life, and how that grows. NATS picks a member of the queue group at random,
- * so with one of two replicas frozen every second try is lost: these figures give eight tries in 12 seconds.
+ * so with one of two replicas frozen every second try is lost: these figures give nine tries in 14 seconds.
  */
 const FIRST_TRY_MS = 500;
 const TRY_GROWTH = 1.5;

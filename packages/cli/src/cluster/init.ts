@@ -76,7 +76,7 @@ export const clusterInit = command({
     },
   },
   examples: [
-    'countersign cluster init --out installation --nats nats-1.example.com,nats-2.example.com,nats-3.example.com --postgres db-1.example.com,db-2.example.com --etcd etcd-1.example.com,etcd-2.example.com,etcd-3.example.com --balancer lb-1.example.com,lb-2.example.com --app-server app-1.example.com --public-url https://mfa.example.com --nats-version 2.10',
+    'countersign cluster init --out installation --nats nats-1.example.com,nats-2.example.com,nats-3.example.com --postgres db-1.example.com,db-2.example.com --etcd etcd-1.example.com,etcd-2.example.com,etcd-3.example.com --balancer lb-1.example.com,lb-2.example.com --app-server app-1.example.com --public-url https://mfa.example.com',
   ],
   async run(session, input) {
     const out = resolve(input.out);
@@ -91,7 +91,7 @@ export const clusterInit = command({
     if (unsynced && !input['accept-unsynced']) {
       throw new UsageError(
         'nats-server before 2.10 cannot sync each write to disk: decisions of the last two minutes are lost when the servers lose power ' +
-          'together, and a code that was used could be used again. Install 2.10 or newer and say --nats-version 2.10; or accept it ' +
+          'together, and a code that was used could be used again. Install 2.10 or newer; or accept it ' +
           'with --accept-unsynced.',
         NAME,
       );
