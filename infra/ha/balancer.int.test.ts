@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { connect, type TLSSocket } from 'node:tls';
@@ -21,6 +22,8 @@ const members: MembersAnswer = { joinUrls: [], members: [] };
 const ports: Record<string, number> = {};
 /** Requests that came to any replica. */
 let asked = 0;
+/** Who was asked for what breaks the connection the first time. */
+const broken: string[] = [];
 let authority: KeyAndCertificate;
 let balancer: Balancer;
 let place: Place;
@@ -90,6 +93,11 @@ async function replica(name: string, certifiedFor = name): Promise<Place & { ser
     app.addHook('onRequest', async ({ url }) => void (asked += url === '/who' ? 1 : 0));
     app.get('/who', () => ({ name }));
     app.post('/who', () => ({ name }));
+    app.post('/breaks', (request) => {
+      broken.push(name);
+      if (broken.length === 1) request.raw.socket.destroy();
+      return { name };
+    });
   });
   ports[name] = port;
   members.members.push({ name, service: 'sdk-gateway', hosts: ['127.0.0.1'] });
@@ -196,7 +204,7 @@ test('who joined gets requests once it is ready, who leaves gets none, and no re
   expect(await update()).toBe(true);
   await waitUntil(() => (heard.get('sdk-gateway-3') ?? 0) > 10, { what: 'requests to come to the third' });
 
-  await third.drain({ notReadyMs: 2000, timeoutMs: 5000 });
+  await third.drain({ notReadyMs: 3000, timeoutMs: 5000 });
   const atTheEnd = heard.get('sdk-gateway-3');
   members.members.pop();
   delete ports['sdk-gateway-3'];
@@ -204,6 +212,29 @@ test('who joined gets requests once it is ready, who leaves gets none, and no re
   await sleep(500);
   expect(heard.get('sdk-gateway-3')).toBe(atTheEnd);
   expect(await end()).toEqual([]);
+});
+
+test.each([
+  ['with an Idempotency-Key is sent to the next one', { 'idempotency-key': 'once' }, 200, 2],
+  ['without one is not sent again', {}, 502, 1],
+] as const)('a change whose replica broke %s', async (_, headers, status, times) => {
+  broken.length = 0;
+  const agent = new Agent({ ca: authority.certificatePem });
+  const sent = request({
+    host: '127.0.0.1',
+    servername: 'localhost',
+    port: place.port,
+    path: '/breaks',
+    method: 'POST',
+    headers,
+    agent,
+  });
+  sent.end();
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  answer.resume();
+  agent.destroy();
+  expect(answer.statusCode).toBe(status);
+  expect(new Set(broken).size, 'another was asked').toBe(times);
 });
 
 test('R29 who sends a body slowly takes no place of a replica', async () => {
