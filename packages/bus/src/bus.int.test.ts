@@ -275,7 +275,7 @@ describe('refusals', () => {
     const asked = Array.from({ length: 10 }, (_, n) => ask('hello', { attemptId: `a${n}` }));
     const shed = await Promise.all(asked.slice(3).map(refusal));
     expect(shed.map((error) => error.code)).toEqual(Array(7).fill('UNAVAILABLE'));
-    expect(shed[0]?.retryAfterSeconds).toBe(1);
+    expect(shed[0]?.retryAfterSeconds).toBe(3);
     // Long before their deadline of 5 s, which is when those end that are let in and not served.
     expect(performance.now() - startedAt).toBeLessThan(2500);
     expect(await metrics.text()).toContain('countersign_operations_in_flight{service="s",replica="r"} 3');
@@ -308,7 +308,7 @@ describe('refusals', () => {
     const answer = endpoint(echo, ({ text }, { attemptId }) => Promise.resolve({ text, attemptId, runs: 1 }));
     await serving([answer, endpoint(end, () => Promise.resolve({}))], { metrics, isStrained: () => strained });
     const refused = await refusal(ask('hello'));
-    expect([refused.code, refused.retryAfterSeconds]).toEqual(['UNAVAILABLE', 1]);
+    expect([refused.code, refused.retryAfterSeconds]).toEqual(['UNAVAILABLE', 3]);
     await call(bus, end, {}, { attemptId: 'u1' });
     expect(await metrics.text()).toMatch(/refused_total\{operation="test.echo",reason="strain",.*\} 1/);
     strained = false;
@@ -330,7 +330,7 @@ describe('refusals', () => {
       const flood = setInterval(() => {
         const answer = burn(`flood-${answers.length}`);
         answers.push(answer);
-        void answer.then((one) => (shed += one === 'UNAVAILABLE 1' ? 1 : 0));
+        void answer.then((one) => (shed += one === 'UNAVAILABLE 3' ? 1 : 0));
       }, 4);
       await waitUntil(() => shed > 20, { timeoutMs: 15_000, what: 'new work to be shed' });
       for (let n = 0; n < 5; n++) await call(bus, end, {}, { attemptId: `u${n}`, deadlineMs: 5000 });

@@ -71,6 +71,8 @@ const ANSWERABLE = {
 const LONGEST_DEADLINE_MS = 60_000;
 /** Two machines may disagree this much about the time (HA-51). */
 const CLOCK_SKEW_MS = 2000;
+/** A burst is worked off in some seconds; who repeats sooner meets it again, and callers repeat once. */
+const RETRY_AFTER_SECONDS = { late: 1, overload: 3, strain: 3 };
 const DRAIN_MS = 10_000;
 const LEAVE_MS = 1000;
 /** A caller takes 500 ms of silence for a dead replica, so whoever needs longer says in time that it is alive. */
@@ -204,7 +206,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
 
   function refuse(each: Endpoint, reply: string, reason: 'late' | 'overload' | 'strain'): void {
     options.metrics?.counter(OPERATIONS_REFUSED).inc({ operation: each.operation.name, reason });
-    const refusal = new MfaError('UNAVAILABLE', { retryAfterSeconds: 1 });
+    const refusal = new MfaError('UNAVAILABLE', { retryAfterSeconds: RETRY_AFTER_SECONDS[reason] });
     answer(
       reply,
       reason === 'late' ? encodeLate(options.replica, refusal, Date.now()) : encodeError(options.replica, refusal),

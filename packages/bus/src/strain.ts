@@ -25,8 +25,11 @@ const LOOK_EVERY_MS = 100;
 const LONG_DELAY_MS = 200;
 /** A far network delays as well; only a process that never rests has itself to blame. */
 const BUSY = 0.9;
-/** So long, and over so many looks, a delay must last: a pause for garbage or a moment without a CPU is no queue. */
-const STANDING_MS = 500;
+/**
+ * So long, and over so many looks, a delay must last: a pause for garbage is no queue, and what waited for NATS to elect a leader comes all
+ * at once and is worked off.
+ */
+const STANDING_MS = 2000;
 const STANDING_LOOKS = 3;
 
 /** Tells a queue that stands from one that comes and goes, as CoDel does (RFC 8289): by the shortest delay of a while, not the longest. */

@@ -19,7 +19,8 @@ export interface AnswerDependencies {
 
 /** Beyond the wait that was asked for: the way there and back, and a second try. */
 const WAIT_MARGIN_MS = 5000;
-const STRAINED_RETRY_SECONDS = 1;
+/** A burst is worked off in some seconds; who repeats sooner meets it again, and callers repeat once. */
+const STRAINED_RETRY_SECONDS = 3;
 
 /** Makes the handler of a route: read the input, find a slot, ask app-server, answer. */
 export function answerWith(deps: AnswerDependencies, route: Route) {

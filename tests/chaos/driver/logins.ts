@@ -23,6 +23,8 @@ export interface LoginsOptions {
 /** A text takes its way through a queue and, when the sender was killed, through a second one. */
 const SMS_WITHIN_MS = 30_000;
 const LONGEST_WAIT_S = 20;
+/** Of an approval that was acknowledged elsewhere; its wake-up may be lost with a machine, and the state is read again every 3 s. */
+const TOLD_WITHIN_MS = 5000;
 /** Of the logins that were let in, so many have their code sent again. */
 const REPLAY_SHARE = 0.25;
 const REPLAY_WITHIN_MS = 25_000;
@@ -83,7 +85,7 @@ export class Logins {
   /** One page waits while the code is typed into another. The waiting one is asked again while it hears "pending". */
   async #waited(login: number, challengeId: string, code: string): Promise<Outcome> {
     const { caller, clock } = this.#options;
-    const until = clock() + LONGEST_WAIT_S * 1000;
+    const verification = { endedAt: Infinity };
     const waiting = (async () => {
       for (;;) {
         const path = `/v1/challenges/${challengeId}?wait=${LONGEST_WAIT_S}`;
@@ -96,11 +98,12 @@ export class Logins {
         );
         if (status !== 200) return `wait ${status}`;
         if (body['state'] !== 'pending') return body['state'] === 'approved' ? undefined : String(body['state']);
-        if (clock() > until) return 'nobody told the one that waited';
+        if (clock() > verification.endedAt + TOLD_WITHIN_MS) return 'nobody told the one that waited';
       }
     })();
     await sleep(50 + 200 * this.#options.random());
-    const [reason, verified] = await Promise.all([waiting, this.#verified(login, challengeId, code)]);
+    const verifying = this.#verified(login, challengeId, code).finally(() => (verification.endedAt = clock()));
+    const [reason, verified] = await Promise.all([waiting, verifying]);
     return reason === undefined || !verified.isIn ? verified : { ...refused(reason), challengeId, accepted: code };
   }
 
