@@ -105,13 +105,12 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'Postgres primary and its Patroni killed',
     short: true,
-    observeMs: 25_000,
+    observeMs: 15_000,
     expect: { failedShare: 0, writesHealMs: 6000 },
     inject: async (cluster) => kill(await cluster.postgresPrimary())(cluster),
   },
   {
     name: 'Postgres primary and its Patroni frozen for 15 s',
-    notFast: 'Patroni 3.0 that was frozen for longer than its ttl takes the lock back from the node promoted meanwhile',
     observeMs: 25_000,
     expect: NONE,
     inject: async (cluster) => freeze(await cluster.postgresPrimary())(cluster),
@@ -151,7 +150,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'two of three NATS servers killed',
     short: true,
-    observeMs: 40_000,
+    observeMs: 25_000,
     refusesAll: true,
     // Refused rather than risked: whoever asks meanwhile is told to ask again.
     expect: { failedShare: 1 },

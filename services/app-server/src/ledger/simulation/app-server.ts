@@ -19,6 +19,9 @@ import type { SeededRandom } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import { APPLICATIONS, RING, type Person } from './world.ts';
 
+/** Nobody is told to stop while they work for a caller; they leave, or are killed. */
+const NEVER = new AbortController().signal;
+
 /** What a variant that is known to be wrong puts in place of the real thing. */
 export interface Variant {
   name: string;
@@ -178,6 +181,7 @@ export class AppServer {
       attemptId: asked.attemptId,
       deadline,
       traceId: undefined,
+      stopping: NEVER,
     } as unknown as AuthorisedRequest;
     const deps = this.#dependencies(policy, people);
     const { challengeId = '', code = '' } = asked;
