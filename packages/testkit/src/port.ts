@@ -1,19 +1,46 @@
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 
 /** Below those that the kernel gives to outgoing connections (32768 to 60999), any of which may take a port between this and its use. */
 const FIRST = 10_000;
 const COUNT = 10_000;
-/** Those of this process. Others draw as well, and seldom the same. */
-const given = new Set<number>();
+/** A file for each port that a process of this user has drawn: two test files at a time draw hundreds, and bind them seconds later. */
+const DRAWN = join(tmpdir(), `countersign-ports-${userInfo().uid}`);
+/** Whoever drew it was killed, or holds it by now. */
+const STALE_AFTER_MS = 600_000;
+const mine = new Set<number>();
 
-/** A port of 127.0.0.1 that nothing listens on at this moment. Somebody else may take it before you do. */
+/** A port of 127.0.0.1 that nothing listens on at this moment, and that no other test draws meanwhile. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * COUNT);
-    if (given.has(port) || !(await isFree(port))) continue;
-    given.add(port);
-    return port;
+    if (draw(port) && (await isFree(port))) return port;
   }
+}
+
+function draw(port: number): boolean {
+  if (mine.size === 0) {
+    mkdirSync(DRAWN, { recursive: true, mode: 0o700 });
+    process.once('exit', () => {
+      for (const one of mine) rmSync(fileOf(one), { force: true });
+    });
+  }
+  try {
+    if (Date.now() - (statSync(fileOf(port), { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > STALE_AFTER_MS) {
+      rmSync(fileOf(port), { force: true });
+    }
+    writeFileSync(fileOf(port), '', { flag: 'wx' });
+    mine.add(port);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function fileOf(port: number): string {
+  return join(DRAWN, String(port));
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -74,7 +74,7 @@ export async function startWatch({
         lastSequence: state.last_seq,
         createdAt: Date.parse(created),
         copies: config.num_replicas,
-        ...(isCluster(info) ? await holdersOf(info, processes) : alone(nats.info?.server_id ?? 'unknown')),
+        ...(config.num_replicas > 1 ? await holdersOf(info, processes) : alone(nats.info?.server_id ?? 'unknown')),
       };
     },
     sleep: (ms) => sleep(ms),
@@ -99,10 +99,6 @@ async function followConnection(nats: NatsConnection, watch: LedgerWatch): Promi
     if (status.type === 'disconnect') watch.doubt();
     if (status.type === 'reconnect') void watch.reconnected();
   }
-}
-
-function isCluster({ cluster }: StreamInfo): boolean {
-  return cluster !== undefined;
 }
 
 /** The processes of the leader and of the followers: of those that have all it has, and of all that answer. */
