@@ -163,7 +163,9 @@ test('a gateway and an administrator that were both taken over cannot have a rec
     as('admin-1', 'admin'),
     as('app-server-7', 'app-server'),
   ]);
-  await streamApi(owner, 'CREATE', { name: 'AUTH', subjects: ['auth.*'] });
+  // Nobody answers before the servers have elected who leads JetStream.
+  const made = () => streamApi(owner, 'CREATE', { name: 'AUTH', subjects: ['auth.*'] }).then(Boolean, () => false);
+  await waitUntil(made, { what: 'the stream to be made', timeoutMs: 20_000 });
   let heard = 0;
   const forger = edge.nats.subscribe(edgeStatus.subject, {
     callback: (_error, message) => {
