@@ -213,7 +213,7 @@ async function installNats(environment) {
   const folder = join(TOOLS, 'debian');
   for (const name of ['lists/partial', 'archives/partial']) mkdirSync(join(folder, name), { recursive: true });
   const sources = join(folder, 'sources.list');
-  writeFileSync(sources, `deb [signed-by=${DEBIAN_KEYRING}] ${debianMirror()} ${NATS_RELEASE} main\n`);
+  writeFileSync(sources, `deb [signed-by=${DEBIAN_KEYRING}] ${debianMirror(aptGet)} ${NATS_RELEASE} main\n`);
   writeFileSync(join(folder, 'status'), '');
   const apart = Object.entries({
     'Dir::Etc::sourcelist': sources,
@@ -230,7 +230,7 @@ async function installNats(environment) {
     await run(`reading the package lists of Debian ${NATS_RELEASE}`, ['update']);
     await run('fetching nats-server', ['download', 'nats-server']);
     const [archive] = readdirSync(folder).filter((name) => /^nats-server_.*\.deb$/.test(name));
-    spawnSync('dpkg-deb', ['-x', archive ?? '', 'nats-server'], { cwd: folder });
+    spawnSync(findProgram('dpkg-deb') ?? '', ['-x', archive ?? '', 'nats-server'], { cwd: folder });
     mkdirSync(PROGRAM_FOLDER, { recursive: true });
     copyFileSync(join(folder, 'nats-server', 'usr', 'sbin', 'nats-server'), join(PROGRAM_FOLDER, 'nats-server'));
   } catch (error) {
@@ -251,9 +251,9 @@ function isCurrentNats(program) {
 }
 
 /** Where this machine gets Debian from: many have a mirror of their own. */
-function debianMirror() {
+function debianMirror(aptGet) {
   const targets = ['indextargets', '--format', '$(REPO_URI) $(ORIGIN) $(COMPONENT)', 'Created-By: Packages'];
-  const { stdout } = spawnSync('apt-get', targets, { encoding: 'utf8' });
+  const { stdout } = spawnSync(aptGet, targets, { encoding: 'utf8' });
   return /^(\S+) Debian main$/m.exec(stdout ?? '')?.[1] ?? 'http://deb.debian.org/debian/';
 }
 
