@@ -87,7 +87,12 @@ test(
     const refused = answers.filter(({ status }) => status !== 201);
     expect(refused.length, 'it was a flood').toBeGreaterThan(BURST);
     for (const { status, headers, body, text } of refused) {
-      expect([status, body.code, headers['retry-after']], text).toEqual([503, 'UNAVAILABLE', '1']);
+      // 1 where all places are taken, 3 where the process cannot keep up.
+      expect([status, body.code, ['1', '3'].includes(String(headers['retry-after']))], text).toEqual([
+        503,
+        'UNAVAILABLE',
+        true,
+      ]);
       expect(headers['content-type']).toBe('application/problem+json');
     }
     for (const [n, replica] of [...stack.gateways, ...stack.appServers].entries()) {
