@@ -31,8 +31,6 @@ export interface Fault {
   needsMachines?: true;
   /** While it lasts nothing may be decided. */
   refusesAll?: true;
-  /** Left out with the fast settings of Patroni, and why. */
-  notFast?: string;
 }
 
 const NONE: Expectation = { failedShare: 0 };

@@ -99,8 +99,7 @@ try {
   for (const fault of chosen) {
     if (asked.signal.aborted) break;
     say(`\n── ${fault.name}`);
-    if (fault.notFast !== undefined && pace === PACES.fast) say(`left out: ${fault.notFast}. Use --pace current.`);
-    else if (fault.needsMachines && machines === undefined) say(`left out: ${noMachines}`);
+    if (fault.needsMachines && machines === undefined) say(`left out: ${noMachines}`);
     else
       await tryFault(fault).then(
         (row) => rows.push(row),
