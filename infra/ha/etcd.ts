@@ -21,6 +21,7 @@ export function prepareEtcd(
     const values = {
       NAME: name,
       HOST: machine.host,
+      LISTEN: machine.host,
       DATA: data,
       CLIENT_PORT: client,
       PEER_PORT: peer,

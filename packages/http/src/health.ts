@@ -22,13 +22,13 @@ interface HealthOptions {
 }
 
 const CHECK_TIMEOUT_MS = 2000;
-/** Anybody may ask, and a check may ask the database: however many ask, it is asked no more often. Half of what balancers wait between two. */
+/** Anybody may ask, and a check may ask the database: however many ask, it is asked no more often. Less than balancers wait between two. */
 const OUTCOMES_KEPT_MS = 250;
 const READABLE = { exposeHeadRoute: true };
 
 /** `/health/live`, `/health/ready`, `/metrics` and the pages behind the `type` of a problem. */
 export function serveHealth(app: FastifyInstance, options: HealthOptions): void {
-  /** Why each of those fails that fail now. Balancers ask twice a second; people want to read it once, and not strangers. */
+  /** Why each of those fails that fail now. Balancers ask all the time; people want to read it once, and not strangers. */
   const failing = new Set<string>();
   function noteChange({ name, ok, error }: Outcome): void {
     if (ok === !failing.has(name)) return;

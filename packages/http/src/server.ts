@@ -331,7 +331,7 @@ function discardRest(request: FastifyRequest, limitBytes: number, answered: Weak
   raw.once('end', () => answered.delete(socket));
 }
 
-/** Balancers and Prometheus ask every second; nobody looks for their traces. */
+/** Balancers and Prometheus ask all the time; nobody looks for their traces. */
 const UNTRACED: ReadonlySet<string> = new Set(['/health/live', '/health/ready', '/metrics']);
 
 function enter(request: FastifyRequest, tracing: Tracing): Span {

@@ -56,7 +56,7 @@ const STARTS: Partial<Record<ServiceName, string>> = {
   'nats-server': 'systemctl enable --now nats-server.service',
   etcd: 'systemctl enable --now etcd.service',
   postgres: 'systemctl enable --now patroni.service',
-  balancer: 'systemctl enable --now haproxy.service countersign-balancer.timer',
+  balancer: 'systemctl enable --now haproxy.service countersign-balancer.timer countersign-balancer-reload.path',
 };
 
 /**
