@@ -93,7 +93,7 @@ async function replica(name: string, certifiedFor = name): Promise<Place & { ser
     app.addHook('onRequest', async ({ url }) => void (asked += url === '/who' ? 1 : 0));
     app.get('/who', () => ({ name }));
     app.post('/who', () => ({ name }));
-    app.post('/breaks', (request) => {
+    app.post('/v1/breaks', (request) => {
       broken.push(name);
       if (broken.length === 1) request.raw.socket.destroy();
       return { name };
@@ -224,7 +224,7 @@ test.each([
     host: '127.0.0.1',
     servername: 'localhost',
     port: place.port,
-    path: '/breaks',
+    path: '/v1/breaks',
     method: 'POST',
     headers,
     agent,

@@ -27,7 +27,7 @@ beforeEach(async () => {
   );
 });
 
-/** NATS picks blindly, so one request in 256 meets the hung one eight times in its 12 seconds; callers repeat it, as documented. */
+/** NATS picks blindly, so one request in 512 meets the hung one nine times in its 14 seconds; callers repeat it, as documented. */
 async function repeatedOnce(send: (key: { idempotencyKey: string }) => Promise<Answer>): Promise<Answer> {
   const key = { idempotencyKey: randomUUID() };
   const answer = await send(key);

@@ -54,9 +54,9 @@ export function connectOptions(
     ...(credentials !== undefined && { authenticator: credsAuthenticator(() => credentials.current()) }),
     ...(authorities !== undefined && { tls: { ca: authorities } }),
     timeout: 2000,
-    // A server that hangs without closing is noticed after 2 to 3 seconds: before JetStream, which takes 4 to 9, has elected others.
+    // A server that hangs without closing is noticed after 3 to 4 seconds: before JetStream, which takes 4 to 9, has elected others.
     pingInterval: 1000,
-    maxPingOut: 2,
+    maxPingOut: 3,
     noAsyncTraces: true,
   };
 }

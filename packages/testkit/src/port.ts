@@ -34,7 +34,8 @@ function draw(port: number): boolean {
     writeFileSync(fileOf(port), '', { flag: 'wx' });
     mine.add(port);
     return true;
-  } catch {
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     return false;
   }
 }

@@ -62,7 +62,9 @@ const serving = await serve(context.bus, endpoints(context), {
   logger,
   metrics,
 });
-const fitness = setInterval(() => (context.isFit() ? serving.resume() : serving.pause()), FITNESS_EVERY_MS);
+const takeWorkIfFit = () => (context.isFit() ? serving.resume() : serving.pause());
+takeWorkIfFit();
+const fitness = setInterval(takeWorkIfFit, FITNESS_EVERY_MS);
 logger.info('app-server.started', { port });
 reloadOnHangup(
   http,

@@ -55,8 +55,13 @@ test('whoever does not wait is told what any copy shows', async () => {
   expect(looks).toHaveLength(1);
 });
 
-test('each look may take the time of the request, less the way of the answer', async () => {
+test.each([
+  ['a wait, and four seconds', 20, 24_000],
+  ['a wait as long as its request, less the way of the answer', 30, 24_500],
+  ['five seconds without a wait', 0, 5000],
+])('a look may take %s', async (_, waitSeconds, ms) => {
   const { deps, request, looks } = behind();
-  await get(deps, { challengeId: CHALLENGE, waitSeconds: 20 }, request);
-  expect(new Set(looks)).toEqual(new Set([request.deadline - 500]));
+  const began = deps.now();
+  await get(deps, { challengeId: CHALLENGE, waitSeconds }, request);
+  expect(new Set(looks)).toEqual(new Set([began + ms]));
 });

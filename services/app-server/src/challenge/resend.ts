@@ -19,6 +19,9 @@ export interface ResendDependencies extends MessageDependencies {
   policies: Policies;
 }
 
+/** Left of the request when the message is reserved: a budget that is spent for nothing is the user's. */
+const TIME_TO_SEND_MS = 3000;
+
 /**
  * Sends a new code for a challenge by SMS; the one before is void.
  * @throws MfaError CHALLENGE_NOT_FOUND, CHALLENGE_CLOSED, REQUEST_INVALID (not by SMS), TRY_LATER, UNAVAILABLE.
@@ -59,7 +62,7 @@ export async function resend(
   const seen = await ledger.peek(
     userId,
     ({ open }) => open.some((candidate) => candidate.key === key),
-    request.deadline,
+    request.deadline - TIME_TO_SEND_MS,
   );
   const early = decide(seen, deps.now());
   if ('refuse' in early && early.refuse.code === 'TRY_LATER') throw early.refuse;

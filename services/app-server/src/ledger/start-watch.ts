@@ -74,7 +74,7 @@ export async function startWatch({
         lastSequence: state.last_seq,
         createdAt: Date.parse(created),
         copies: config.num_replicas,
-        ...(config.num_replicas > 1 ? await holdersOf(info, processes) : alone(nats.info?.server_id ?? 'unknown')),
+        ...(config.num_replicas > 1 ? await holdersOf(info, processes) : alone(info, nats.info)),
       };
     },
     sleep: (ms) => sleep(ms),
@@ -113,6 +113,9 @@ async function holdersOf(
   return { processes: processesOf(followers.filter(({ isCurrent }) => isCurrent)), reachable: processesOf(followers) };
 }
 
-function alone(process: string): Pick<StreamStanding, 'processes' | 'reachable'> {
-  return { processes: [process], reachable: [process] };
+/** In a cluster the only copy may lie on another server than ours; of that one nobody here knows whether it ran on. */
+function alone({ cluster }: StreamInfo, ours: NatsConnection['info']): Pick<StreamStanding, 'processes' | 'reachable'> {
+  const isOurs = ours !== undefined && (!cluster?.leader || cluster.leader === ours.server_name);
+  const processes = isOurs ? [ours.server_id] : [];
+  return { processes, reachable: processes };
 }

@@ -19,7 +19,7 @@ export async function ledInfo(manager: JetStreamManager, stream: string): Promis
  * the others are offline, and were active now, since it has not begun to count. Who answers is not among the replicas.
  */
 export function leads({ cluster, config }: Pick<StreamInfo, 'config'> & Partial<Pick<StreamInfo, 'cluster'>>): boolean {
-  if (cluster === undefined) return true;
+  if (cluster === undefined) return config.num_replicas === 1;
   const { leader, replicas = [] } = cluster;
   if (!leader || replicas.some(({ name }) => name === leader)) return false;
   const heard = replicas.filter(({ active, offline }) => !offline && active < HEARD_WITHIN_NS);
