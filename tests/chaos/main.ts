@@ -49,6 +49,8 @@ const BEFORE_MS = 3000;
 const OBSERVE_MS = 12_000;
 /** How long the stack leaves a server that was killed away. */
 const AWAY_MS = 5000;
+/** With a ttl of 20 s, which current Patroni takes at the least. */
+const CURRENT_WRITES_HEAL_MS = 25_000;
 const pace = options.pace === 'current' ? PACES.current : PACES.fast;
 const wanted = options.faults?.split(',').map((name) => name.trim());
 const chosen = FAULTS.filter((fault) => (wanted ? wanted.includes(fault.name) : !options.short || fault.short));
@@ -176,7 +178,7 @@ async function tryFault(fault: Fault): Promise<Row> {
   if (!isWhole) verdict.violations.push('not everything ran again two minutes later');
   // Refused rather than risked; the first second may still have been decided before.
   if (fault.refusesAll) verdict.violations.push(...letInMeanwhile(seen.logins, injectedAt));
-  const row = rowOf(fault, injectedAt, seen.logins, seen.writes, verdict);
+  const row = rowOf(promisedAt(fault), injectedAt, seen.logins, seen.writes, verdict);
   say(tableOf([row]).split('\n').at(-1) ?? '');
   for (const reason of row.broken.slice(0, 5)) say(`   ${reason}`);
   const reasons = Map.groupBy(
@@ -185,6 +187,12 @@ async function tryFault(fault: Fault): Promise<Row> {
   );
   for (const [reason, { length }] of reasons) say(`   ${length} × ${reason}`);
   return row;
+}
+
+/** The promise of the pace that Patroni is set to. */
+function promisedAt(fault: Fault): Fault {
+  if (pace !== PACES.current || fault.expect.writesHealMs === undefined) return fault;
+  return { ...fault, expect: { ...fault.expect, writesHealMs: CURRENT_WRITES_HEAL_MS } };
 }
 
 /** Nobody knows what it did, and that is a failure; the next one may still be tried. */
