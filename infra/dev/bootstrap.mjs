@@ -206,8 +206,8 @@ const PROMTOOL = {
 
 /** From Debian 13 into our own folder, checked by apt against Debian's keys; the machine's own only where that cannot be had. */
 async function installNats(environment) {
-  const found = [join(PROGRAM_FOLDER, 'nats-server'), findProgram('nats-server')];
-  if (found.some((program) => isCurrentNats(program))) return;
+  const own = join(PROGRAM_FOLDER, 'nats-server');
+  if ([own, findProgram('nats-server')].some((program) => isCurrentNats(program))) return;
   const aptGet = findProgram('apt-get');
   if (aptGet === undefined || !existsSync(DEBIAN_KEYRING)) return installDebian(NATS);
   const folder = join(TOOLS, 'debian');
@@ -232,7 +232,7 @@ async function installNats(environment) {
     const [archive] = readdirSync(folder).filter((name) => /^nats-server_.*\.deb$/.test(name));
     spawnSync(findProgram('dpkg-deb') ?? '', ['-x', archive ?? '', 'nats-server'], { cwd: folder });
     mkdirSync(PROGRAM_FOLDER, { recursive: true });
-    copyFileSync(join(folder, 'nats-server', 'usr', 'sbin', 'nats-server'), join(PROGRAM_FOLDER, 'nats-server'));
+    copyFileSync(join(folder, 'nats-server', 'usr', 'sbin', 'nats-server'), own);
   } catch (error) {
     process.stdout.write(
       `• nats-server 2.10 could not be had from Debian ${NATS_RELEASE}: ${error.message.split('\n')[0]}\n`,
@@ -240,7 +240,7 @@ async function installNats(environment) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  if (!isCurrentNats(join(PROGRAM_FOLDER, 'nats-server'))) await installDebian(NATS);
+  if (!isCurrentNats(own)) await installDebian(NATS);
 }
 
 function isCurrentNats(program) {

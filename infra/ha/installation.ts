@@ -12,7 +12,6 @@ import {
   type RolePassword,
 } from '@countersign/authority';
 import { writePrivateFiles } from '@countersign/cli';
-import { findNatsServer } from '@countersign/testkit';
 import { THIS_MACHINE, type Machine } from '../dev/machine.ts';
 import { readJson, writePrivateJson } from '../dev/private-file.ts';
 import { CannotStart } from '../dev/running-stack.ts';
@@ -84,8 +83,6 @@ export async function openInstallation(layout: HaLayout, options: InstallationOp
 }
 
 function found(layout: HaLayout, folder: string, { keyRing, now }: InstallationOptions): Promise<Founded> {
-  const program = findNatsServer();
-  if (program === undefined) throw new CannotStart('nats-server is missing. On Debian: apt-get install nats-server');
   const secret = (): RolePassword => ({ password: randomBytes(24).toString('hex'), salt: randomBytes(16) });
   const monitors = new Map(
     layout.nats.map(({ name, machine, monitor }) => [name, { host: machine.host, port: monitor }]),

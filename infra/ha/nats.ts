@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { findNatsServer, prepareProcess, type RunningProcess } from '@countersign/testkit';
 import { startedOn } from '../dev/machine.ts';
+import { CannotStart } from '../dev/running-stack.ts';
 import type { Certificates } from './certificates.ts';
 import type { HaLayout } from './ha-layout.ts';
 
@@ -12,7 +13,7 @@ export function prepareNats(
   onCrash: (name: string, reason: string) => void,
 ): RunningProcess[] {
   const program = findNatsServer();
-  if (program === undefined) throw new Error('nats-server is missing. On Debian: apt-get install nats-server');
+  if (program === undefined) throw new CannotStart('nats-server is missing. On Debian: apt-get install nats-server');
   return nats.map(({ name, machine, monitor }) => {
     mkdirSync(join(dir, name), { recursive: true, mode: 0o700 });
     return prepareProcess({
