@@ -124,6 +124,7 @@ function found(layout: HaLayout, folder: string, { keyRing, now }: InstallationO
     listenOf: (name) => hosts.get(name) ?? THIS_MACHINE.host,
     // Three servers on one disk would wait for each other's writes, and lose power together all the same.
     syncsWrites: false,
+    acceptUnsynced: true,
     maxFileBytes: MAX_FILE_BYTES,
     keyRing,
     routePassword: randomBytes(32).toString('base64url'),

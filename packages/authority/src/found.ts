@@ -40,9 +40,11 @@ export interface FoundingOptions {
   listenOf?: (name: string) => string;
   /**
    * Whether a NATS server has each write on its disk before it acknowledges; from 2.10 on it can (HA-22). Without, several copies are
-   * lost when their servers lose power together, and the first app-server is told that this is accepted.
+   * lost when their servers lose power together.
    */
   syncsWrites: boolean;
+  /** What that costs: without it an installation of three is not founded on servers that sync no write. */
+  acceptUnsynced?: boolean;
   maxFileBytes: number;
   /** Text of the key ring. */
   keyRing: string;
@@ -71,10 +73,16 @@ function copiesOf(members: readonly NatsMember[]): number {
   return members.length >= 3 ? 3 : 1;
 }
 
-/** Makes everything that a new installation begins with. Nothing of it was anywhere before, and nothing is written here. */
+/**
+ * Makes everything that a new installation begins with. Nothing of it was anywhere before, and nothing is written here.
+ * @throws Error when its NATS servers sync no write and nobody accepted that.
+ */
 export async function foundInstallation(options: FoundingOptions): Promise<Founded> {
   const { members, appServer, now, folderOf } = options;
   const unsynced = isUnsynced(options);
+  if (unsynced && options.acceptUnsynced !== true) {
+    throw new Error('The NATS servers sync no write to disk, and acceptUnsynced was not given.');
+  }
   const { installation, operator } = await createInstallation(options.name, now);
   const folders: Record<string, Files> = {};
   const joinUrls = appServer.hosts.slice(0, 1).map((host) => `https://${host}:${appServer.port}`);

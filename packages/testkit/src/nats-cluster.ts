@@ -77,6 +77,7 @@ export async function startOperatorCluster(options: OperatorClusterOptions): Pro
     monitorOf: (name) => ({ host: '127.0.0.1', port: monitorPorts.get(name) ?? 0 }),
     listenOf: () => '127.0.0.1',
     syncsWrites: false,
+    acceptUnsynced: true,
     maxFileBytes: 4 * 1024 ** 3,
     keyRing: options.keyRing ?? `k1:${Buffer.alloc(32, 7).toString('base64')}`,
     routePassword,

@@ -87,8 +87,9 @@ export const clusterInit = command({
     const members = hostsOf(input.nats).map(member);
     const appServer = hostAndPorts(input['app-server'], [8100]);
     const syncsWrites = syncsEachWrite(version(input['nats-version'] ?? '2.10'));
+    const acceptUnsynced = input['accept-unsynced'];
     const unsynced = isUnsynced({ members, syncsWrites });
-    if (unsynced && !input['accept-unsynced']) {
+    if (unsynced && !acceptUnsynced) {
       throw new UsageError(
         'nats-server before 2.10 cannot sync each write to disk: decisions of the last two minutes are lost when the servers lose power ' +
           'together, and a code that was used could be used again. Install 2.10 or newer; or accept it ' +
@@ -121,6 +122,7 @@ export const clusterInit = command({
       folderOf: (_name, service) => join(etc, service),
       dataFolderOf: () => data,
       syncsWrites,
+      acceptUnsynced,
       maxFileBytes: (input['max-gigabytes'] ?? 8) * GIBIBYTE,
       keyRing: `k1:${randomBytes(32).toString('base64')}`,
       routePassword: randomBytes(32).toString('base64url'),
