@@ -13,7 +13,7 @@ export interface InboxMessage {
 export interface InboxReader {
   /** Newest first. */
   messages(to?: string): Promise<InboxMessage[]>;
-  /** The code of the newest message to a number, once there are at least so many. */
+  /** The code of the newest message with one to a number, once there are at least so many. */
   code(to: string | undefined, atLeast?: number): Promise<string>;
 }
 
@@ -29,19 +29,26 @@ export function createInboxReader(url: string): InboxReader {
     code: async (to, atLeast = 1) => {
       if (to === undefined) throw new Error('the user has no phone');
       let found: InboxMessage[] = [];
-      await waitUntil(async () => (found = await messages(to)).length >= atLeast, {
-        timeoutMs: 20_000,
-        everyMs: 50,
-        what: `${atLeast} messages to ${to}`,
-      });
+      await waitUntil(
+        async () => (found = (await messages(to)).filter(({ text }) => codeOf(text) !== undefined)).length >= atLeast,
+        {
+          timeoutMs: 20_000,
+          everyMs: 50,
+          what: `${atLeast} messages to ${to}`,
+        },
+      );
       return codeIn(found[0]?.text ?? '');
     },
   };
 }
 
-/** The first run of 6 to 10 digits. */
+/** The first run of 6 to 10 digits. A notice has none. */
+function codeOf(text: string): string | undefined {
+  return /(?<![0-9+])([0-9]{6,10})(?![0-9])/.exec(text)?.[1];
+}
+
 function codeIn(text: string): string {
-  const [, code] = /(?<![0-9+])([0-9]{6,10})(?![0-9])/.exec(text) ?? [];
+  const code = codeOf(text);
   if (code === undefined) throw new Error(`no code in: ${text}`);
   return code;
 }

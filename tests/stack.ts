@@ -49,6 +49,11 @@ export interface StackOptions {
   sdkGateways?: number;
   /** Merged over a policy whose send budgets no test reaches by accident. */
   policy?: PolicyDocument;
+  /** None unless given. */
+  userPortals?: number;
+  userPortalEnvironment?: Record<string, string>;
+  /** Where people reach the portals: the balancer of a test. */
+  portalUrl?: string;
   appServerEnvironment?: Record<string, string>;
   sdkGatewayEnvironment?: Record<string, string>;
   /** Runs what `pnpm build` made, as production does, instead of the sources. */
@@ -107,6 +112,11 @@ export interface Stack {
   readonly inboxUrl: string;
   readonly appServers: readonly Replica[];
   readonly gateways: readonly Replica[];
+  readonly portals: readonly Replica[];
+  /** The application that the portals are. */
+  readonly portalApplication: TestApplication | undefined;
+  /** Of `localhost`. */
+  readonly certificate: KeyAndCertificate;
   readonly keyRing: string;
   readonly adminApiKey: string;
   /** An application with the scope `challenge` and nothing else. */
@@ -141,7 +151,7 @@ const GENEROUS: PolicyDocument = {
 
 /** The real thing on free ports: NATS with the permissions of production, a Postgres pair, and the services as processes. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
-  const { appServers: appServerCount = 2, sdkGateways: gatewayCount = 2 } = options;
+  const { appServers: appServerCount = 2, sdkGateways: gatewayCount = 2, userPortals: portalCount = 0 } = options;
   const first = options.checkout ?? CHECKOUT;
   const mainOf = (service: string, checkout: string): string[] =>
     options.built === true
@@ -174,7 +184,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const keyRing = `k1:${randomBytes(32).toString('base64')}`;
 
     const [{ nats, rootUrl, passwords }, postgres, { inboxProcess, inboxUrl, carriersFile, inboxToken }] =
-      await Promise.all([natsOf(dir, logs, gatewayCount), postgresOf(dir, logs), inboxOf(dir, logs)]);
+      await Promise.all([natsOf(dir, logs, gatewayCount, portalCount), postgresOf(dir, logs), inboxOf(dir, logs)]);
     await ensureRole(postgres.primary, 'countersign_service', passwords.serviceRole);
     closers.push(
       () => nats.kill(),
@@ -196,6 +206,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       COUNTERSIGN_KEY_RING: keyRing,
       COUNTERSIGN_CARRIERS_FILE: carriersFile,
       COUNTERSIGN_PUBLIC_URL: publicUrl,
+      ...(options.portalUrl !== undefined && { COUNTERSIGN_PORTAL_URL: options.portalUrl }),
       INBOX_TOKEN: inboxToken,
       ...options.appServerEnvironment,
     });
@@ -295,6 +306,31 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const application = await addApplication(['challenge']);
     client.identify({ apiKey: application.apiKey });
 
+    const portalApplication = portalCount === 0 ? undefined : await addApplication(['portal', 'password', 'challenge']);
+    const startPortal = async (name: string, password: string): Promise<Replica> => {
+      const port = await freePort();
+      const url = `https://localhost:${port}`;
+      const environment = {
+        COUNTERSIGN_REPLICA: name,
+        COUNTERSIGN_PORT: String(port),
+        COUNTERSIGN_PORTAL_URL: options.portalUrl ?? url,
+        COUNTERSIGN_API_KEY: portalApplication?.apiKey ?? '',
+        COUNTERSIGN_TLS_CERT_FILE: files.certificate,
+        COUNTERSIGN_TLS_KEY_FILE: files.key,
+        COUNTERSIGN_NATS_URLS: `nats://127.0.0.1:${nats.port}`,
+        COUNTERSIGN_NATS_USER: name,
+        COUNTERSIGN_NATS_PASSWORD: password,
+        COUNTERSIGN_TRUSTED_PROXIES: '127.0.0.1',
+        ...options.userPortalEnvironment,
+      };
+      const readyWhen = async () => {
+        const { status } = await client.request(url, 'GET', '/health/ready');
+        return status === 200;
+      };
+      return startReplica('user-portal', { name, url, environment, readyTimeoutMs: 30_000, readyWhen });
+    };
+    const portals = await Promise.all(passwords.portals.map((password, n) => startPortal(portalName(n), password)));
+
     return {
       dir,
       logs,
@@ -313,6 +349,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       inboxUrl,
       appServers,
       gateways,
+      portals,
+      portalApplication,
+      certificate,
       keyRing,
       adminApiKey,
       application,
@@ -337,9 +376,14 @@ function gatewayName(index: number): string {
   return `sdk-gateway-${index + 1}`;
 }
 
-async function natsOf(dir: string, logs: string, gatewayCount: number) {
+function portalName(index: number): string {
+  return `user-portal-${index + 1}`;
+}
+
+async function natsOf(dir: string, logs: string, gatewayCount: number, portalCount: number) {
   const gateways = Array.from({ length: gatewayCount }, secret);
-  const passwords = { appServer: secret(), gateways, admin: secret(), root: secret(), serviceRole: secret() };
+  const portals = Array.from({ length: portalCount }, secret);
+  const passwords = { appServer: secret(), gateways, portals, admin: secret(), root: secret(), serviceRole: secret() };
   const permissions = (service: string, more = '') =>
     `{\n${readFileSync(join(CHECKOUT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
   const nats = await startNats({
@@ -351,6 +395,11 @@ async function natsOf(dir: string, logs: string, gatewayCount: number) {
         user: gatewayName(n),
         password,
         permissions: permissions('sdk-gateway', hearing(gatewayName(n))),
+      })),
+      ...portals.map((password, n) => ({
+        user: portalName(n),
+        password,
+        permissions: permissions('user-portal', hearing(portalName(n))),
       })),
       { user: 'admin', password: passwords.admin, permissions: permissions('admin') },
       { user: 'root', password: passwords.root },

@@ -1,7 +1,8 @@
-// Brings a fresh machine to where `npm start` and its sisters can run: pnpm, the packages, the pinned Node, nats-server.
+// Brings a fresh machine to where `npm start` and its sisters can run: pnpm, the packages, the pinned Node, the portal's pages,
+// nats-server and what else they need of Debian.
 // Plain JavaScript without dependencies, because it runs on whatever Node the machine has (20 or newer).
 //
-//   node infra/dev/bootstrap.mjs start|demo|test|bench|chaos [arguments]
+//   node infra/dev/bootstrap.mjs start|demo|test|bench|chaos|release [arguments]
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -14,9 +15,10 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const CHECKOUT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -26,6 +28,7 @@ const TOOLS = join(STATE, 'tools');
 const PROGRAM_FOLDER = join(TOOLS, 'bin');
 const INSTALL_LOG = join(STATE, 'logs', 'install.log');
 const STAMP = join(CHECKOUT, 'node_modules', '.countersign-stamp');
+const PORTAL = join(CHECKOUT, 'services', 'user-portal');
 const NODE = join(CHECKOUT, 'node_modules', '.bin', 'node');
 
 const PROGRAMS = {
@@ -34,6 +37,7 @@ const PROGRAMS = {
   test: 'infra/dev/test.ts',
   bench: 'tests/bench/main.ts',
   chaos: 'tests/chaos/main.ts',
+  release: 'infra/dev/release.ts',
 };
 
 /** Something the person has to do; the sentence says what. */
@@ -49,11 +53,19 @@ async function main([command, ...args]) {
   const environment = childEnvironment();
   await installPackages(environment);
   checkPinnedNode();
+  await buildPages(environment);
+  // A release is made of what is here, and runs nothing.
+  if (command === 'release') return runProgram(program, args, environment);
   await installNats(environment);
-  if (['chaos', 'test'].includes(command) || args.includes('--ha')) await installDebian(TOPOLOGY);
+  await installDirectory(command);
+  const isOfPages = command === 'bench' && args.includes('portal');
+  if (['chaos', 'test'].includes(command) || args.includes('--ha') || isOfPages) await installDebian(TOPOLOGY);
+  if (isOfPages) await installDebian(BROWSER);
   if (command === 'test') {
     await installDebian(FIREWALL);
     await installDebian(PROMTOOL);
+    await installDebian(BROWSER);
+    await installDebian(DOMAIN_CONTROLLER);
   }
   // Without root there are no machines to break, and chaos goes on with processes.
   if (['chaos', 'test'].includes(command) && process.getuid() === 0) await installDebian(MACHINES);
@@ -126,6 +138,36 @@ function workspaceManifests() {
   return [...folders, join('infra', 'dev'), join('infra', 'ha'), 'tests']
     .map((folder) => join(folder, 'package.json'))
     .filter((file) => existsSync(join(CHECKOUT, file)));
+}
+
+/** The portal serves what was built, in development as well: the pages that people get are the ones that are tried. */
+async function buildPages(environment) {
+  const pages = join(PORTAL, 'web', 'dist');
+  const stamp = join(STATE, 'pages-stamp');
+  const wanted = contentOf(
+    ['web/index.html', 'web/vite.config.ts', 'web/precompress.ts', 'web/src', 'src/api.ts', 'package.json']
+      .map((name) => join(PORTAL, name))
+      .concat(['packages/ui/src', 'packages/contracts/src', 'pnpm-lock.yaml'].map((name) => join(CHECKOUT, name))),
+  );
+  if (existsSync(join(pages, 'index.html')) && readIfThere(stamp) === wanted) return;
+  await step('building the pages of the portal', join(PORTAL, 'node_modules', '.bin', 'vite'), ['build', 'web'], {
+    environment: { ...environment, NODE_ENV: 'production' },
+    cwd: PORTAL,
+    advice: 'Delete node_modules and try again.',
+  });
+  writeFileSync(stamp, wanted);
+}
+
+/** Of files, and of all files in folders. */
+function contentOf(paths) {
+  const hash = createHash('sha256');
+  const add = (path) => {
+    if (statSync(path).isDirectory()) {
+      for (const name of readdirSync(path).toSorted()) add(join(path, name));
+    } else hash.update(`\0${relative(CHECKOUT, path)}\0`).update(readFileSync(path));
+  };
+  for (const path of paths) add(path);
+  return hash.digest('hex');
 }
 
 async function installPnpm(environment) {
@@ -204,6 +246,51 @@ const PROMTOOL = {
   advice: 'Install Prometheus 2.42 or newer (Debian: apt-get install prometheus); of it only promtool is used.',
 };
 
+/** Holds people's passwords. Debian puts programs like this one where a user's PATH does not lead. */
+const DIRECTORY = {
+  what: 'slapd and ldapsearch',
+  programs: ['slapd', 'ldapsearch'],
+  packages: ['slapd', 'ldap-utils'],
+  advice: 'Install slapd and ldapsearch (Debian: apt-get install slapd ldap-utils).',
+};
+
+/** The portal is tried in it; without fonts it draws boxes. */
+const BROWSER = {
+  what: 'Chromium',
+  programs: ['chromium', 'fc-list'],
+  packages: ['chromium', 'fontconfig', 'fonts-dejavu-core'],
+  advice: 'Install Chromium (Debian: apt-get install chromium fontconfig fonts-dejavu-core).',
+};
+
+/** An Active Directory to sign in against. */
+const DOMAIN_CONTROLLER = {
+  what: 'Samba',
+  programs: ['samba', 'samba-tool', 'ldbmodify'],
+  packages: ['samba', 'samba-ad-dc', 'samba-ad-provision', 'samba-dsdb-modules', 'winbind', 'ldb-tools', 'acl', 'attr'],
+  advice:
+    'Install Samba as a domain controller (Debian: apt-get install samba samba-ad-dc samba-ad-provision samba-dsdb-modules winbind ldb-tools acl attr).',
+};
+
+/** What the packages above would run on their own. */
+const DEBIAN_SERVICES = [
+  'nats-server',
+  'patroni',
+  'etcd',
+  'haproxy',
+  'prometheus',
+  'slapd',
+  'samba-ad-dc',
+  'smbd',
+  'nmbd',
+  'winbind',
+];
+
+/** Without a directory the stack starts, and nobody signs in with a password; what is to be tested needs it. */
+async function installDirectory(command) {
+  if (command !== 'test' && (process.getuid() !== 0 || findProgram('apt-get') === undefined)) return;
+  await installDebian(DIRECTORY);
+}
+
 /** From Debian 13 into our own folder, checked by apt against Debian's keys; the machine's own only where that cannot be had. */
 async function installNats(environment) {
   const own = join(PROGRAM_FOLDER, 'nats-server');
@@ -273,15 +360,27 @@ async function installDebian({ what, programs, packages, advice }) {
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const lock = ['-o', 'DPkg::Lock::Timeout=300'];
   await step('reading the package lists', aptGet, [...lock, 'update'], { environment, advice }).catch(() => undefined);
-  await step(`installing ${what}`, aptGet, [...lock, 'install', '-y', '--no-install-recommends', ...packages], {
-    environment,
-    advice,
-  });
-  if (existsSync('/run/systemd/system')) {
-    for (const service of ['nats-server', 'patroni', 'etcd', 'haproxy', 'prometheus'])
-      spawnSync('systemctl', ['disable', '--now', service]);
-  }
+  await withoutStarting(() =>
+    step(`installing ${what}`, aptGet, [...lock, 'install', '-y', '--no-install-recommends', ...packages], {
+      environment,
+      advice,
+    }),
+  );
   if (missing().length > 0) throw new Instruction(`${missing().join(', ')} is still missing. ${advice}`);
+}
+
+/** invoke-rc.d(8) asks this whether to start the server that a package brings: not now, and where systemd runs, not at the next boot. */
+async function withoutStarting(install) {
+  const policy = '/usr/sbin/policy-rc.d';
+  const isOurs = !existsSync(policy);
+  if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    await install();
+  } finally {
+    if (isOurs) rmSync(policy, { force: true });
+  }
+  if (!existsSync('/run/systemd/system')) return;
+  for (const service of DEBIAN_SERVICES) spawnSync('systemctl', ['disable', '--now', service]);
 }
 
 function findProgram(name) {

@@ -139,7 +139,11 @@ if (import.meta.main) {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const away = error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
-    console.error(away ? `The stack does not answer (${reason}). Is npm start running?` : `The demo failed: ${reason}`);
+    console.error(
+      away
+        ? `One of its processes does not answer (${reason}). Is npm start running? What was killed is there again within seconds.`
+        : `The demo failed: ${reason}`,
+    );
     process.exitCode = 1;
   }
 }

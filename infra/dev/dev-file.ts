@@ -2,7 +2,7 @@ import { readJson, writePrivateJson } from './private-file.ts';
 
 export interface DevUser {
   username: string;
-  /** Of the directory, which is not part of the stack yet. */
+  /** Of the directory. */
   password: string;
   /** E.164. */
   phone: string;
@@ -32,6 +32,8 @@ export interface DevFile {
   /** API key with the scope `admin`. */
   adminKey: string;
   users: DevUser[];
+  /** Whom the directory knows, and who has not enrolled. Nobody without a directory. */
+  newcomers: { username: string; password: string }[];
   postgres: { primary: string; standby: string };
   /** As a user who may do anything, for looking at streams. Of the production topology the bare addresses, comma-separated. */
   nats: string;

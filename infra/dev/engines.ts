@@ -1,16 +1,20 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { edgeStatus } from '@countersign/contracts';
+import { edgeStatus, type DirectorySettings } from '@countersign/contracts';
 import {
   ensureDatabase,
   ensureRole,
   startNats,
   startPostgresPair,
+  startSlapd,
   type NatsServer,
   type PostgresPair,
+  type Slapd,
 } from '@countersign/testkit';
+import type { CertificateFiles } from './certificates.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
-import { GATEWAYS, type NatsUserName, type Secrets } from './secrets.ts';
+import { PEOPLE } from './people.ts';
+import { GATEWAYS, PORTALS, type NatsUserName, type Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 
@@ -39,6 +43,7 @@ export function startDevNats(
       '  users = [',
       user('app-server', permissions('app-server')),
       ...GATEWAYS.map((name) => user(name, permissions('sdk-gateway', hearing(name)))),
+      ...PORTALS.map((name) => user(name, permissions('user-portal', hearing(name)))),
       user('admin', permissions('admin')),
       // For a look at the streams; no service uses it.
       user('root'),
@@ -49,9 +54,39 @@ export function startDevNats(
   });
 }
 
-/** What a gateway may hear, behind the include of its service's permissions: its own inbox, and who asks how it is. */
-export function hearing(gateway: string): string {
-  return `subscribe: ["_INBOX.${gateway}.>", "${edgeStatus.subject}"]`;
+/** What an edge may hear, behind the include of its service's permissions: its own inbox, and who asks how it is. */
+export function hearing(edge: string): string {
+  return `subscribe: ["_INBOX.${edge}.>", "${edgeStatus.subject}"]`;
+}
+
+/** The directory that holds people's passwords: OpenLDAP's server, over TLS. */
+export function startDevDirectory(
+  { dir, logs, ports }: Layout,
+  { passwords, directoryPassword }: Secrets,
+  certificates: CertificateFiles,
+  onCrash: OnCrash,
+): Promise<Slapd> {
+  return startSlapd({
+    dir: join(dir, 'directory'),
+    port: ports.directory,
+    certificatePem: readFileSync(certificates.certificate, 'utf8'),
+    keyPem: readFileSync(certificates.key, 'utf8'),
+    people: PEOPLE.map(({ username, displayName, language }) => ({
+      username,
+      displayName,
+      language,
+      mail: `${username}@example.com`,
+      password: passwords[username] ?? '',
+    })),
+    bindPassword: directoryPassword,
+    logFile: join(logs, 'directory.log'),
+    onCrash: (reason) => onCrash('directory', reason),
+  });
+}
+
+/** How app-server reaches it. */
+export function directorySettings({ url, baseDn, bindDn }: Slapd, authorities: string): DirectorySettings {
+  return { urls: [url], kind: 'ldap', authorities, baseDn, bindDn, netbiosNames: ['DEMO'], suffixes: ['example.com'] };
 }
 
 export interface DevPostgres {

@@ -12,7 +12,10 @@ export interface Layout {
   ports: {
     appServers: number[];
     sdkGateways: number[];
+    userPortals: number[];
     inbox: number;
+    /** LDAPS. */
+    directory: number;
     postgresPrimary: number;
     postgresStandby: number;
     nats: number;
@@ -42,10 +45,12 @@ export function layout(environment: Readonly<Record<string, string | undefined>>
     ports: {
       appServers: [port(8100), port(8101)],
       sdkGateways: [port(8200), port(8201)],
+      userPortals: [port(8300), port(8301)],
       inbox: port(8900),
       postgresPrimary: port(8910),
       postgresStandby: port(8911),
       nats: port(8920),
+      directory: port(8960),
     },
   };
 }

@@ -137,6 +137,7 @@ export function devFileOf({
   return {
     sdkGateways: ports.sdkGateways.map((port) => `https://localhost:${port}`),
     userPortals: [],
+    newcomers: [],
     mobileServices: [],
     adminApis: ports.appServers.map((port) => `http://localhost:${port}`),
     inbox: `http://localhost:${ports.inbox}`,

@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson, writePrivateJson } from './private-file.ts';
-import type { DevUser } from './dev-file.ts';
+import type { DevFile, DevUser } from './dev-file.ts';
+import { PEOPLE } from './people.ts';
 
 /** The replicas of sdk-gateway. Each has a NATS user of its own, so that none hears the answers to another. */
 export const GATEWAYS = ['sdk-gateway-1', 'sdk-gateway-2'] as const;
 export type GatewayName = (typeof GATEWAYS)[number];
-const NATS_USERS = ['app-server', ...GATEWAYS, 'admin', 'root'] as const;
+/** The replicas of user-portal, likewise. */
+export const PORTALS = ['user-portal-1', 'user-portal-2'] as const;
+export type PortalName = (typeof PORTALS)[number];
+const NATS_USERS = ['app-server', ...GATEWAYS, ...PORTALS, 'admin', 'root'] as const;
 export type NatsUserName = (typeof NATS_USERS)[number];
 
 /** What the stack must find again at its next start. Without it the data cannot be opened. */
@@ -21,6 +25,12 @@ export interface Secrets {
   natsPasswords: Record<NatsUserName, string>;
   adminKey?: string;
   application?: { applicationId: string; name: string; apiKey: string };
+  /** The application that the portals are. */
+  portal?: { applicationId: string; apiKey: string };
+  /** By username: what the directory holds of its people. */
+  passwords: Record<string, string>;
+  /** Of whom app-server is in the directory. */
+  directoryPassword: string;
   users: DevUser[];
 }
 
@@ -38,13 +48,24 @@ export function openSecrets(dir: string): SecretsFile {
       `${path} is gone, and the data beside it cannot be opened without. Begin anew: npm start -- --fresh`,
     );
   }
-  // A user that came with a newer version gets its password now.
+  // What came with a newer version gets its password now.
   const fresh = newSecrets();
   const content = found ?? fresh;
   content.natsPasswords = { ...fresh.natsPasswords, ...content.natsPasswords };
+  content.directoryPassword ??= fresh.directoryPassword;
+  content.passwords ??= Object.fromEntries(content.users.map(({ username, password }) => [username, password]));
+  for (const { username } of PEOPLE) content.passwords[username] ??= randomBytes(9).toString('base64url');
   const save = () => writePrivateJson(path, content);
   save();
   return { content, save };
+}
+
+/** Of whom the directory alone knows. */
+export function newcomers({ passwords }: Secrets): DevFile['newcomers'] {
+  return PEOPLE.filter(({ phone }) => phone === undefined).map(({ username }) => ({
+    username,
+    password: passwords[username] ?? '',
+  }));
 }
 
 function newSecrets(): Secrets {
@@ -56,6 +77,8 @@ function newSecrets(): Secrets {
     keyRing: `k1:${randomBytes(32).toString('base64')}`,
     inboxToken: secret(),
     natsPasswords: Object.fromEntries(NATS_USERS.map((user) => [user, secret()])) as Record<NatsUserName, string>,
+    passwords: {},
+    directoryPassword: secret(),
     users: [],
   };
 }

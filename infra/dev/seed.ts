@@ -1,29 +1,29 @@
-import { randomBytes } from 'node:crypto';
 import { call, connectBus, credentialFromApiKey, type Bus, type BusOptions } from '@countersign/bus';
 import {
   applicationCreate,
   authenticatorConfirm,
   authenticatorEnrol,
   authenticatorRemove,
+  directoryCreate,
+  directoryFind,
   MfaError,
   policyGet,
   policySet,
   userCreate,
   userFind,
+  type DirectorySettings,
   type InputOf,
   type Operation,
   type OutputOf,
   type UserView,
 } from '@countersign/contracts';
 import { base32Decode, totpCode, totpStep } from '@countersign/otp';
+import { PEOPLE } from './people.ts';
 import type { SecretsFile } from './secrets.ts';
 
 const APPLICATION = 'Demo portal';
-const PEOPLE = [
-  { username: 'alice', displayName: 'Alice Example', language: 'en', phone: '+37120000012' },
-  { username: 'boris', displayName: 'Борис Пример', language: 'ru', phone: '+37120000013' },
-  { username: 'chiara', displayName: 'Chiara Esempio', language: 'en', phone: '+37120000014' },
-];
+const PORTAL = 'User portal';
+const DIRECTORY = 'Demo directory';
 const TOTP = { algorithm: 'SHA1', digits: 6, periodSeconds: 30 } as const;
 
 export interface SeedOptions {
@@ -31,6 +31,8 @@ export interface SeedOptions {
   nats: Omit<BusOptions, 'name'>;
   secrets: SecretsFile;
   adminKey: string;
+  /** What holds people's passwords; undefined where the machine has none. */
+  directory?: DirectorySettings | undefined;
   now: () => number;
 }
 
@@ -38,12 +40,12 @@ export interface SeedOptions {
  * The demo organisation, made through the same operations that administrators use. A second run changes nothing; one that was
  * killed is taken up where it stopped, because every attempt has a name that does not change.
  */
-export async function seed({ nats, secrets, adminKey, now }: SeedOptions): Promise<void> {
+export async function seed({ nats, secrets, adminKey, directory, now }: SeedOptions): Promise<void> {
   const { content } = secrets;
   const bus = await connectBus({ ...nats, name: 'seed' });
   try {
     const ask = administrator(bus, adminKey, content.installation);
-    await relaxBudgets(ask);
+    await relaxPolicy(ask);
     if (content.application === undefined) {
       const scopes: InputOf<typeof applicationCreate>['scopes'] = [
         'challenge',
@@ -55,13 +57,19 @@ export async function seed({ nats, secrets, adminKey, now }: SeedOptions): Promi
       content.application = { applicationId, name: APPLICATION, apiKey };
       secrets.save();
     }
-    for (const person of PEOPLE) {
-      if (content.users.some(({ username }) => username === person.username)) continue;
-      const { phone, ...names } = person;
+    if (content.portal === undefined) {
+      const scopes: InputOf<typeof applicationCreate>['scopes'] = ['portal', 'password', 'challenge'];
+      const { applicationId, apiKey } = await ask('portal', applicationCreate, { name: PORTAL, scopes });
+      content.portal = { applicationId, apiKey };
+      secrets.save();
+    }
+    if (directory !== undefined) await connectDirectory(ask, directory, content.directoryPassword);
+    for (const { phone, ...names } of PEOPLE) {
+      if (phone === undefined || content.users.some(({ username }) => username === names.username)) continue;
       const user = await findOrCreate(ask, { ...names, aliases: [`${names.username}@example.com`] });
       await enrolPhone(ask, user, phone);
       const totpSecret = await enrolTotp(ask, user, now);
-      const password = randomBytes(9).toString('base64url');
+      const password = content.passwords[user.username] ?? '';
       content.users.push({ username: user.username, password, phone, totpSecret, userId: user.userId });
       secrets.save();
     }
@@ -81,8 +89,8 @@ function administrator(bus: Bus, adminKey: string, installation: string): Ask {
   };
 }
 
-/** Whoever tries things out sends more texts to one phone than an attacker may. */
-async function relaxBudgets(ask: Ask): Promise<void> {
+/** Whoever tries things out sends more texts to one phone than an attacker may, and enrols without asking anybody for an access code. */
+async function relaxPolicy(ask: Ask): Promise<void> {
   const { version } = await ask('policy-read', policyGet, { scope: 'global' });
   if (version > 0) return;
   const messages = {
@@ -92,7 +100,17 @@ async function relaxBudgets(ask: Ask): Promise<void> {
     perDay: 10_000_000,
     resendWaitSeconds: 5,
   };
-  await ask('policy', policySet, { scope: 'global', expectedVersion: version, document: { messages } });
+  await ask('policy', policySet, {
+    scope: 'global',
+    expectedVersion: version,
+    document: { messages, directory: { createUsers: true }, portal: { firstEnrolment: 'password' } },
+  });
+}
+
+async function connectDirectory(ask: Ask, settings: DirectorySettings, bindPassword: string): Promise<void> {
+  const { directories } = await ask('directories', directoryFind, {});
+  if (directories.some(({ name }) => name === DIRECTORY)) return;
+  await ask('directory', directoryCreate, { name: DIRECTORY, settings, bindPassword });
 }
 
 async function findOrCreate(ask: Ask, person: InputOf<typeof userCreate>): Promise<UserView> {

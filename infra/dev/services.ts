@@ -9,7 +9,7 @@ import type { DevPostgres } from './engines.ts';
 import { createJsonClient } from './https-json.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
 import { launched, startedOn, THIS_MACHINE, type Machine, type Place } from './machine.ts';
-import type { GatewayName, Secrets } from './secrets.ts';
+import type { GatewayName, PortalName, Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 export type Environment = Record<string, string>;
@@ -82,6 +82,8 @@ export interface Surroundings {
   nats: NatsAddress;
   /** Where callers reach sdk-gateway. */
   publicUrl: string;
+  /** Where people reach user-portal. */
+  portalUrl?: string;
 }
 
 export interface AppServerOptions extends Surroundings {
@@ -120,6 +122,7 @@ export function appServerEnvironment(options: AppServerOptions, { name, port, ma
     COUNTERSIGN_POSTGRES_OWNER_URLS: postgres.ownerUrls.join(','),
     COUNTERSIGN_KEY_RING: secrets.keyRing,
     COUNTERSIGN_PUBLIC_URL: options.publicUrl,
+    ...(options.portalUrl !== undefined && { COUNTERSIGN_PORTAL_URL: options.portalUrl }),
     ...carrierEnvironment(layout, secrets),
   };
 }
@@ -158,7 +161,33 @@ export async function startGateway(
   return startService(layout, { name, main, machine, environment, isReady }, onCrash);
 }
 
-function natsEnvironment({ nats, secrets }: Surroundings, user: 'app-server' | GatewayName): Environment {
+/**
+ * Each has an address of its own here, where nothing stands in front of them. A browser sends its cookie to both: whoever signed in at
+ * one is signed in at the other.
+ */
+export async function startPortal(
+  options: GatewayOptions & { apiKey: string },
+  { name, port, machine }: Place & { name: PortalName },
+  onCrash: OnCrash,
+): Promise<RunningProcess> {
+  const { layout, certificates } = options;
+  const environment = {
+    COUNTERSIGN_REPLICA: name,
+    COUNTERSIGN_HOST: machine.host,
+    COUNTERSIGN_PORT: String(port),
+    COUNTERSIGN_PORTAL_URL: `https://localhost:${port}`,
+    COUNTERSIGN_API_KEY: options.apiKey,
+    COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
+    COUNTERSIGN_TLS_KEY_FILE: certificates.key,
+    ...natsEnvironment(options, name),
+  };
+  const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
+  const isReady = async () => (await client.send('GET', `https://${machine.host}:${port}/health/ready`)).status === 200;
+  const main = 'services/user-portal/src/main.ts';
+  return startService(layout, { name, main, machine, environment, isReady }, onCrash);
+}
+
+function natsEnvironment({ nats, secrets }: Surroundings, user: 'app-server' | GatewayName | PortalName): Environment {
   return {
     COUNTERSIGN_NATS_URLS: nats.urls.join(','),
     COUNTERSIGN_NATS_USER: user,

@@ -1,8 +1,9 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasSlapd } from '@countersign/testkit';
 import { ensureCertificates } from './certificates.ts';
 import type { DevFile } from './dev-file.ts';
-import { startDevNats, startDevPostgres } from './engines.ts';
+import { directorySettings, startDevDirectory, startDevNats, startDevPostgres } from './engines.ts';
 import { HA_FOLDER, type Layout } from './layout.ts';
 import { THIS_MACHINE } from './machine.ts';
 import {
@@ -16,9 +17,16 @@ import {
   type RunningStack,
   type StackOptions,
 } from './running-stack.ts';
-import { GATEWAYS, openSecrets } from './secrets.ts';
+import { GATEWAYS, newcomers, openSecrets, PORTALS } from './secrets.ts';
 import { seed } from './seed.ts';
-import { appServerEnvironment, startAppServer, startGateway, startInbox, type Surroundings } from './services.ts';
+import {
+  appServerEnvironment,
+  startAppServer,
+  startGateway,
+  startInbox,
+  startPortal,
+  type Surroundings,
+} from './services.ts';
 
 /** A Postgres node stays away so long after a crash, that one can watch logins go on without it. */
 const POSTGRES_PAUSE_MS = 5000;
@@ -42,6 +50,7 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     secrets,
     nats: { urls: [`nats://127.0.0.1:${ports.nats}`], copies: 1, ledgerStreams: 1 },
     publicUrl: `https://localhost:${ports.sdkGateways[0]}`,
+    portalUrl: `https://localhost:${ports.userPortals[0]}`,
   };
   const nats = step('NATS', async () => {
     const started = await startDevNats(layout, secrets, onCrash);
@@ -66,6 +75,13 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
       ),
     ),
   );
+  const directory = hasSlapd()
+    ? step('directory', async () => {
+        const started = await startDevDirectory(layout, secrets, certificates, onCrash);
+        supervisor.add(started, started.start);
+        return directorySettings(started, readFileSync(certificates.ca, 'utf8'));
+      })
+    : Promise.resolve(undefined);
   const database = step('Postgres primary and standby', async () => {
     const started = await startDevPostgres(layout, secrets, onCrash);
     const { pair } = started;
@@ -94,15 +110,28 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     );
     return { postgres, adminKey };
   });
-  await settled([appServers, gateways, inbox, nats]);
+  await settled([appServers, gateways, inbox, nats, directory]);
   const { postgres, adminKey } = await appServers;
+  const directoryFound = await directory;
   await step('demo organisation', () =>
     seed({
       nats: { servers: [...surroundings.nats.urls], user: 'admin', password: secrets.natsPasswords.admin },
       secrets: secretsFile,
       adminKey,
+      directory: directoryFound,
       now: () => Date.now(),
     }),
+  );
+
+  await step('user portals', () =>
+    Promise.all(
+      PORTALS.map(async (name, index) => {
+        const options = { ...surroundings, certificates, apiKey: secrets.portal?.apiKey ?? '' };
+        const place = { name, port: ports.userPortals[index] ?? 0, machine: THIS_MACHINE };
+        const started = await startPortal(options, place, onCrash);
+        supervisor.add(started, started.start);
+      }),
+    ),
   );
 
   const { pair, ownerUrls } = postgres;
@@ -111,6 +140,8 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     layout,
     secrets,
     adminKey,
+    userPortals: ports.userPortals.map((port) => `https://localhost:${port}`),
+    newcomers: directoryFound === undefined ? [] : newcomers(secrets),
     ca: certificates.ca,
     postgres: { primary: urlOf(pair.primary), standby: urlOf(pair.standby) },
     nats: `nats://root:${secrets.natsPasswords.root}@127.0.0.1:${ports.nats}`,
@@ -121,7 +152,9 @@ function wantedPorts({ ports }: Layout): Map<number, string> {
   return new Map<number, string>([
     ...ports.appServers.map((port, index): [number, string] => [port, `app-server-${index + 1}`]),
     ...ports.sdkGateways.map((port, index): [number, string] => [port, `sdk-gateway-${index + 1}`]),
+    ...ports.userPortals.map((port, index): [number, string] => [port, `user-portal-${index + 1}`]),
     [ports.inbox, 'the inbox'],
+    [ports.directory, 'the directory'],
     [ports.postgresPrimary, 'the Postgres primary'],
     [ports.postgresStandby, 'the Postgres standby'],
     [ports.nats, 'NATS'],

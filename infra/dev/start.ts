@@ -90,6 +90,18 @@ function ignoresHangup(): boolean {
   return (Number.parseInt(mask.slice(-1), 16) & 1) === 1;
 }
 
+function portalRows({ userPortals, newcomers }: DevFile): [string, string][] {
+  if (userPortals.length === 0) return [];
+  const passwords =
+    newcomers.length === 0
+      ? 'no directory: slapd is missing, and without it nobody signs in with a password (Debian: apt-get install slapd)'
+      : `${userPortals.length > 1 ? 'sign in at one, go on at the other; y' : 'Y'}our browser has to accept their certificate`;
+  return [
+    ['user portals', userPortals.join('   ')],
+    ['', passwords],
+  ];
+}
+
 function describe(dev: DevFile): void {
   const rows: [string, string][] = [
     ...(dev.balancers === undefined ? [] : [['balancers', dev.balancers.join('   ')] as [string, string]]),
@@ -97,14 +109,19 @@ function describe(dev: DevFile): void {
     ['  interface', `${dev.sdkGateways[0]}/v1/openapi.json`],
     ['  authority', relative(process.cwd(), dev.ca)],
     ['  API key', `${dev.apiKey}   (application "${dev.application}")`],
+    ...portalRows(dev),
     ['app-servers', dev.adminApis.map((url) => `${url}/health/ready`).join('   ')],
     ['inbox', `${dev.inbox}   (SMS as a page; JSON at /api/messages)`],
     ['Postgres', dev.postgres.primary],
     ['  standby', dev.postgres.standby],
     ['NATS', dev.nats],
-    ...dev.users.map(({ username, phone, totpSecret }, index): [string, string] => [
+    ...dev.users.map(({ username, password, phone, totpSecret }, index): [string, string] => [
       index === 0 ? 'users' : '',
-      `${username.padEnd(8)} ${phone}   TOTP ${totpSecret}`,
+      `${username.padEnd(8)} password ${password}   ${phone}   TOTP ${totpSecret}`,
+    ]),
+    ...dev.newcomers.map(({ username, password }, index): [string, string] => [
+      index === 0 ? 'no factor yet' : '',
+      `${username.padEnd(8)} password ${password}`,
     ]),
     ['administer', 'npm run -s countersign -- help'],
     ['all of this', relative(process.cwd(), here.devFile)],

@@ -18,11 +18,21 @@ const GATES: readonly Part[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings', '--format=unix'] },
   { name: 'format', command: ['oxfmt', '--check', '.'] },
   { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  {
+    name: 'page-types',
+    command: ['tsc', '--noEmit', '-p', join('services', 'user-portal', 'web', 'tsconfig.json')],
+  },
   { name: 'boundaries', command: ['node', join('infra', 'dev', 'boundaries.ts')] },
   { name: 'dead-code', command: ['knip', '--no-config-hints'] },
 ];
-/** Projects of vitest.config.ts. The rules of the house are tests of the last. */
-const SUITES = ['unit', 'integration', 'e2e'] as const;
+/**
+ * Projects of vitest.config.ts, with how many files of them run at a time: most wait for an engine more than they work. What starts a
+ * whole stack leaves the machine to it, and comes by itself. The rules of the house are tests of the last.
+ */
+const SUITES: readonly { projects: readonly string[]; workers: number }[] = [
+  { projects: ['unit', 'integration'], workers: 4 },
+  { projects: ['e2e'], workers: 3 },
+];
 /** The few faults that matter most, at a pace that leaves a busy machine room for the noise of others. */
 const CHAOS = ['node', '--conditions=source', join('tests', 'chaos', 'main.ts'), '--short', '--rate', '20'] as const;
 
@@ -52,7 +62,10 @@ for (const { name, command } of GATES.filter((gate) => isWanted(gate.name))) {
   const code = await run(name, command);
   outcomes.push(code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
 }
-for (const suite of SUITES.filter(isWanted)) outcomes.push(await runSuite(suite));
+for (const { projects, workers } of SUITES) {
+  const chosen = projects.filter(isWanted);
+  if (chosen.length > 0) outcomes.push(await runSuite(chosen, workers));
+}
 if (isWanted('chaos')) outcomes.push(await runChaos());
 
 const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
@@ -62,12 +75,14 @@ if (skipped.length > 0) process.stdout.write(`skipped: ${skipped.join('; ')}\n`)
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 
-async function runSuite(suite: string): Promise<Outcome> {
+async function runSuite(projects: readonly string[], workers: number): Promise<Outcome> {
+  const suite = projects.join(' and ');
   const folder = mkdtempSync(join(tmpdir(), 'countersign-test-'));
-  const report = join(folder, `${suite}.json`);
+  const report = join(folder, 'report.json');
   try {
     const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
-    const code = await run(suite, ['vitest', 'run', '--project', suite, ...reporters]);
+    const chosen = projects.map((project) => `--project=${project}`);
+    const code = await run(suite, ['vitest', 'run', ...chosen, `--maxWorkers=${workers}`, ...reporters]);
     return counted(report, code);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -23,7 +23,7 @@ export interface Inviter {
 }
 
 export interface Candidate {
-  service: 'app-server' | 'sdk-gateway';
+  service: 'app-server' | 'sdk-gateway' | 'user-portal';
   name: string;
   machine: Machine;
 }

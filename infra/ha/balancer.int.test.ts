@@ -22,6 +22,8 @@ const members: MembersAnswer = { joinUrls: [], members: [] };
 const ports: Record<string, number> = {};
 /** Requests that came to any replica. */
 let asked = 0;
+/** Of gateway and portal, as applications, pages and forms ask. */
+const BREAKING = ['/v1/breaks', '/api/breaks', '/verify/breaks', '/elsewhere'];
 /** Who was asked for what breaks the connection the first time. */
 const broken: string[] = [];
 let authority: KeyAndCertificate;
@@ -93,11 +95,13 @@ async function replica(name: string, certifiedFor = name): Promise<Place & { ser
     app.addHook('onRequest', async ({ url }) => void (asked += url === '/who' ? 1 : 0));
     app.get('/who', () => ({ name }));
     app.post('/who', () => ({ name }));
-    app.post('/v1/breaks', (request) => {
-      broken.push(name);
-      if (broken.length === 1) request.raw.socket.destroy();
-      return { name };
-    });
+    for (const path of BREAKING) {
+      app.post(path, (request) => {
+        broken.push(name);
+        if (broken.length === 1) request.raw.socket.destroy();
+        return { name };
+      });
+    }
   });
   ports[name] = port;
   members.members.push({ name, service: 'sdk-gateway', hosts: ['127.0.0.1'] });
@@ -114,6 +118,7 @@ async function update(): Promise<boolean> {
     write: (text: string) => void (out += text),
     writeError: (text: string) => void (err += text),
     question: () => Promise.resolve(undefined),
+    secret: () => Promise.resolve(undefined),
     readInput: () => Promise.resolve(''),
     edit: (text: string) => Promise.resolve(text),
   };
@@ -215,16 +220,20 @@ test('who joined gets requests once it is ready, who leaves gets none, and no re
 });
 
 test.each([
-  ['with an Idempotency-Key is sent to the next one', { 'idempotency-key': 'once' }, 200, 2],
-  ['without one is not sent again', {}, 502, 1],
-] as const)('a change whose replica broke %s', async (_, headers, status, times) => {
+  ['/v1/breaks', 'with an Idempotency-Key is sent to the next one', { 'idempotency-key': 'once' }, 200, 2],
+  ['/api/breaks', 'with an Idempotency-Key is sent to the next one', { 'idempotency-key': 'once' }, 200, 2],
+  ['/v1/breaks', 'without one is not sent again', {}, 502, 1],
+  ['/api/breaks', 'without one is not sent again', {}, 502, 1],
+  ['/verify/breaks', 'without one is not sent again', {}, 502, 1],
+  ['/elsewhere', 'with one that nobody reads is not sent again', { 'idempotency-key': 'once' }, 502, 1],
+] as const)('a change at %s whose replica broke, %s', async (path, _, headers, status, times) => {
   broken.length = 0;
   const agent = new Agent({ ca: authority.certificatePem });
   const sent = request({
     host: '127.0.0.1',
     servername: 'localhost',
     port: place.port,
-    path: '/v1/breaks',
+    path,
     method: 'POST',
     headers,
     agent,

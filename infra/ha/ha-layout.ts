@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { HA_FOLDER, layout, type Layout } from '../dev/layout.ts';
 import { THIS_MACHINE, type Machine, type Place } from '../dev/machine.ts';
-import { GATEWAYS, type GatewayName } from '../dev/secrets.ts';
+import { GATEWAYS, PORTALS, type GatewayName, type PortalName } from '../dev/secrets.ts';
 
 /** The machines that carry the topology. */
 export interface Site {
@@ -17,9 +17,12 @@ export interface Site {
 export interface HaLayout extends Layout {
   site: Site;
   balancers: readonly Place[];
+  /** The same balancers in front of portals, for people. */
+  portalBalancers: readonly Place[];
   /** The same balancers in front of app-servers, for inside. */
   adminBalancers: readonly Place[];
   sdkGateways: readonly (Place & { name: GatewayName })[];
+  userPortals: readonly (Place & { name: PortalName })[];
   appServers: readonly Place[];
   etcd: readonly { name: string; machine: Machine; client: number; peer: number }[];
   nats: readonly { name: string; machine: Machine; client: number; route: number; monitor: number }[];
@@ -49,6 +52,11 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
       machine: machineOf(index),
       port: from(inbox - 620, index),
     })),
+    portalBalancers: [0, 1].map((index) => ({
+      name: `balancer-${index + 1}`,
+      machine: machineOf(index),
+      port: from(inbox - 520, index),
+    })),
     adminBalancers: [0, 1].map((index) => ({
       name: `balancer-${index + 1}`,
       machine: machineOf(index),
@@ -58,6 +66,11 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
       name,
       machine: machineOf(index),
       port: ports.sdkGateways[index] ?? 0,
+    })),
+    userPortals: PORTALS.map((name, index) => ({
+      name,
+      machine: machineOf(index),
+      port: ports.userPortals[index] ?? 0,
     })),
     appServers: ports.appServers.map((port, index) => ({
       name: `app-server-${index + 1}`,
@@ -88,23 +101,31 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
 
 /** Every server and service by its name, with the machine that carries it. */
 export function membersOf(layout: HaLayout): { name: string; machine: Machine }[] {
-  const { nats, etcd, postgres, appServers, sdkGateways, balancers } = layout;
-  return [...nats, ...etcd, ...postgres, ...appServers, ...sdkGateways, ...balancers];
+  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, balancers } = layout;
+  return [...nats, ...etcd, ...postgres, ...appServers, ...sdkGateways, ...userPortals, ...balancers];
+}
+
+/**
+ * Where people reach the portal: by a name, whatever the addresses of the balancers are, since passkeys are bound to it. Their certificates
+ * are good for it.
+ */
+export function portalUrlOf({ portalBalancers: [first] }: HaLayout): string {
+  return `https://localhost:${first?.port}`;
 }
 
 /** Every port that somebody listens on, with who it is. */
 export function portsOf(layout: HaLayout): Map<number, string> {
-  const { nats, etcd, postgres, appServers, sdkGateways, balancers, adminBalancers, ports } = layout;
+  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, ports } = layout;
+  const { balancers, portalBalancers, adminBalancers } = layout;
+  const services = [...appServers, ...sdkGateways, ...userPortals, ...balancers, ...portalBalancers, ...adminBalancers];
   return new Map<number, string>([
     ...nats.flatMap(({ name, client, route, monitor }) =>
       [client, route, monitor].map((port): [number, string] => [port, name]),
     ),
     ...etcd.flatMap(({ name, client, peer }) => [client, peer].map((port): [number, string] => [port, name])),
     ...postgres.flatMap(({ name, port, rest }) => [port, rest].map((each): [number, string] => [each, name])),
-    ...[...appServers, ...sdkGateways, ...balancers, ...adminBalancers].map(({ name, port }): [number, string] => [
-      port,
-      name,
-    ]),
+    ...services.map(({ name, port }): [number, string] => [port, name]),
     [ports.inbox, 'the inbox'],
+    [ports.directory, 'the directory'],
   ]);
 }

@@ -19,8 +19,9 @@ import { seed } from '../dev/seed.ts';
 import { carrierEnvironment, startInbox } from '../dev/services.ts';
 import { admit, hasJoined } from './admission.ts';
 import { prepareBalancers } from './balancer.ts';
+import { startHaDirectory } from './directory.ts';
 import { prepareEtcd } from './etcd.ts';
-import { membersOf, portsOf, type HaLayout } from './ha-layout.ts';
+import { membersOf, portalUrlOf, portsOf, type HaLayout } from './ha-layout.ts';
 import { FIRST_APP_SERVER, openInstallation } from './installation.ts';
 import { prepareNats } from './nats.ts';
 import { openPasswords } from './passwords.ts';
@@ -46,7 +47,7 @@ async function assemble(
   { layout, pace = PACES.fast }: HaOptions,
   { supervisor, onCrash, step }: Frame,
 ): Promise<DevFile> {
-  const { dir, ports, balancers, adminBalancers, site } = layout;
+  const { dir, ports, balancers, portalBalancers, adminBalancers, site } = layout;
   // In a network of its own nobody else listens.
   if (site.machines.every(({ networkNamespace }) => networkNamespace === undefined)) {
     await assertPortsFree(portsOf(layout));
@@ -57,6 +58,7 @@ async function assemble(
   const installation = await openInstallation(layout, { keyRing: secrets.keyRing, now: Date.now() });
   const { certificates, credentials, ownerUrlsFile } = installation;
   const { authority } = certificates;
+  const portalUrl = portalUrlOf(layout);
   const natsUrls = layout.nats.map(({ machine, client }) => `nats://${machine.host}:${client}`);
   const proxies = [...new Set(balancers.map(({ machine }) => machine.host))].join(',');
   // What people add to the settings of founding and joining: carriers, the owner's addresses for two that can migrate, balancers.
@@ -66,12 +68,19 @@ async function assemble(
     more: {
       ...carrierEnvironment(layout, secrets),
       COUNTERSIGN_POSTGRES_OWNER_URLS_FILE: ownerUrlsFile,
+      COUNTERSIGN_PORTAL_URL: portalUrl,
     },
   }));
+  const edge = { COUNTERSIGN_TRUSTED_PROXIES: proxies, COUNTERSIGN_NOT_READY_SECONDS: '3' };
   const gateways = layout.sdkGateways.map((place) => ({
     ...place,
     service: 'sdk-gateway' as const,
-    more: { COUNTERSIGN_TRUSTED_PROXIES: proxies, COUNTERSIGN_NOT_READY_SECONDS: '3' },
+    more: edge,
+  }));
+  const portals = layout.userPortals.map((place) => ({
+    ...place,
+    service: 'user-portal' as const,
+    more: { ...edge, COUNTERSIGN_PORTAL_URL: portalUrl },
   }));
 
   const machines = new Map(membersOf(layout).map(({ name, machine }) => [name, machine]));
@@ -95,6 +104,11 @@ async function assemble(
     const started = await startInbox(layout, secrets, onCrash, site.outside);
     supervisor.add(started, started.start);
   });
+  const directory = step('directory', async () => {
+    const started = await startHaDirectory(layout, secrets, onCrash);
+    if (started !== undefined) supervisor.add(started.server, started.server.start);
+    return started;
+  });
   const database = step('three etcd members', () => startAll(prepareEtcd(layout, certificates, onCrash))).then(() =>
     step('Postgres under Patroni', async () => {
       await startAll(preparePostgres(layout, certificates, passwords, pace, onCrash));
@@ -112,7 +126,7 @@ async function assemble(
     return adminKey;
   });
   // Everybody else is a stranger at the first start; afterwards their files are there.
-  const strangers = [...appServers, ...gateways].filter(({ name }) => !hasJoined(installation, name));
+  const strangers = [...appServers, ...gateways, ...portals].filter(({ name }) => !hasJoined(installation, name));
   const joined =
     strangers.length === 0
       ? nats
@@ -133,6 +147,7 @@ async function assemble(
           certificates,
           [
             { service: 'sdk-gateway', places: balancers, replicas: gateways },
+            { service: 'user-portal', places: portalBalancers, replicas: portals },
             { service: 'app-server', places: adminBalancers, replicas: appServers },
           ],
           onCrash,
@@ -140,7 +155,8 @@ async function assemble(
       ),
     ),
   );
-  await settled([founded, gatewaysStarted, othersStarted, balanced, inbox, nats]);
+  await settled([founded, gatewaysStarted, othersStarted, balanced, inbox, directory, nats]);
+  const found = await directory;
   const adminKey = await founded;
   await step('demo organisation', () =>
     seed({
@@ -151,8 +167,14 @@ async function assemble(
       },
       secrets: secretsFile,
       adminKey,
+      directory: found?.settings,
       now: () => Date.now(),
     }),
+  );
+  // The application that they are was made just now, and its key is the administrator's to hand over.
+  const withKey = { COUNTERSIGN_API_KEY: secrets.portal?.apiKey ?? '' };
+  await step('user portals', () =>
+    Promise.all(portals.map((portal) => startReplica({ ...portal, more: { ...portal.more, ...withKey } }))),
   );
   const [primary = '', standby = ''] = readFileSync(ownerUrlsFile, 'utf8').trim().split(',');
   const addresses = (places: readonly Place[]) => places.map(({ machine, port }) => `https://${machine.host}:${port}`);
@@ -169,6 +191,9 @@ async function assemble(
     balancers: addresses(balancers),
     adminBalancers: addresses(adminBalancers),
     sdkGateways: addresses(layout.sdkGateways),
+    // Their pages answer nobody who comes by another address than people have.
+    userPortals: [portalUrl],
+    newcomers: found?.newcomers ?? [],
     adminApis: addresses(layout.appServers),
     inbox: `http://${site.outside}:${ports.inbox}`,
   });

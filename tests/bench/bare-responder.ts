@@ -23,6 +23,15 @@ nats.subscribe('mfa.v1.bare.verify', {
     );
   },
 });
+nats.subscribe('mfa.v1.bare.read', {
+  queue: 'app-server',
+  callback: (_error, message) => {
+    const subject = `bare.${message.json<{ user: string }>().user}`;
+    void manager.direct
+      .getMessage('BARE', { last_by_subj: subject })
+      .then((last) => message.respond(JSON.stringify({ sequence: last?.seq ?? 0 })));
+  },
+});
 await nats.flush();
 process.stdout.write('ready\n');
 process.once('SIGTERM', () => process.exit(0));

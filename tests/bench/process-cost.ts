@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { LoadOutcome } from './load.ts';
 
 /** Linux counts CPU time in hundredths of a second for every program (USER_HZ). */
 const TICKS_PER_SECOND = 100;
@@ -34,7 +35,7 @@ function familyOf(pid: number): number[] {
 }
 
 /** CPU seconds of a process and of those of its descendants that are alive. */
-export function familyCpuSeconds(pid: number): number {
+function familyCpuSeconds(pid: number): number {
   return familyOf(pid).reduce((sum, member) => sum + cpuSecondsOrNone(member), 0);
 }
 
@@ -44,4 +45,20 @@ function cpuSecondsOrNone(pid: number): number {
   } catch {
     return 0;
   }
+}
+
+/** CPU ms of each kind of process per unit of work that was done; replicas together. */
+export async function costOf(
+  processes: readonly [string, { pid: number }][],
+  run: () => Promise<LoadOutcome>,
+): Promise<{ outcome: LoadOutcome; cpuMs: Record<string, number> }> {
+  const before = processes.map(([, { pid }]) => familyCpuSeconds(pid));
+  const outcome = await run();
+  const cpuMs: Record<string, number> = {};
+  for (const [index, [name, { pid }]] of processes.entries()) {
+    const kind = name.replace(/-\d+$/, '');
+    const spent = familyCpuSeconds(pid) - (before[index] ?? 0);
+    cpuMs[kind] = (cpuMs[kind] ?? 0) + (spent * 1000) / Math.max(1, outcome.completed);
+  }
+  return { outcome, cpuMs };
 }

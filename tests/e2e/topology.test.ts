@@ -63,7 +63,7 @@ const configurationOf = (balancer: string) => join(layout.dir, balancer, 'haprox
 
 /** What the timer of each balancer does. */
 async function updateBalancers(): Promise<boolean[]> {
-  const places = [...layout.appServers, ...layout.sdkGateways, THIRD];
+  const places = [...layout.appServers, ...layout.sdkGateways, ...layout.userPortals, THIRD];
   const ports = places.flatMap(({ name, port }) => ['--port', `${name}=${port}`]);
   return Promise.all(
     layout.balancers.map(async ({ name }) => {
@@ -150,7 +150,13 @@ test('a third gateway joins by a token, gets requests when it is ready, and leav
     cwd: CHECKOUT,
     logFile: join(layout.logs, `${THIRD.name}.log`),
   });
-  await waitUntil(async () => (await updateBalancers()).includes(true), { what: 'it to be ready', timeoutMs: 30_000 });
+  await waitUntil(
+    async () => {
+      await updateBalancers();
+      return layout.balancers.every(({ name }) => readFileSync(configurationOf(name), 'utf8').includes(THIRD.name));
+    },
+    { what: 'both balancers to find it ready', timeoutMs: 30_000 },
+  );
   await waitUntil(() => (replicas.get(THIRD.name) ?? 0) > 20, { what: 'requests to come to it', timeoutMs: 30_000 });
 
   await third.stop();

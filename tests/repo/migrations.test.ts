@@ -27,7 +27,7 @@ test('what a migration of this release takes away, the previous release does not
     unusedSince !== undefined && !isOlder(PREVIOUS.version, unusedSince)
       ? []
       : migration.statements
-          .filter((statement) => takesAway(statement, tablesMadeBy(added)))
+          .filter((statement) => takesAway(statement, madeBy(added)))
           .map((statement) => `${nameOf(migration)}: ${statement}`),
   );
   expect(
@@ -38,10 +38,12 @@ test('what a migration of this release takes away, the previous release does not
 });
 
 /** Of what is new nobody relies on anything yet. */
-function takesAway(statement: string, newTables: ReadonlySet<string>): boolean {
+function takesAway(statement: string, made: Made): boolean {
   const text = statement.toLowerCase().replaceAll(/\s+/g, ' ').trim();
   const [, table = ''] = /^(?:alter table|create unique index \S+ on) (?:only |if exists )*(\w+)/.exec(text) ?? [];
-  if (newTables.has(table)) return false;
+  if (made.tables.has(table)) return false;
+  const [, indexed] = /^create unique index \S+ on \w+ \(([\w, ]+)\)$/.exec(text) ?? [];
+  if (indexed?.split(', ').every((column) => made.columns.has(`${table}.${column}`)) === true) return false;
   return (
     /\b(drop|rename|truncate)\b/.test(text) ||
     /^(delete|update)\b/.test(text) ||
@@ -56,11 +58,20 @@ function takesAway(statement: string, newTables: ReadonlySet<string>): boolean {
   );
 }
 
-function tablesMadeBy(migrations: typeof MIGRATIONS): Set<string> {
-  const made = migrations.flatMap(({ statements }) =>
-    statements.map((statement) => /^\s*create table (?:if not exists )?(\w+)/i.exec(statement)?.[1]),
-  );
-  return new Set(made.filter((name) => name !== undefined));
+interface Made {
+  tables: ReadonlySet<string>;
+  /** `app_user.mail` */
+  columns: ReadonlySet<string>;
+}
+
+function madeBy(migrations: typeof MIGRATIONS): Made {
+  const statements = migrations.flatMap((migration) => [...migration.statements]);
+  const tables = statements.map((statement) => /^\s*create table (?:if not exists )?(\w+)/i.exec(statement)?.[1]);
+  const columns = statements.flatMap((statement) => {
+    const [, table] = /^\s*alter table (\w+)/i.exec(statement) ?? [];
+    return [...statement.matchAll(/\badd column (\w+)/gi)].map(([, column]) => `${table}.${column}`);
+  });
+  return { tables: new Set(tables.filter((name) => name !== undefined)), columns: new Set(columns) };
 }
 
 function isOlder(one: string, other: string): boolean {
@@ -68,7 +79,7 @@ function isOlder(one: string, other: string): boolean {
 }
 
 describe('what counts as taken away', () => {
-  const none = new Set<string>();
+  const none: Made = { tables: new Set(), columns: new Set() };
 
   test.each([
     'drop table app_user',
@@ -100,7 +111,14 @@ describe('what counts as taken away', () => {
 
   test('of a table that is as new nobody relies on anything', () => {
     const statement = 'create unique index tier_name on tier (name)';
-    expect(takesAway(statement, new Set(['tier']))).toBe(false);
+    expect(takesAway(statement, { ...none, tables: new Set(['tier']) })).toBe(false);
     expect(takesAway(statement, none)).toBe(true);
+  });
+
+  test('nor of columns that are as new, and of those alone', () => {
+    const statement = 'create unique index app_user_tier on app_user (tier, level)';
+    const columns = new Set(['app_user.tier']);
+    expect(takesAway(statement, { ...none, columns: new Set([...columns, 'app_user.level']) })).toBe(false);
+    expect(takesAway(statement, { ...none, columns })).toBe(true);
   });
 });

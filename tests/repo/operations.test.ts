@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { permissionsOf } from '@countersign/authority';
 import * as contracts from '@countersign/contracts';
 import type { Operation } from '@countersign/contracts';
 import { expect, test } from 'vitest';
@@ -28,7 +29,7 @@ test('app-server serves every operation of the contracts, and each edge those of
   const source = read('services/app-server/src/endpoints.ts');
   const missing = operations.filter(([exported, operation]) =>
     isOfEdges(operation)
-      ? !new RegExp(`\\b${exported}\\b`).test(read('services/sdk-gateway/src/status.ts'))
+      ? !new RegExp(`\\b${exported}\\b`).test(read('packages/edge/src/status.ts'))
       : !new RegExp(`\\bcontracts\\.${exported}\\b`).test(source),
   );
   expect(
@@ -87,4 +88,49 @@ test('sdk-gateway may ask for exactly the operations that its routes need, each 
     needed.filter(({ scope }) => scope === 'admin').map(({ name }) => name),
     'what needs the scope admin is asked for by the command line, and not through an edge',
   ).toEqual([]);
+});
+
+test('user-portal may ask for exactly the operations that it asks for, and reaches no stream', () => {
+  const folder = 'services/user-portal/src/';
+  const sources = trackedFiles(/^services\/user-portal\/src\/.*\.ts$/).filter(
+    (path) => !/\.test\.ts$|\/testing\//.test(path),
+  );
+  const asked = sources.flatMap((path) => [...read(path).matchAll(/\bask\(\s*(\w+)/g)].map(([, name = '']) => name));
+  expect(asked.length, 'nothing that it asks for was read: mend this test').toBeGreaterThan(20);
+  const known = new Map(operations);
+  expect(
+    asked.filter((name) => !known.has(name)),
+    'name the operation where it is asked for: ask(accountGet, …)',
+  ).toEqual([]);
+  expect(
+    sources.filter((path) =>
+      /\{[^}]*\bcall\b[^}]*\} from '@countersign\/bus'|\.nats\.(request|publish|subscribe)\(/.test(read(path)),
+    ),
+    'ask through the context of a call, which is read here',
+  ).toEqual([`${folder}calls/ask.ts`]);
+  expect(
+    [...new Set(asked)].filter((name) => known.get(name)?.scope === 'admin'),
+    'what needs the scope admin is asked for by the command line, and not through an edge',
+  ).toEqual([]);
+
+  const { publish, subscribe } = permissionsOf('user-portal');
+  const needed = [...asked.map((name) => known.get(name)?.subject ?? ''), `${contracts.EDGE_ANSWERS}.>`];
+  expect(
+    publish.toSorted(),
+    'infra/nats/user-portal.conf names what services/user-portal/src asks for, where edges answer, and nothing else: whoever publishes to a stream makes NATS answer to any subject',
+  ).toEqual([...new Set(needed)].toSorted());
+  expect(subscribe, 'an edge hears the operations of edges, and nothing else').toEqual([contracts.edgeStatus.subject]);
+});
+
+test('the command line has whatever needs the scope admin, and may ask for operations and nothing else', () => {
+  const [publish = ''] = read('infra/nats/admin.conf').split(/^subscribe:/m);
+  expect([...publish.matchAll(/^\s*"([^"]+)"/gm)].map(([, subject]) => subject)).toEqual(['mfa.v1.>']);
+  const sources = trackedFiles(/^packages\/cli\/src\/.*\.ts$/)
+    .filter((path) => !/\.test\.ts$|\/testing\//.test(path))
+    .map((path) => read(path))
+    .join('\n');
+  const missing = operations
+    .filter(([exported, { scope }]) => scope === 'admin' && !new RegExp(`\\b${exported}\\b`).test(sources))
+    .map(([, { name }]) => name);
+  expect(missing, 'add a command to packages/cli/src, in the folder of its noun').toEqual([]);
 });

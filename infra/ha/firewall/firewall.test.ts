@@ -11,10 +11,12 @@ const page = readFileSync(join(here, '../../../docs/operations/topology.md'), 'u
 /** As the page calls whoever may ask, and the ruleset. */
 const SOURCES: Readonly<Record<string, string>> = {
   callers: 'callers',
+  people: 'people',
   administrators: 'administrators',
   Prometheus: 'monitors',
   balancer: 'balancers',
   'sdk-gateway': 'gateways',
+  'user-portal': 'portals',
   'app-server': 'app_servers',
   'nats-server': 'nats_servers',
   etcd: 'etcd_members',
@@ -45,11 +47,20 @@ test.each(kinds)('%s may be reached as docs/operations/topology.md says, and not
     .filter((line) => line !== '' && !line.startsWith('#'));
   const open = rules.map((rule) => {
     const [, from, port] =
-      /^add rule inet countersign input ip saddr \$(\w+) tcp dport (\d+) accept comment "[^"]+"$/.exec(rule) ?? [];
+      /^add rule inet countersign input ip saddr \$(\w+)(?: ip daddr \$portal_addresses)? tcp dport (\d+) accept comment "[^"]+"$/.exec(
+        rule,
+      ) ?? [];
     return `${from} → ${port}`;
   });
   expect(open.length).toBeGreaterThan(1);
   expect(open.toSorted()).toEqual(documented(kind).toSorted());
+});
+
+test('who may open the portal reaches no other address of a balancer: the gateway answers on the same port', () => {
+  const rules = readFileSync(join(here, 'kinds/balancer.nft'), 'utf8').split('\n');
+  const ofPeople = rules.filter((rule) => rule.includes('$people'));
+  expect(ofPeople.length).toBeGreaterThan(0);
+  for (const rule of ofPeople) expect(rule).toContain('ip saddr $people ip daddr $portal_addresses tcp dport 443 ');
 });
 
 test('the ports are those of the templates and settings', () => {
@@ -61,9 +72,9 @@ test('the ports are those of the templates and settings', () => {
   expect(ports('balancer')).toEqual(numbers(rowOf('`SERVICE`, `PORT`')));
   const founding = readFileSync(join(here, '../../../packages/cli/src/cluster/init.ts'), 'utf8');
   expect(ports('nats-server')).toEqual(numbers(/hostAndPorts\(text, (\[4\d+, \d+\])\)/.exec(founding)?.[1] ?? ''));
-  for (const service of ['app-server', 'sdk-gateway']) {
-    const settings = readFileSync(join(here, `../../../services/${service}/src/environment.ts`), 'utf8');
-    const port = /COUNTERSIGN_PORT: Type\.Integer\(\{[^}]*default: (\d+)/.exec(settings)?.[1] ?? '';
+  for (const service of ['app-server', 'sdk-gateway', 'user-portal']) {
+    const readme = readFileSync(join(here, `../../../services/${service}/README.md`), 'utf8');
+    const port = /^\| `COUNTERSIGN_PORT` \| [^|]+ \| `(\d+)` \|/m.exec(readme)?.[1] ?? '';
     expect(ports(service)).toEqual(new Set([port]));
   }
 });

@@ -89,6 +89,7 @@ function refusals(bus: Bus): number {
 }
 
 const EDGE = 'sdk-gateway-1';
+const PORTAL = 'user-portal-1';
 
 describe('roles of the account are the permissions files, for each replica with its own inbox', () => {
   test.each([
@@ -131,6 +132,35 @@ describe('roles of the account are the permissions files, for each replica with 
       '_INBOX.sdk-gateway.>',
       'edge.answer.>',
     ].map((subject) => ['refused', EDGE, 'sdk-gateway', 'subscribe', subject] as const),
+    ...['mfa.v1.account.get', 'mfa.v1.session.keep', 'edge.answer.abc'].map(
+      (subject) => ['permitted', PORTAL, 'user-portal', 'publish', subject] as const,
+    ),
+    ['permitted', PORTAL, 'user-portal', 'subscribe', `_INBOX.${PORTAL}.abc.*`],
+    ['permitted', PORTAL, 'user-portal', 'subscribe', 'mfa.v1.edge.status'],
+    ...[
+      'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
+      '$JS.API.STREAM.MSG.GET.AUTH',
+      '$JS.API.STREAM.PURGE.AUTH',
+      // What stores or answers by itself answers to any subject that is named as the reply: to the ledger, or as a purge.
+      'sessions.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11.x',
+      'sign-ins.x',
+      '$JS.API.STREAM.MSG.GET.SESSIONS',
+      '$JS.API.STREAM.INFO.SESSIONS',
+      '$JS.API.STREAM.PURGE.SESSIONS',
+      '$JS.API.STREAM.UPDATE.SESSIONS',
+      '$JS.API.STREAM.DELETE.SESSIONS',
+      '$JS.API.CONSUMER.CREATE.SESSIONS',
+      'mfa.v1.user.update',
+      'mfa.v1.user.bypass',
+      'mfa.v1.enrolment.grant',
+      'mfa.v1.session.end',
+      'mfa.v1.handover.create',
+      'mfa.v1.application.create',
+      '_INBOX.app-server-1.x',
+    ].map((subject) => ['refused', PORTAL, 'user-portal', 'publish', subject] as const),
+    ...['sessions.>', 'mfa.v1.password.verify', '_INBOX.>', '_INBOX.user-portal-2.>', '_INBOX.user-portal.>'].map(
+      (subject) => ['refused', PORTAL, 'user-portal', 'subscribe', subject] as const,
+    ),
     ['permitted', 'admin-1', 'admin', 'publish', 'mfa.v1.policy.set'],
     ['permitted', 'admin-1', 'admin', 'subscribe', '_INBOX.admin-1.abc.*'],
     ['permitted', 'admin-1', 'admin', 'subscribe', 'edge.answer.abc'],
@@ -163,9 +193,12 @@ test('a gateway and an administrator that were both taken over cannot have a rec
     as('admin-1', 'admin'),
     as('app-server-7', 'app-server'),
   ]);
-  // Nobody answers before the servers have elected who leads JetStream.
-  const made = () => streamApi(owner, 'CREATE', { name: 'AUTH', subjects: ['auth.*'] }).then(Boolean, () => false);
-  await waitUntil(made, { what: 'the stream to be made', timeoutMs: 20_000 });
+  // Nobody answers before the servers have elected who leads JetStream, and the first who answers may not take it yet.
+  const isMade = async () => {
+    await streamApi(owner, 'CREATE', { name: 'AUTH', subjects: ['auth.*'] });
+    return 'state' in ((await streamApi(owner, 'INFO')) as object);
+  };
+  await waitUntil(() => isMade().catch(() => false), { what: 'the stream to be made', timeoutMs: 20_000 });
   let heard = 0;
   const forger = edge.nats.subscribe(edgeStatus.subject, {
     callback: (_error, message) => {

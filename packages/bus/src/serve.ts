@@ -202,6 +202,7 @@ export async function serve(bus: Bus, endpoints: readonly Endpoint[], options: S
     const fields = { code, attemptId: head.attemptId, ...(traceId !== undefined && { traceId }), error };
     if (code === 'INTERNAL') options.logger.error(operation, fields);
     else if (error instanceof MfaError && error.cause !== undefined) options.logger.warn(operation, fields);
+    else if (error instanceof MfaError && error.reason !== undefined) options.logger.info(operation, fields);
   }
 
   function refuse(each: Endpoint, reply: string, reason: 'late' | 'overload' | 'strain'): void {

@@ -11,13 +11,26 @@ import {
   authenticatorEnrol,
   authenticatorRemove,
   clusterStatus,
+  directoryCheck,
+  directoryCreate,
+  directoryDelete,
+  directoryFind,
+  directoryUpdate,
   edgeStatus,
+  enrolmentGrant,
+  enrolmentWithdraw,
+  identityUnlink,
   keysRewrap,
   leadersMove,
   MfaError,
   policyExplain,
+  pinRemove,
+  pinSet,
   policyGet,
   policySet,
+  questionsAsk,
+  questionsCheck,
+  sessionEnd,
   userBlock,
   userBypass,
   userCreate,
@@ -25,6 +38,7 @@ import {
   userFind,
   userGet,
   userUpdate,
+  type DirectoryView,
   type OutputOf,
   type UserView,
 } from '@countersign/contracts';
@@ -114,7 +128,7 @@ async function countersign(
   });
   const json = () => JSON.parse(terminal.out) as Record<string, unknown>;
   const error = () => (JSON.parse(terminal.err) as { error: Record<string, unknown> }).error;
-  return { code, out: terminal.out, err: terminal.err, asked: terminal.asked, json, error };
+  return { code, out: terminal.out, err: terminal.err, asked: terminal.asked, hidden: terminal.hidden, json, error };
 }
 
 const inputsOf = (operation: string) =>
@@ -168,7 +182,8 @@ describe('cluster', () => {
       expect(out).toContain('! nats-3 lacks a part of AUTH_1');
       const json = (await countersign('cluster status --json')).json();
       expect(json).toMatchObject({ replicas: [{ replica: 'app-server-1' }], gateways: [{ replica: 'sdk-gateway-1' }] });
-      expect(credentials).toEqual([undefined, undefined]);
+      expect(credentials.length).toBeGreaterThan(0);
+      expect(credentials.filter((credential) => credential !== undefined)).toEqual([]);
     } finally {
       await serving.drain();
       await bus.drain();
@@ -260,6 +275,63 @@ describe('users', () => {
     expect((await countersign('users block alice')).code).toBe(EXIT.usage.code);
     expect((await countersign('users bypass alice --reason xxx --for 2d')).code).toBe(EXIT.usage.code);
     expect(server.asked).toHaveLength(before);
+  });
+
+  test('an access code is shown once and taken back; sessions end for a reason', async () => {
+    await server.on(enrolmentGrant, ({ userId }) => ({ userId, accessCode: '4ZQK-8M2W-RT6H', expiresAt: AT }));
+    await server.on(enrolmentWithdraw, ({ userId }) => ({ userId }));
+    await server.on(sessionEnd, ({ userId }) => ({ userId, ended: 3 }));
+    const granted = await countersign('users grant-enrolment alice --reason desk --for 4h');
+    expect(granted.out).toContain('4ZQK-8M2W-RT6H');
+    expect(inputsOf('enrolment.grant')).toEqual([{ userId: USER_ID, reason: 'desk', validSeconds: 14_400 }]);
+    expect((await countersign('users grant-enrolment alice --reason desk --for 8d')).code).toBe(EXIT.usage.code);
+    expect((await countersign('users withdraw-enrolment alice')).code).toBe(0);
+    expect(inputsOf('enrolment.withdraw')).toEqual([{ userId: USER_ID }]);
+    expect((await countersign('users end-sessions alice')).code).toBe(EXIT.usage.code);
+    const ended = await countersign('users end-sessions alice --reason stolen');
+    expect(ended.out).toContain('3');
+    expect(inputsOf('session.end')).toEqual([{ userId: USER_ID, reason: 'stolen' }]);
+    await server.on(identityUnlink, ({ userId }) => ({ userId }));
+    expect((await countersign('users unlink-identity alice --reason moved')).code).toBe(0);
+    expect(inputsOf('identity.unlink')).toEqual([{ userId: USER_ID, reason: 'moved' }]);
+  });
+
+  test('R24: a PIN is made, or comes from standard input and never from an argument; it is taken away for a reason', async () => {
+    await server.on(pinSet, ({ userId, pin }) => ({ userId, ...(pin === undefined && { pin: '58203917' }) }));
+    await server.on(pinRemove, ({ userId }) => ({ userId }));
+    expect((await countersign('users set-pin alice')).out).toContain('58203917');
+    const typed = await countersign('users set-pin alice --pin', { input: '60718293\n' });
+    expect(typed.out).not.toContain('60718293');
+    expect(inputsOf('pin.set')).toEqual([{ userId: USER_ID }, { userId: USER_ID, pin: '60718293' }]);
+    expect((await countersign('users set-pin alice --pin', { input: 'letters' })).code).toBe(EXIT.usage.code);
+    expect((await countersign('users remove-pin alice')).code).toBe(EXIT.usage.code);
+    expect((await countersign('users remove-pin alice --reason forgotten')).code).toBe(0);
+    expect(inputsOf('pin.remove')).toEqual([{ userId: USER_ID, reason: 'forgotten' }]);
+  });
+
+  test('security questions: what is typed goes to the server, and only right or wrong comes back', async () => {
+    await server.on(questionsAsk, ({ userId }) => ({
+      userId,
+      questions: ['first-job' as const, 'learned-to-swim' as const],
+    }));
+    await server.on(questionsCheck, ({ userId, answers }) => ({ userId, right: answers[0]?.answer === 'Bakery' }));
+    const right = await countersign('users questions alice', { answers: ['Bakery', 'the sea'] });
+    expect(right.code).toBe(0);
+    expect(right.out).toBe('All answers of alice are right.\n');
+    const [first] = inputsOf('questions.check');
+    expect(first).toEqual({
+      userId: USER_ID,
+      answers: [
+        { question: 'first-job', answer: 'Bakery' },
+        { question: 'learned-to-swim', answer: 'the sea' },
+      ],
+    });
+    const wrong = await countersign('users questions alice', { answers: ['Mill', 'the sea'] });
+    expect(wrong.out).toMatch(/^Not all answers of alice are right\./);
+    for (const answers of [[], ['Bakery'], ['Bakery', ' ']])
+      expect((await countersign('users questions alice', { answers })).code).toBe(EXIT.notConfirmed.code);
+    expect((await countersign('users questions alice')).code).toBe(EXIT.notConfirmed.code);
+    expect(inputsOf('questions.check')).toHaveLength(2);
   });
 
   test('find goes through the pages', async () => {
@@ -424,6 +496,121 @@ describe('applications', () => {
   test('list', async () => {
     expect((await countersign('applications list --json')).json()).toEqual({ applications: [intranet] });
     expect((await countersign('applications list')).out).toMatch(/^NAME +SCOPES +KEYS .*\nIntranet +challenge +k1 /);
+  });
+});
+
+describe('directories', () => {
+  const settings = {
+    kind: 'active-directory' as const,
+    urls: ['ldaps://dc1.example.com'],
+    baseDn: 'DC=example,DC=com',
+    bindDn: 'CN=countersign,DC=example,DC=com',
+    netbiosNames: ['EXAMPLE'],
+    suffixes: ['example.com'],
+  };
+  const { bindDn: _, ...withoutAccount } = settings;
+  const hospital: DirectoryView = {
+    directoryId: OTHER_ID,
+    name: 'Hospital AD',
+    version: 4,
+    settings,
+    hasPassword: true,
+    updatedAt: AT,
+  };
+  const file = join(folder, 'settings.json');
+  const authorities = join(folder, 'ca.pem');
+  const create = ['directories', 'create', 'Hospital AD', '--file', file];
+  const update = ['directories', 'update', 'hospital ad'];
+
+  beforeEach(async () => {
+    writeFileSync(file, JSON.stringify(settings));
+    writeFileSync(authorities, 'PEM');
+    await server.on(directoryFind, () => ({ directories: [hospital] }));
+    await server.on(directoryCreate, () => hospital);
+    await server.on(directoryUpdate, () => ({ ...hospital, version: 5 }));
+    await server.on(directoryDelete, ({ directoryId }) => ({ directoryId }));
+  });
+
+  test('create asks for the password of the service account, unseen, or reads it; it is shown nowhere (R24)', async () => {
+    const asked = await countersign([...create, '--authorities', authorities], { answers: ['hunter 2'] });
+    expect(asked.code).toBe(0);
+    expect([asked.asked, asked.hidden]).toEqual([[], ['Password of the service account: ']]);
+    const read = await countersign([...create, '--json'], { input: 'from a file \r\n' });
+    expect(inputsOf('directory.create')).toEqual([
+      { name: 'Hospital AD', settings: { ...settings, authorities: 'PEM' }, bindPassword: 'hunter 2' },
+      { name: 'Hospital AD', settings, bindPassword: 'from a file ' },
+    ]);
+    for (const { out, err } of [asked, read]) expect(out + err).not.toMatch(/hunter|from a file/);
+  });
+
+  test('create without a service account asks for no password', async () => {
+    writeFileSync(file, JSON.stringify(withoutAccount));
+    expect((await countersign(create)).code).toBe(0);
+    expect(inputsOf('directory.create')).toEqual([{ name: 'Hospital AD', settings: withoutAccount }]);
+  });
+
+  test('without a password, or with a file that is none or holds one, nothing is asked of the server', async () => {
+    expect((await countersign(create, { input: '\n' })).code).toBe(EXIT.usage.code);
+    expect((await countersign(create, { answers: [''] })).code).toBe(EXIT.usage.code);
+    for (const [text, code] of [
+      ['{', EXIT.rejected.code],
+      ['[]', EXIT.rejected.code],
+      [JSON.stringify({ ...settings, bindPassword: 'hunter 2' }), EXIT.rejected.code],
+    ] as const) {
+      writeFileSync(file, text);
+      const { code: was, err } = await countersign(create, { input: 'x' });
+      expect([was, err.includes('hunter')], text).toEqual([code, false]);
+    }
+    expect((await countersign(['directories', 'create', 'X', '--file', join(folder, 'none.json')])).code).toBe(
+      EXIT.usage.code,
+    );
+    expect(inputsOf('directory.create')).toEqual([]);
+  });
+
+  test('update makes its change from the version that it read, and only what was given', async () => {
+    await countersign([...update, '--name', 'AD']);
+    await countersign([...update, '--file', file]);
+    await countersign([...update, '--password'], { input: 'new\n' });
+    const from = { directoryId: OTHER_ID, expectedVersion: 4 };
+    expect(inputsOf('directory.update')).toEqual([
+      { ...from, name: 'AD' },
+      { ...from, settings },
+      { ...from, bindPassword: 'new' },
+    ]);
+    for (const words of [[], ['--authorities', authorities]]) {
+      expect((await countersign([...update, ...words])).code).toBe(EXIT.usage.code);
+    }
+  });
+
+  test('list, and a name that none has', async () => {
+    expect((await countersign('directories list')).out).toMatch(
+      /Hospital AD +active-directory +ldaps:\/\/dc1\.example\.com +CN=countersign,DC=example,DC=com +4 /,
+    );
+    const { code, error } = await countersign('directories check nowhere --json');
+    expect([code, error()['code']]).toEqual([EXIT.notFound.code, 'DIRECTORY_NOT_FOUND']);
+  });
+
+  test('delete asks first', async () => {
+    expect((await countersign(['directories', 'delete', OTHER_ID])).code).toBe(EXIT.notConfirmed.code);
+    expect((await countersign(['directories', 'delete', OTHER_ID], { answers: ['y'] })).code).toBe(0);
+    expect(inputsOf('directory.delete')).toEqual([{ directoryId: OTHER_ID }]);
+  });
+
+  test('check shows each server and what is said of a name; the exit code says whether all is well', async () => {
+    const dc1 = { url: 'ldaps://dc1.example.com', ok: true, ms: 12 };
+    const dc2 = { url: 'ldaps://dc2.example.com', ok: false, ms: 3000, problem: 'it did not answer\u001b[2J' };
+    const person = { dn: 'CN=Alice', names: ['alice'], phones: ['+371 ••• ••12'], status: 'locked' as const };
+    await server.on(directoryCheck, ({ username }) =>
+      username === undefined ? { servers: [dc1] } : { servers: [dc1, dc2], ...(username === 'alice' && { person }) },
+    );
+    const well = await countersign(['directories', 'check', 'Hospital AD']);
+    expect([well.code, well.out]).toEqual([0, expect.stringMatching(/ok +ldaps:\/\/dc1\.example\.com +12 ms/)]);
+    const ill = await countersign(['directories', 'check', 'Hospital AD', 'alice']);
+    expect(ill.code).toBe(EXIT.checkFailed.code);
+    expect(ill.out).toMatch(/fail +ldaps:\/\/dc2\.example\.com +3000 ms +it did not answer/);
+    expect(ill.out).toMatch(/Status +locked\nUser +none yet/);
+    expect(ill.out).not.toContain('\u001b');
+    expect((await countersign(['directories', 'check', 'Hospital AD', 'bob'])).out).toContain('knows nobody');
   });
 });
 

@@ -15,6 +15,11 @@ import { clusterMoveLeaders } from './cluster/move-leaders.ts';
 import { clusterStatusCommand } from './cluster/status.ts';
 import { clusterSwitchover } from './cluster/switchover.ts';
 import type { CommandDefinition } from './command.ts';
+import { directoriesCheck } from './directories/check.ts';
+import { directoriesCreate } from './directories/create.ts';
+import { directoriesDelete } from './directories/delete.ts';
+import { directoriesList } from './directories/list.ts';
+import { directoriesUpdate } from './directories/update.ts';
 import { doctor } from './doctor/doctor.ts';
 import { helpCommand } from './help-command.ts';
 import { keysList } from './keys/list.ts';
@@ -38,10 +43,17 @@ import { usersCreate } from './users/create.ts';
 import { usersDelete } from './users/delete.ts';
 import { usersDisable } from './users/disable.ts';
 import { usersEnable } from './users/enable.ts';
+import { usersEndSessions } from './users/end-sessions.ts';
 import { usersFind } from './users/find.ts';
+import { usersGrantEnrolment } from './users/grant-enrolment.ts';
+import { usersRemovePin } from './users/remove-pin.ts';
+import { usersSetPin } from './users/set-pin.ts';
+import { usersQuestions } from './users/questions.ts';
 import { usersShow } from './users/show.ts';
 import { usersUnblock } from './users/unblock.ts';
+import { usersUnlinkIdentity } from './users/unlink-identity.ts';
 import { usersUpdate } from './users/update.ts';
+import { usersWithdrawEnrolment } from './users/withdraw-enrolment.ts';
 import { version } from './version.ts';
 
 /** Every command, in the order of the help. `docs/command-line.md` has the same, and a test keeps the two in step. */
@@ -55,6 +67,14 @@ export const COMMANDS: readonly CommandDefinition[] = [
   usersBlock,
   usersUnblock,
   usersBypass,
+  usersGrantEnrolment,
+  usersWithdrawEnrolment,
+  usersSetPin,
+  usersRemovePin,
+  usersQuestions,
+  usersEndSessions,
+  usersUnlinkIdentity,
+
   usersDelete,
   authenticatorsList,
   authenticatorsAddTotp,
@@ -65,6 +85,11 @@ export const COMMANDS: readonly CommandDefinition[] = [
   applicationsList,
   applicationsRotate,
   applicationsDelete,
+  directoriesCreate,
+  directoriesList,
+  directoriesUpdate,
+  directoriesDelete,
+  directoriesCheck,
   policyShow,
   policyExplainCommand,
   policySetCommand,

@@ -1,11 +1,14 @@
 import { Type, type Static } from 'typebox';
 import { ChallengeId } from './ids.ts';
 import { operation } from './operation.ts';
+import { PasskeyAssertion, PasskeyOptions } from './passkey.ts';
 
 /** How a person answers. The word is the same in policy, audit, ledger and on the wire. */
-export const METHODS = ['totp', 'sms'] as const;
+export const METHODS = ['passkey', 'totp', 'sms', 'recovery'] as const;
 export type Method = (typeof METHODS)[number];
 export const MethodName = Type.Enum([...METHODS]);
+/** Those that only a caller who says so is offered: a passkey takes a page of ours, and recovery codes are for when all else is lost. */
+export const METHODS_ON_REQUEST = ['passkey', 'recovery'] as const satisfies readonly Method[];
 
 /** `approved` without a person's answer happens only through a one-time bypass, which is named as the method. */
 export const CHALLENGE_STATES = ['pending', 'approved', 'denied', 'cancelled', 'expired'] as const;
@@ -29,6 +32,14 @@ const SignedResult = Type.String({
   description: 'JWT (RFC 7519), ES256, valid for a short time. Verify it with the keys at /.well-known/jwks.json.',
 });
 
+/** Beside a code, where the challenge says `pin`. What is not digits is a wrong one. */
+export const TypedPin = Type.String({
+  maxLength: 64,
+  description: 'Where the challenge said `pin: true`. Empty: the person has none.',
+  examples: ['58203917'],
+});
+export const WantsPin = Type.Boolean({ description: 'The code needs the person’s PIN as well. Absent: it does not.' });
+
 const StartedChallenge = Type.Object({
   challengeId: ChallengeId,
   state: StateName,
@@ -36,6 +47,8 @@ const StartedChallenge = Type.Object({
   prompt: Type.String({ examples: ['Enter the 6-digit code sent to ••• •••12.'] }),
   expiresAt: Timestamp,
   alternatives: Type.Array(MethodName),
+  pin: Type.Optional(WantsPin),
+  passkey: Type.Optional(PasskeyOptions),
   result: Type.Optional(SignedResult),
 });
 
@@ -46,6 +59,13 @@ export const challengeStart = operation('challenge.start', {
     {
       username: Type.String({ maxLength: 1024, examples: ['alice'] }),
       method: Type.Optional(MethodName),
+      also: Type.Optional(
+        Type.Array(Type.Enum([...METHODS_ON_REQUEST]), {
+          uniqueItems: true,
+          maxItems: METHODS_ON_REQUEST.length,
+          description: 'What the page can take besides codes that are sent or shown by an app.',
+        }),
+      ),
       context: Type.Optional(LoginContext),
       revealUnknown: Type.Optional(
         Type.Boolean({
@@ -74,10 +94,25 @@ export const challengeVerify = operation('challenge.verify', {
     {
       challengeId: ChallengeId,
       code: Type.String({ minLength: 1, maxLength: 64, examples: ['492039'] }),
+      pin: Type.Optional(TypedPin),
     },
     { additionalProperties: false },
   ),
   output: VerifiedChallenge,
+});
+
+/** Answers a challenge with a passkey in place of a code. */
+export const challengeAssert = operation('challenge.assert', {
+  scope: 'challenge',
+  changes: true,
+  urgent: true,
+  input: Type.Object({ challengeId: ChallengeId, passkey: PasskeyAssertion }, { additionalProperties: false }),
+  output: Type.Object({
+    challengeId: ChallengeId,
+    state: Type.Literal('approved'),
+    method: Type.Literal('passkey'),
+    result: SignedResult,
+  }),
 });
 
 const ChallengeView = Type.Object({

@@ -8,12 +8,24 @@ export const ERRORS = {
     status: 401,
     title: 'The API key or client certificate is missing, unknown or revoked.',
   },
+  SIGN_IN_NEEDED: { status: 401, title: 'Nobody is signed in, or the session has ended. Sign in.' },
   FORBIDDEN: { status: 403, title: 'This application may not do that.' },
+  STEP_UP_NEEDED: { status: 403, title: 'Confirm with a second factor first, then repeat the request.' },
+  NOT_ALLOWED: { status: 403, title: 'The policy of your organisation does not allow this.' },
+  ACCESS_CODE_NEEDED: {
+    status: 403,
+    title: 'The first factor is enrolled with an access code. Ask your administrator or helpdesk for one.',
+  },
+  PIN_NEEDED: {
+    status: 403,
+    title: 'The code was right, and a PIN of your own is needed beside it. Set it at the portal, then sign in again.',
+  },
   JOIN_REFUSED: { status: 403, title: 'The join token is unknown, used, expired or taken back. Ask for a new one.' },
   RENEWAL_REFUSED: { status: 403, title: 'The certificate is unknown or was revoked. Join again with a new token.' },
   CHALLENGE_NOT_FOUND: { status: 404, title: 'This application has no such challenge.' },
   USER_NOT_FOUND: { status: 404, title: 'There is no such user.' },
   AUTHENTICATOR_NOT_FOUND: { status: 404, title: 'This user has no such authenticator.' },
+  DIRECTORY_NOT_FOUND: { status: 404, title: 'There is no such directory.' },
   APPLICATION_NOT_FOUND: { status: 404, title: 'There is no such application.' },
   REPLICA_NOT_FOUND: { status: 404, title: 'There is no such replica.' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address.' },
@@ -24,9 +36,19 @@ export const ERRORS = {
     status: 409,
     title: 'The user has no authenticator for an allowed method. Enrol one first.',
   },
+  QUESTIONS_MISSING: {
+    status: 409,
+    title: 'The user has not chosen enough security questions. Make sure who it is in another way.',
+  },
   AUTHENTICATOR_LIMIT: {
     status: 409,
     title: 'The user has as many authenticators as allowed. Remove one first.',
+  },
+  LAST_AUTHENTICATOR: { status: 409, title: 'This is the only factor. Add another one before you remove it.' },
+  DIRECTORY_EXISTS: { status: 409, title: 'Another directory has this name.' },
+  DIRECTORY_CONFLICT: {
+    status: 409,
+    title: 'The directory was changed meanwhile. Read it again and repeat the change.',
   },
   REPLICA_EXISTS: { status: 409, title: 'A replica of this name is active or invited. Revoke it first.' },
   AUTHORITY_MISSING: {
@@ -50,11 +72,32 @@ export const ERRORS = {
     title: 'A request with this Idempotency-Key is under way. Repeat it in a moment.',
   },
   CODE_REJECTED: { status: 422, title: 'The code was not accepted.' },
+  CREDENTIALS_REJECTED: { status: 422, title: 'The name or the password was not accepted.' },
+  PASSWORD_EXPIRED: {
+    status: 422,
+    title: 'The password has expired. Change it where you usually do, then sign in again.',
+  },
+  KEY_NOT_ACCEPTED: {
+    status: 422,
+    title:
+      'Your organisation takes other security keys only. Use one that it gave you, or ask your administrator which.',
+  },
+  PIN_WEAK: { status: 422, title: 'This PIN is easy to guess. Choose another one.' },
+  PIN_USED_BEFORE: { status: 422, title: 'This PIN was used before. Choose another one.' },
   TRY_LATER: { status: 429, title: 'Too many tries. Wait as long as Retry-After says.' },
   INTERNAL: { status: 500, title: 'Something went wrong here. Nobody was let in.' },
   PRIMARY_UNAVAILABLE: {
     status: 503,
     title: 'Changes cannot be saved at the moment. Logins go on. Repeat the request.',
+  },
+  METADATA_UNAVAILABLE: {
+    status: 503,
+    title:
+      'Which make a security key is cannot be checked at the moment. Add another factor, or ask your administrator.',
+  },
+  DIRECTORY_UNAVAILABLE: {
+    status: 503,
+    title: 'The directory does not answer, so no password can be checked. Try again in a minute.',
   },
   UNAVAILABLE: { status: 503, title: 'The request could not be decided in time. Repeat it.' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -1,7 +1,17 @@
 import type { Static, TSchema } from 'typebox';
 
 /** What a caller's credential must carry. `admin` includes every other scope. */
-export const SCOPES = ['challenge', 'user.read', 'user.write', 'authenticator.write', 'admin'] as const;
+export const SCOPES = [
+  'challenge',
+  'user.read',
+  'user.write',
+  'authenticator.write',
+  /** Holding passwords against the directory. */
+  'password',
+  /** What the user portal does for the person who is signed in; each call carries that person's evidence. */
+  'portal',
+  'admin',
+] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** `none`: anybody who may publish on the subject; the answer holds nothing secret. */

@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import { MethodName } from './challenge.ts';
 import { Uuid } from './ids.ts';
 import { operation } from './operation.ts';
+import { MAX_PIN_DIGITS } from './pin.ts';
 import { Language } from './user.ts';
 
 /** The longest life of a code sent out of band, in seconds. Not a setting: SP 800-63B-4 section 3.1.3, AAL-11. */
@@ -21,6 +22,17 @@ const Lane = Type.Object(
   },
   closed,
 );
+const Attempts = {
+  free: Type.Integer({
+    minimum: 1,
+    maximum: 20,
+    description: 'Wrong ones in a row before the first wait.',
+  }),
+  firstWaitSeconds: seconds(1, 3600),
+  longestWaitSeconds: seconds(1, 86_400),
+  anywhere: Lane,
+  knownDevice: Lane,
+};
 
 /**
  * One document per scope: global, then application. Everything is optional in a stored document; what is left out is
@@ -33,7 +45,8 @@ export const PolicySchema = Type.Object(
         order: Type.Array(MethodName, {
           minItems: 1,
           uniqueItems: true,
-          description: 'Allowed methods, best first.',
+          description:
+            'Allowed methods, best first. Passkeys are for pages of the portal: leave RADIUS and LDAP another one.',
         }),
       },
       closed,
@@ -59,20 +72,12 @@ export const PolicySchema = Type.Object(
       closed,
     ),
     challenge: Type.Object({ lifeSeconds: seconds(30, 600) }, closed),
-    attempts: Type.Object(
-      {
-        free: Type.Integer({
-          minimum: 1,
-          maximum: 20,
-          description: 'Wrong codes in a row before the first wait.',
-        }),
-        firstWaitSeconds: seconds(1, 3600),
-        longestWaitSeconds: seconds(1, 86_400),
-        anywhere: Lane,
-        knownDevice: Lane,
-      },
-      { ...closed, description: 'Budget of wrong codes per user and factor.' },
-    ),
+    attempts: Type.Object(Attempts, { ...closed, description: 'Budget of wrong codes per user and factor.' }),
+    passwords: Type.Object(Attempts, {
+      ...closed,
+      description:
+        'Budget of wrong passwords per user. Each is one that the directory counts towards its own lock-out.',
+    }),
     users: Type.Object(
       {
         unknown: Type.Union([Type.Literal('decoy'), Type.Literal('refuse')]),
@@ -111,6 +116,112 @@ export const PolicySchema = Type.Object(
       closed,
     ),
     result: Type.Object({ lifeSeconds: seconds(10, 300) }, closed),
+    directory: Type.Object(
+      {
+        createUsers: Type.Boolean({
+          description: 'Whoever the directory knows becomes a user with the first right password.',
+        }),
+        statusSeconds: seconds(5, 300),
+        phones: Type.Enum(['ignore', 'enrol'], {
+          description: '`enrol`: numbers of the directory become phones of whoever is made or linked by it.',
+        }),
+      },
+      { ...closed, description: 'How far the directory is believed.' },
+    ),
+    passkeys: Type.Object(
+      {
+        userVerification: Type.Enum(['required', 'preferred'], {
+          description: '`required`: the key is unlocked by PIN or body, so that it is two factors.',
+        }),
+        syncable: Type.Boolean({ description: 'Passkeys that their keeper copies between devices count.' }),
+        attestation: Type.Enum(['none', 'hardware'], {
+          description:
+            '`hardware`: only keys whose maker vouches that hardware keeps them. Needs the metadata of FIDO.',
+        }),
+        models: Type.Array(Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' }), {
+          maxItems: 100,
+          uniqueItems: true,
+          description: 'AAGUIDs of the models that count, where `attestation` is `hardware`. Empty: every one.',
+        }),
+      },
+      {
+        ...closed,
+        description:
+          'Only pages of the portal can take one: RADIUS, LDAP and applications that ask for a code cannot (WEB-10).',
+      },
+    ),
+    pin: Type.Object(
+      {
+        methods: Type.Array(Type.Enum(['sms', 'totp']), {
+          uniqueItems: true,
+          description: 'Codes of these need the person’s PIN as well. Empty: none do.',
+        }),
+        minLength: Type.Integer({ minimum: 4, maximum: MAX_PIN_DIGITS }),
+        allowWeak: Type.Boolean(),
+        history: Type.Integer({ minimum: 0, maximum: 24, description: 'So many of the last ones are refused.' }),
+        lifeDays: Type.Integer({
+          minimum: 0,
+          maximum: 3650,
+          description: 'After so long it has to be changed; 0: never.',
+        }),
+      },
+      {
+        ...closed,
+        description: 'For those who come from a product that had one. It is a password and no factor (AAL-24).',
+      },
+    ),
+    recovery: Type.Object({ codes: Type.Integer({ minimum: 5, maximum: 20 }) }, closed),
+    portal: Type.Object(
+      {
+        signIn: Type.Array(Type.Enum(['password', 'provider', 'passkey']), { minItems: 1, uniqueItems: true }),
+        firstEnrolment: Type.Enum(['access-code', 'password'], {
+          description: '`password`: whoever knows the password enrols the first factor. Weak: label it (R16).',
+        }),
+        dormantDays: Type.Integer({
+          minimum: 1,
+          maximum: 3650,
+          description: 'Who did not sign in for so long enrols nothing without an access code (R18).',
+        }),
+        freshSeconds: seconds(30, 300),
+        idleSeconds: seconds(60, 3600),
+        absoluteSeconds: seconds(300, 43_200),
+        maxSessions: Type.Integer({ minimum: 1, maximum: 20 }),
+        enrol: Type.Array(Type.Enum(['totp', 'phone', 'passkey', 'recovery']), { uniqueItems: true }),
+        maxPhones: Type.Integer({ minimum: 0, maximum: 5, description: 'The second is the backup phone.' }),
+        remove: Type.Boolean(),
+        rename: Type.Boolean(),
+        setPin: Type.Boolean(),
+        chooseMethod: Type.Boolean(),
+        chooseLanguage: Type.Boolean(),
+        bypassSeconds: Type.Integer({ minimum: 0, maximum: 900, description: 'Longest bypass for oneself; 0: none.' }),
+        history: Type.Boolean(),
+      },
+      { ...closed, description: 'What people may do for themselves.' },
+    ),
+    notices: Type.Object(
+      {
+        sms: Type.Boolean({ description: 'To the other phones of the person.' }),
+        mail: Type.Boolean({ description: 'To their mail address, where mail is configured.' }),
+      },
+      { ...closed, description: 'How people are told that a factor was added or taken away (AAL-26).' },
+    ),
+    questions: Type.Object(
+      {
+        count: Type.Integer({ minimum: 0, maximum: 10, description: 'How many people choose; 0: off.' }),
+        ask: Type.Integer({ minimum: 1, maximum: 5, description: 'How many of them the help desk asks.' }),
+      },
+      { ...closed, description: 'What a help desk asks who calls. Never a way to sign in.' },
+    ),
+    handover: Type.Object(
+      {
+        returnUrls: Type.Array(Type.String({ pattern: '^https://[^\\s#]{1,1000}$' }), {
+          maxItems: 20,
+          uniqueItems: true,
+          description: 'Where a person may be sent back to, exactly. Set it per application.',
+        }),
+      },
+      closed,
+    ),
   },
   closed,
 );
@@ -125,7 +236,7 @@ export type PolicyDocument = Section;
  * from unknown and known devices, has a chance under 1 % (R4; the arithmetic is a test).
  */
 export const DEFAULT_POLICY: Policy = {
-  methods: { order: ['totp', 'sms'] },
+  methods: { order: ['passkey', 'totp', 'sms', 'recovery'] },
   code: { digits: 6, lifeSeconds: 300, originHost: null },
   totp: {
     pastSteps: 1,
@@ -138,6 +249,14 @@ export const DEFAULT_POLICY: Policy = {
   attempts: {
     free: 5,
     firstWaitSeconds: 30,
+    longestWaitSeconds: 3600,
+    anywhere: { burst: 20, refillSeconds: 21_600 },
+    knownDevice: { burst: 20, refillSeconds: 43_200 },
+  },
+  // Four in a quarter of an hour, from wherever they come: domains that lock do so at five or more.
+  passwords: {
+    free: 3,
+    firstWaitSeconds: 300,
     longestWaitSeconds: 3600,
     anywhere: { burst: 20, refillSeconds: 21_600 },
     knownDevice: { burst: 20, refillSeconds: 43_200 },
@@ -155,6 +274,31 @@ export const DEFAULT_POLICY: Policy = {
     maxResends: 3,
   },
   result: { lifeSeconds: 120 },
+  directory: { createUsers: false, statusSeconds: 30, phones: 'ignore' },
+  passkeys: { userVerification: 'required', syncable: true, attestation: 'none', models: [] },
+  pin: { methods: [], minLength: 8, allowWeak: false, history: 5, lifeDays: 0 },
+  recovery: { codes: 10 },
+  portal: {
+    signIn: ['password', 'provider', 'passkey'],
+    firstEnrolment: 'access-code',
+    dormantDays: 90,
+    freshSeconds: 300,
+    idleSeconds: 900,
+    absoluteSeconds: 28_800,
+    maxSessions: 5,
+    enrol: ['totp', 'phone', 'passkey', 'recovery'],
+    maxPhones: 2,
+    remove: true,
+    rename: true,
+    setPin: true,
+    chooseMethod: true,
+    chooseLanguage: true,
+    bypassSeconds: 0,
+    history: true,
+  },
+  notices: { sms: true, mail: true },
+  questions: { count: 0, ask: 2 },
+  handover: { returnUrls: [] },
 };
 
 /** `global` or the id of an application. */

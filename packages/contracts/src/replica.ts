@@ -6,7 +6,16 @@ const Timestamp = Type.String({ format: 'date-time' });
 /** Becomes a NATS user, an inbox and a database login: nothing in it needs escaping. */
 const Name = Type.String({ pattern: '^[a-z][a-z0-9-]{0,47}$', examples: ['sdk-gateway-3'] });
 const Host = Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$' });
-const Service = Type.Enum(['app-server', 'sdk-gateway', 'admin', 'nats-server', 'etcd', 'postgres', 'balancer']);
+const Service = Type.Enum([
+  'app-server',
+  'sdk-gateway',
+  'user-portal',
+  'admin',
+  'nats-server',
+  'etcd',
+  'postgres',
+  'balancer',
+]);
 
 /** Lets one machine join, once, within the time. Nothing is admitted before it does. */
 export const replicaInvite = operation('replica.invite', {

@@ -135,8 +135,8 @@ declare module 'fastify' {
     traceparent: string;
   }
   interface FastifyReply {
-    /** Code of the problem that was sent, for logs. */
-    problemCode: string;
+    /** What it was answered with, where it was refused; for the log, whatever the caller is shown. */
+    problem: MfaError | undefined;
   }
 }
 
@@ -183,7 +183,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
   app.decorateRequest('span');
   app.decorateRequest('traceparent', '');
-  app.decorateReply('problemCode', '');
+  app.decorateReply('problem', undefined);
 
   app.addHook('onRequest', (request, reply, done) => {
     begin(request, reply);
@@ -223,7 +223,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const known = asMfaError(error);
     const { status, headers: more, problem } = toProblem(known, request.id);
-    reply.problemCode = known.code;
+    reply.problem = known;
     if (known.code === 'INTERNAL')
       logger.error('http.error', {
         requestId: request.id,
@@ -349,7 +349,8 @@ function observe(request: FastifyRequest, reply: FastifyReply, logger: Logger, m
   const { method } = request;
   const route = routeOf(request);
   const status = reply.statusCode;
-  const code = reply.problemCode;
+  const { problem } = reply;
+  const code = problem?.code ?? '';
   request.span.set({ 'http.response.status_code': status, ...(code !== '' && { 'countersign.code': code }) });
   request.span.end(status >= 500);
   metrics.histogram(REQUEST_SECONDS).observe({ method, route, status }, reply.elapsedTime / 1000);
@@ -362,7 +363,12 @@ function observe(request: FastifyRequest, reply: FastifyReply, logger: Logger, m
     traceId: request.span.trace.traceId,
     address: request.ip,
     ...(code !== '' && { code }),
+    ...(problem?.reason !== undefined && { reason: problem.reason }),
   });
+  // What somebody outside did, or did not do; of mistakes of callers their answer says enough, and of our own http.error.
+  if (problem?.cause !== undefined && code !== 'REQUEST_INVALID' && code !== 'INTERNAL') {
+    logger.warn('http.refused', { route, requestId: request.id, traceId: request.span.trace.traceId, error: problem });
+  }
 }
 
 /** The pattern and never the address itself: addresses hold names of users. */

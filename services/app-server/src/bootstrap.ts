@@ -5,7 +5,7 @@
  * settings name is taken into the database, so that the first start finds it there.
  */
 import { randomBytes } from 'node:crypto';
-import { readEnvironment } from '@countersign/config';
+import { readOrExit } from '@countersign/config';
 import { uuidFrom } from '@countersign/contracts';
 import { newApiKey } from './application/credentials.ts';
 import { insertApplication, insertKey } from './application/store.ts';
@@ -18,7 +18,7 @@ import { loadKeyRing } from './keys/ring.ts';
 import { adoptKeyRoot } from './keys/root.ts';
 import { adoptAuthority } from './replica/authority.ts';
 
-const environment = readEnvironment(ENVIRONMENT, process.env);
+const environment = readOrExit(ENVIRONMENT, process.env, (read) => read);
 const urls = environment.COUNTERSIGN_POSTGRES_URLS;
 const name = process.argv[2] ?? 'admin';
 const now = Date.now();

@@ -16,15 +16,21 @@ import type { SendBudgets } from './dispatch/budget.ts';
 import { readCarriers } from './dispatch/carriers/config.ts';
 import type { Carrier } from './dispatch/carriers/carrier.ts';
 import type { CarrierPool } from './dispatch/carriers/pool.ts';
+import type { Job } from './dispatch/job.ts';
 import type { Dispatcher } from './dispatch/queue.ts';
+import { Directories } from './directory/directories.ts';
+import { DirectoryStatus } from './directory/status.ts';
 import { startDispatch } from './dispatch/start.ts';
 import type { Environment } from './environment.ts';
+import { Evidence } from './evidence/evidence.ts';
 import { isFit, ownChecks, type OwnCheck } from './health.ts';
+import { IdentityProvider } from './identity/provider.ts';
 import { createAnswers, type Answers } from './idempotency/answers.ts';
 import { ensureIdempotencyStream } from './idempotency/stream.ts';
 import { readRing } from './keys/open-ring.ts';
 import { RingWatch } from './keys/ring-watch.ts';
 import type { KeyRing } from './keys/ring.ts';
+import { SigningKeys } from './keys/signing-keys.ts';
 import { ResultSigner } from './keys/signing.ts';
 import type { Placed } from './leaders/read.ts';
 import { startLeaders } from './leaders/start.ts';
@@ -32,9 +38,18 @@ import { adoptLayout } from './ledger/layout.ts';
 import { ensureLedgerStream, partitionsOf } from './ledger/partition.ts';
 import type { UserLedger } from './ledger/partitioned-ledger.ts';
 import { startLedger, type LedgerPart } from './ledger/start-ledger.ts';
+import { LoginPasskeys } from './passkey/login-passkeys.ts';
+import { MetadataFile } from './passkey/metadata-file.ts';
+import { relyingPartyOf, type RelyingParty } from './passkey/relying-party.ts';
+import { Argon2 } from './secret-hash/argon2.ts';
+import { SecretHasher } from './secret-hash/hash.ts';
+import { smtpMailer, type Mailer } from './notice/mail.ts';
+import { NoticeSender } from './notice/sender.ts';
 import { Policies } from './policy/policies.ts';
 import { SettledRelease } from './release/settled.ts';
 import { startJoining, type Joining } from './replica/joining.ts';
+import { natsSessions, type Sessions } from './session/sessions.ts';
+import { ensureSessionStreams } from './session/stream.ts';
 import { StartRefused } from './start-refused.ts';
 import { assertStreams } from './streams/assert-streams.ts';
 import { assertSynced } from './streams/synced.ts';
@@ -58,9 +73,25 @@ export interface Context {
   parts: readonly LedgerPart[];
   wake: Wake;
   users: LoginUsers;
+  directories: Directories;
+  directoryStatus: DirectoryStatus;
+  /** Undefined: nobody signs in by one. */
+  identityProvider: IdentityProvider | undefined;
+  pins: SecretHasher;
+  answerHashes: SecretHasher;
+  passkeys: LoginPasskeys;
+  /** Whom passkeys are made for; without a portal there are none. */
+  relyingParty: RelyingParty | undefined;
+  /** What the makers of security keys say of them, where it was brought. */
+  metadata: MetadataFile | undefined;
+  /** Where people reach the portal. */
+  portalUrl: string | undefined;
   applications: Applications;
   policies: Policies;
+  signingKeys: SigningKeys;
   signer: ResultSigner;
+  evidence: Evidence;
+  sessions: Sessions;
   trail: Trail;
   budgets: SendBudgets;
   dispatcher: Dispatcher;
@@ -113,6 +144,12 @@ export async function createContext(
   const problem = (event: string) => (error: unknown) => logger.warn(event, { error });
 
   const ring = readRing(environment.COUNTERSIGN_KEY_RING);
+  const argon2 = new Argon2();
+  await argon2.assertSound();
+  const { COUNTERSIGN_PORTAL_URL: portalUrl } = environment;
+  const relyingParty = portalUrl === undefined ? undefined : relyingPartyOf(portalUrl);
+  const metadata = metadataOf(environment, now, logger);
+  await metadata?.start();
   const { COUNTERSIGN_POSTGRES_URLS: urls, COUNTERSIGN_POSTGRES_OWNER_URLS: ownerUrls } = environment;
   await migrate(ownerUrls ?? urls).catch((error: unknown) => {
     if (error instanceof StartRefused) throw error;
@@ -159,6 +196,7 @@ export async function createContext(
     ...partitions.map((partition) => ensureLedgerStream(setup, partition, copies)),
     ensureTrailStream(setup, copies),
     ensureIdempotencyStream(setup, copies),
+    ensureSessionStreams(setup, copies),
   ]);
   assertStreams(await readStreams(setup, partitions), partitions, copies);
 
@@ -182,8 +220,15 @@ export async function createContext(
   const applications = new Applications(router, now, problem('applications.stale'));
   const policies = new Policies(router, problem('policies.stale'));
   const issuer = environment.COUNTERSIGN_PUBLIC_URL;
-  const signer = new ResultSigner({ router, ring, issuer, now, onProblem: problem('keys.stale') });
-  await Promise.all([applications.start(), policies.start(), signer.start()]);
+  const signingKeys = new SigningKeys({ router, ring, issuer, now, onProblem: problem('keys.stale') });
+  const directories = new Directories(router, ring, now, problem('directories.stale'));
+  await Promise.all([applications.start(), policies.start(), signingKeys.start(), directories.start()]);
+  const directoryStatus = new DirectoryStatus({
+    directories,
+    freshMs: () => policies.global().directory.statusSeconds * 1000,
+    now,
+    onProblem: problem('directory.unanswered'),
+  });
 
   const trail = createTrail(client, replica);
   const dispatch = await startDispatch({
@@ -199,6 +244,19 @@ export async function createContext(
     replicas: copies,
     stillWanted: (job) => isStillOpen(ledger, job),
   });
+
+  const notices = new NoticeSender({
+    router,
+    ring,
+    budgets: dispatch.budgets,
+    dispatcher: dispatch.dispatcher,
+    mailer: mailerOf(environment),
+    policy: () => policies.global(),
+    trail,
+    now,
+    onProblem: problem('notice.unsent'),
+  });
+  notices.start();
 
   const projector = startProjector({
     jetstream: client,
@@ -236,10 +294,22 @@ export async function createContext(
     ledger,
     parts,
     wake: natsWake(bus.nats),
-    users: new LoginUsers(router, ring, now),
+    users: new LoginUsers(router, ring, now, directoryStatus),
+    directories,
+    directoryStatus,
+    identityProvider: providerOf(environment, now),
+    pins: new SecretHasher('pin-hash', { ring, argon2, randomBytes }),
+    answerHashes: new SecretHasher('security-answer', { ring, argon2, randomBytes }),
+    passkeys: new LoginPasskeys(router, now),
+    relyingParty,
+    metadata,
     applications,
     policies,
-    signer,
+    signingKeys,
+    signer: new ResultSigner(signingKeys, now),
+    evidence: new Evidence(signingKeys, now, randomBytes),
+    sessions: natsSessions(manager, client, now),
+    portalUrl,
     trail,
     budgets: dispatch.budgets,
     dispatcher: dispatch.dispatcher,
@@ -258,10 +328,14 @@ export async function createContext(
     checks,
     isFit: () => isFit(checks),
     endings: {
-      messages: () => dispatch.drain(),
+      messages: async () => {
+        await notices.stop();
+        await dispatch.drain();
+      },
       watches: () => {
         clearInterval(ticking);
-        for (const watch of [leaders, applications, policies, signer, settled, ringWatch]) watch.stop();
+        for (const watch of [leaders, applications, policies, signingKeys, directories, settled, ringWatch, metadata])
+          watch?.stop();
         return Promise.resolve();
       },
       projection: () => projector.stop(),
@@ -281,9 +355,37 @@ function carriersOf({ COUNTERSIGN_CARRIERS_FILE: file }: Environment): Carrier[]
 /** Whether the code of a message is still waited for: the challenge is open, and no later code has taken its place. */
 async function isStillOpen(
   ledger: UserLedger,
-  { userId, messageId, challengeId }: { userId: string; messageId: string; challengeId: string },
+  { userId, messageId, challengeId }: Pick<Job, 'userId' | 'messageId' | 'challengeId'>,
 ) {
+  if (challengeId === undefined) return true;
   const isOpen = ({ open }: UserState) =>
     open.some(({ key, sends }) => challengeId.endsWith(key) && messageId === `${challengeId}:${sends}`);
   return isOpen(await ledger.peek(userId, isOpen));
+}
+
+function providerOf(environment: Environment, now: () => number): IdentityProvider | undefined {
+  const { COUNTERSIGN_OIDC_ISSUER: issuer, COUNTERSIGN_OIDC_CLIENT_ID: clientId } = environment;
+  if (issuer === undefined || clientId === undefined) return undefined;
+  return new IdentityProvider({
+    issuer,
+    clientId,
+    usernameClaim: environment.COUNTERSIGN_OIDC_USERNAME_CLAIM,
+    authorities: environment.COUNTERSIGN_OIDC_CA,
+    now,
+  });
+}
+
+function metadataOf(environment: Environment, now: () => number, logger: Logger): MetadataFile | undefined {
+  const { COUNTERSIGN_FIDO_METADATA_FILE: path, COUNTERSIGN_FIDO_METADATA_CA: root } = environment;
+  return path === undefined ? undefined : new MetadataFile({ path, root, now, logger });
+}
+
+function mailerOf(environment: Environment): Mailer | undefined {
+  const { COUNTERSIGN_SMTP_URL: url, COUNTERSIGN_MAIL_FROM: from, COUNTERSIGN_SMTP_CA: authorities } = environment;
+  if (url === undefined) return undefined;
+  if (!URL.canParse(url)) throw new StartRefused('COUNTERSIGN_SMTP_URL is no address of a mail server.');
+  if (from === undefined) {
+    throw new StartRefused('COUNTERSIGN_SMTP_URL is set and COUNTERSIGN_MAIL_FROM is not. Set both, or neither.');
+  }
+  return smtpMailer({ url, from, authorities });
 }

@@ -3,6 +3,16 @@ import { endpoint, type Endpoint } from '@countersign/bus';
 import * as contracts from '@countersign/contracts';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
 import { parseTraceparent } from '@countersign/telemetry';
+import * as bypassAccount from './account/bypass.ts';
+import * as confirmAccount from './account/confirm.ts';
+import * as enrolAccount from './account/enrol.ts';
+import * as getAccount from './account/get.ts';
+import * as historyAccount from './account/history.ts';
+import * as removeAccount from './account/remove.ts';
+import * as renameAccount from './account/rename.ts';
+import * as leaveAccount from './account/leave.ts';
+import * as reportAccount from './account/report.ts';
+import * as updateAccount from './account/update.ts';
 import { assertMay, type AuthorisedRequest } from './application/authorise.ts';
 import * as createApplication from './application/create.ts';
 import * as deleteApplication from './application/delete.ts';
@@ -12,6 +22,7 @@ import * as findAudit from './audit/find.ts';
 import * as confirmAuthenticator from './authenticator/confirm.ts';
 import * as enrolAuthenticator from './authenticator/enrol.ts';
 import * as removeAuthenticator from './authenticator/remove.ts';
+import * as assertChallenge from './challenge/assert.ts';
 import * as cancelChallenge from './challenge/cancel.ts';
 import * as getChallenge from './challenge/get.ts';
 import * as resendChallenge from './challenge/resend.ts';
@@ -20,18 +31,51 @@ import * as verifyChallenge from './challenge/verify.ts';
 import * as finalizeCluster from './cluster/finalize.ts';
 import * as clusterStatus from './cluster/status.ts';
 import type { Context } from './context.ts';
+import * as checkDirectory from './directory/check.ts';
+import * as createDirectory from './directory/create.ts';
+import * as deleteDirectory from './directory/delete.ts';
+import * as findDirectory from './directory/find.ts';
+import * as updateDirectory from './directory/update.ts';
 import { recordMessageStatus } from './dispatch/status.ts';
+import type { KeyRing } from './keys/ring.ts';
 import { requestHash } from './idempotency/canonical.ts';
+import * as grantEnrolment from './enrolment/grant.ts';
+import * as withdrawEnrolment from './enrolment/withdraw.ts';
+import * as cancelHandover from './handover/cancel.ts';
+import * as createHandover from './handover/create.ts';
+import * as resendHandover from './handover/resend.ts';
+import * as startHandover from './handover/start.ts';
+import * as verifyHandover from './handover/verify.ts';
 import { withIdempotency } from './idempotency/with-idempotency.ts';
+import * as unlinkIdentity from './identity/unlink.ts';
+import * as verifyIdentity from './identity/verify.ts';
 import * as rewrapKeys from './keys/rewrap.ts';
 import * as rotateKeys from './keys/rotate.ts';
 import * as moveLeaders from './leaders/move.ts';
+import * as verifyPassword from './password/verify.ts';
+import * as choosePin from './pin/choose.ts';
+import * as forgetPin from './pin/forget.ts';
+import * as removePin from './pin/remove.ts';
+import * as setPin from './pin/set.ts';
 import * as explainPolicy from './policy/explain.ts';
 import * as getPolicy from './policy/get.ts';
 import * as setPolicy from './policy/set.ts';
+import * as askQuestions from './questions/ask.ts';
+import * as checkQuestions from './questions/check.ts';
+import * as chooseQuestions from './questions/choose.ts';
+import * as getQuestions from './questions/get.ts';
 import * as findReplica from './replica/find.ts';
 import * as inviteReplica from './replica/invite.ts';
 import * as revokeReplica from './replica/revoke.ts';
+import * as acceptSession from './session/accept.ts';
+import * as confirmSession from './session/confirm.ts';
+import * as dropSession from './session/drop.ts';
+import * as endSession from './session/end.ts';
+import * as inviteSession from './session/invite.ts';
+import * as keepSession from './session/keep.ts';
+import * as listSessions from './session/list.ts';
+import * as loadSession from './session/load.ts';
+import * as openSession from './session/open.ts';
 import { check } from './system/check.ts';
 import * as blockUser from './user/block.ts';
 import * as bypassUser from './user/bypass.ts';
@@ -51,9 +95,59 @@ export function endpoints(context: Context): Endpoint[] {
   return [
     serve(contracts.challengeStart, startChallenge.start),
     serve(contracts.challengeVerify, verifyChallenge.verify),
+    serve(contracts.challengeAssert, assertChallenge.assert),
     serve(contracts.challengeGet, getChallenge.get, { maxInFlight: MAX_WAITING }),
     serve(contracts.challengeCancel, cancelChallenge.cancel),
     serve(contracts.challengeResend, resendChallenge.resend),
+
+    serve(contracts.passwordVerify, verifyPassword.verify),
+    serve(contracts.identityVerify, verifyIdentity.verify),
+    serve(contracts.identityUnlink, unlinkIdentity.unlink),
+
+    serve(contracts.directoryCreate, createDirectory.create),
+    serve(contracts.directoryUpdate, updateDirectory.update),
+    serve(contracts.directoryFind, findDirectory.find),
+    serve(contracts.directoryDelete, deleteDirectory.remove),
+    serve(contracts.directoryCheck, checkDirectory.check),
+
+    serve(contracts.sessionOpen, openSession.open),
+    serve(contracts.sessionConfirm, confirmSession.confirm),
+    serve(contracts.sessionInvite, inviteSession.invite),
+    serve(contracts.sessionAccept, acceptSession.accept),
+    serve(contracts.sessionEnd, endSession.end),
+    serve(contracts.sessionLoad, loadSession.load),
+    serve(contracts.sessionKeep, keepSession.keep),
+    serve(contracts.sessionDrop, dropSession.drop),
+    serve(contracts.sessionList, listSessions.list),
+
+    serve(contracts.accountGet, getAccount.get),
+    serve(contracts.accountUpdate, updateAccount.update),
+    serve(contracts.accountEnrol, enrolAccount.enrol),
+    serve(contracts.accountConfirm, confirmAccount.confirm),
+    serve(contracts.accountRename, renameAccount.rename),
+    serve(contracts.accountRemove, removeAccount.remove),
+    serve(contracts.accountBypass, bypassAccount.bypass),
+    serve(contracts.accountHistory, historyAccount.history),
+    serve(contracts.accountLeave, leaveAccount.leave),
+    serve(contracts.accountReport, reportAccount.report),
+
+    serve(contracts.enrolmentGrant, grantEnrolment.grant),
+    serve(contracts.enrolmentWithdraw, withdrawEnrolment.withdraw),
+
+    serve(contracts.pinSet, setPin.set),
+    serve(contracts.pinRemove, removePin.remove),
+    serve(contracts.pinChoose, choosePin.choose),
+    serve(contracts.pinForget, forgetPin.forget),
+    serve(contracts.questionsGet, getQuestions.get),
+    serve(contracts.questionsChoose, chooseQuestions.choose),
+    serve(contracts.questionsAsk, askQuestions.ask),
+    serve(contracts.questionsCheck, checkQuestions.check),
+
+    serve(contracts.handoverCreate, createHandover.create),
+    serve(contracts.handoverStart, startHandover.start),
+    serve(contracts.handoverVerify, verifyHandover.verify),
+    serve(contracts.handoverResend, resendHandover.resend),
+    serve(contracts.handoverCancel, cancelHandover.cancel),
 
     serve(contracts.userCreate, createUser.create),
     serve(contracts.userGet, getUser.get),
@@ -91,7 +185,7 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.clusterStatus, clusterStatus.status, { queue: `app-server.${context.replica}` }),
 
     // Open to whoever may publish here: one answer is public, the other is proved by the carrier's own signature.
-    endpoint(contracts.keysJwks, () => Promise.resolve(context.signer.jwks())),
+    endpoint(contracts.keysJwks, () => Promise.resolve(context.signingKeys.jwks())),
     endpoint(contracts.messageStatus, (input, request) => recordMessageStatus(context, input, request)),
   ];
 }
@@ -112,6 +206,20 @@ function bound(request: AuthorisedRequest, input: unknown): AuthorisedRequest {
   return { ...request, attemptId: createHash('sha256').update(JSON.stringify(parts)).digest('base64url') };
 }
 
+const SECRET_INPUTS: ReadonlySet<string> = new Set(['password', 'pin', 'answers']);
+
+/**
+ * What a repeated request is recognised by. Hashes of it stand in the ledger, the audit and the memory of answers: of a password, a PIN, and
+ * answers to security questions, they hold a keyed one, which no guess can be held against.
+ */
+function recognisable(ring: KeyRing, input: unknown): unknown {
+  if (typeof input !== 'object' || input === null) return input;
+  const keyed = Object.entries(input)
+    .filter(([name, value]) => SECRET_INPUTS.has(name) && value !== undefined)
+    .map(([name, value]) => [name, ring.mac(name, JSON.stringify(value)).toString('base64url')] as const);
+  return keyed.length === 0 ? input : { ...input, ...Object.fromEntries(keyed) };
+}
+
 /** Who asks, whether they may, whether they asked before: the same for every operation, before its use case sees it. */
 function authorisedEndpoint(context: Context) {
   return <O extends Operation>(
@@ -127,7 +235,8 @@ function authorisedEndpoint(context: Context) {
         const traceId = parseTraceparent(call.traceparent)?.traceId;
         const request: AuthorisedRequest = { ...call, application, traceId };
         if (!operation.changes) return useCase(context, input, request);
-        return withIdempotency(context, request, input, (attempt) => useCase(context, input, bound(attempt, input)));
+        const known = recognisable(context.ring, input);
+        return withIdempotency(context, request, known, (attempt) => useCase(context, input, bound(attempt, known)));
       },
       options,
     );

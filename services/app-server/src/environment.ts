@@ -136,11 +136,70 @@ export const ENVIRONMENT = settings({
   COUNTERSIGN_CARRIERS_FILE: Type.Optional(
     Type.String({ description: 'JSON file with the carriers of SMS; without it nothing can be sent.' }),
   ),
+  COUNTERSIGN_SMTP_URL: Type.Optional(
+    secret(
+      Type.String({
+        pattern: '^smtps?://',
+        description:
+          'Mail server that takes notices to people, for example smtps://user:password@mail.example.com. With smtp:// it must ' +
+          'offer STARTTLS, unless it is on this machine. Without it nobody gets mail.',
+      }),
+    ),
+  ),
+  COUNTERSIGN_SMTP_CA: Type.Optional(
+    fromFile(pem('Authorities of the mail server as PEM; those of the system unless set.')),
+  ),
+  COUNTERSIGN_MAIL_FROM: Type.Optional(
+    Type.String({
+      pattern: '^[^\\s<>@,;:"]+@[A-Za-z0-9.-]+$',
+      description: 'Address that notices come from, for example no-reply@example.com.',
+    }),
+  ),
   COUNTERSIGN_PUBLIC_URL: Type.String({
     pattern: '^https://',
     description:
       'Where callers reach sdk-gateway: issuer of signed results, address in delivery callbacks. Never from Host.',
   }),
+  COUNTERSIGN_OIDC_ISSUER: Type.Optional(
+    Type.String({
+      pattern: '^https://',
+      description:
+        'OpenID provider whose ID tokens count as a first factor at the portal: exactly what it calls itself.',
+    }),
+  ),
+  COUNTERSIGN_OIDC_CLIENT_ID: Type.Optional(
+    Type.String({ minLength: 1, description: 'What that provider calls the portal: the audience of its ID tokens.' }),
+  ),
+  COUNTERSIGN_OIDC_USERNAME_CLAIM: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 64,
+      description:
+        'Claim with a name of a user, for example upn: links an identity with a user at the first sign-in. Without it only ' +
+        'identities that are linked already count.',
+    }),
+  ),
+  COUNTERSIGN_OIDC_CA: Type.Optional(
+    fromFile(Type.String({ description: 'Authorities of the provider as PEM; those of the system unless set.' })),
+  ),
+  COUNTERSIGN_PORTAL_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description:
+        'Where people reach user-portal, for example https://portal.example.com. Passkeys are bound to its host for ever. ' +
+        'Without it there is no passkey.',
+    }),
+  ),
+  COUNTERSIGN_FIDO_METADATA_FILE: Type.Optional(
+    Type.String({
+      description:
+        'File of the FIDO Metadata Service, brought from https://mds3.fidoalliance.org/. Needed where the policy takes ' +
+        'only security keys whose maker is known. Looked at again every minute.',
+    }),
+  ),
+  COUNTERSIGN_FIDO_METADATA_CA: Type.Optional(
+    fromFile(pem('Authority of that file as PEM, in place of the FIDO Alliance’s, for metadata of your own.')),
+  ),
 });
 
 export type Environment = SettingsOf<typeof ENVIRONMENT>;

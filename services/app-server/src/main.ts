@@ -1,10 +1,10 @@
 import { serve, watchStrain } from '@countersign/bus';
-import { readEnvironment, SettingsError, unknownSettings } from '@countersign/config';
+import { readEnvironment, readOrExit, unknownSettings } from '@countersign/config';
 import { createHttpServer, reloadOnHangup, stopOnSignal } from '@countersign/http';
 import { createLogger, createMetrics, createTracing } from '@countersign/telemetry';
 import { createContext } from './context.ts';
 import { endpoints } from './endpoints.ts';
-import { CERTIFICATE, ENVIRONMENT, type Environment } from './environment.ts';
+import { CERTIFICATE, ENVIRONMENT } from './environment.ts';
 import { serveJoining } from './replica/routes.ts';
 
 const SERVICE = 'app-server';
@@ -15,7 +15,7 @@ const HTTP_MS = 2000;
 /** How often a replica looks whether it may take work. */
 const FITNESS_EVERY_MS = 100;
 
-const environment = readSettings();
+const environment = readOrExit(ENVIRONMENT, process.env, (read) => read);
 const replica = environment.COUNTERSIGN_REPLICA;
 const logger = createLogger({ service: SERVICE, replica, level: environment.COUNTERSIGN_LOG_LEVEL });
 const metrics = createMetrics({ service: SERVICE, replica });
@@ -103,13 +103,3 @@ stopOnSignal({
   ],
   exit: (code) => process.exit(code),
 });
-
-function readSettings(): Environment {
-  try {
-    return readEnvironment(ENVIRONMENT, process.env);
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(1);
-  }
-}

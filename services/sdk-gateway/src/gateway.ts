@@ -1,6 +1,6 @@
-import type { Bus, Credential, Strain } from '@countersign/bus';
-import { createHttpServer, createSlots, type HttpLimits, type HttpServer, type TlsOptions } from '@countersign/http';
-import type { Logger, Metrics, Tracing } from '@countersign/telemetry';
+import type { Credential, Strain } from '@countersign/bus';
+import { createEdgeServer, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
+import { createSlots } from '@countersign/http';
 import { answerWith } from './answer.ts';
 import { authenticate } from './authenticate.ts';
 import { receiveCarrierStatus } from './carrier-status.ts';
@@ -9,27 +9,15 @@ import { REQUESTS_REFUSED, REQUESTS_WAITING, REQUESTS_WORKING } from './metrics.
 import { describeApi } from './openapi/document.ts';
 import { ROUTES } from './routes.ts';
 
-export interface GatewayOptions {
-  replica: string;
+export interface GatewayOptions extends EdgeFoundation {
   publicUrl: string;
-  bus: Bus;
-  logger: Logger;
-  metrics: Metrics;
-  tracing?: Tracing;
-  now: () => number;
-  certificate: string;
-  key: string;
   /** PEM. With it, client certificates must chain to one of these. */
   clientAuthorities?: string;
-  maxInFlight: number;
   /** Of `maxInFlight`, for one application (R29); all unless given. */
   clientShare?: number;
   maxWaiting: number;
   /** Whether this process keeps up; it does unless given. */
   strain?: Pick<Strain, 'isStrained'>;
-  trustedProxies?: readonly string[];
-  metricsFrom?: readonly string[];
-  limits?: Partial<HttpLimits>;
 }
 
 declare module 'fastify' {
@@ -39,11 +27,6 @@ declare module 'fastify' {
   }
 }
 
-export interface Gateway extends HttpServer {
-  /** How many requests it holds now. */
-  readonly requests: () => { working: number; waiting: number };
-}
-
 /** Of the requests that may wait, for one caller (R29). */
 const WAITING_SHARE = 0.25;
 /** Of the requests under way, for carriers at one address: they have proved nothing yet (R29). */
@@ -51,22 +34,10 @@ const CARRIER_SHARE = 0.25;
 const PUBLIC_FOR_MINUTES = 'public, max-age=300';
 
 /** HTTPS in front, operations on the bus behind, and nothing kept in between. */
-export function createGateway(options: GatewayOptions): Gateway {
-  const { bus, replica, logger, metrics } = options;
-  const tls: TlsOptions = {
-    certificate: options.certificate,
-    key: options.key,
+export function createGateway(options: GatewayOptions): EdgeServer {
+  const { bus, replica, metrics } = options;
+  const server = createEdgeServer(options, {
     clientCertificates: options.clientAuthorities === undefined ? {} : { authorities: options.clientAuthorities },
-  };
-  const server = createHttpServer({
-    logger,
-    metrics,
-    tls,
-    ...(options.tracing !== undefined && { tracing: options.tracing }),
-    checks: [{ name: 'bus', check: () => assertConnected(bus) }],
-    ...(options.limits !== undefined && { limits: options.limits }),
-    ...(options.trustedProxies !== undefined && { trustedProxies: options.trustedProxies }),
-    ...(options.metricsFrom !== undefined && { metricsFrom: options.metricsFrom }),
   });
   const { app, draining, lastCall } = server;
   const refused = metrics.counter(REQUESTS_REFUSED);
@@ -131,8 +102,4 @@ export function createGateway(options: GatewayOptions): Gateway {
 /** Fastify adds a charset to texts, which JSON types do not have. */
 function asBytes(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
-}
-
-function assertConnected(bus: Bus): void {
-  if (!bus.connected) throw new Error('not connected to NATS');
 }

@@ -7,6 +7,7 @@ import {
   challengeResend,
   challengeStart,
   challengeVerify,
+  handoverCreate,
   userBlock,
   userCreate,
   userDelete,
@@ -64,7 +65,7 @@ export const ROUTES: readonly Route[] = [
     operation: challengeVerify,
     status: 200,
     summary: 'Answer a challenge with the code that the person typed',
-    errors: ['CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED', 'CODE_REJECTED'],
+    errors: ['CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED', 'CODE_REJECTED', 'PIN_NEEDED'],
   },
   {
     method: 'POST',
@@ -162,6 +163,14 @@ export const ROUTES: readonly Route[] = [
     status: 200,
     summary: 'Remove an authenticator at once',
     errors: authenticator,
+  },
+  {
+    method: 'POST',
+    path: '/v1/handovers',
+    operation: handoverCreate,
+    status: 201,
+    summary: 'Make a link that sends a person to the portal for the second factor',
+    errors: ['NOT_ALLOWED'],
   },
 ];
 

@@ -21,10 +21,11 @@ export interface Seen {
   natsServers: readonly NatsGreeting[];
 }
 
-export async function lookAround({ askEach, natsServers }: Connection): Promise<Seen> {
+export async function lookAround(connection: Connection): Promise<Seen> {
+  const { askEach, natsServers } = connection;
   const [replicas, edges, servers] = await Promise.all([
     askEach(clusterStatus, {}),
-    askEach(edgeStatus, {}),
+    askTwice(connection),
     natsServers(),
   ]);
   const failed = [...replicas, ...edges].flatMap((answer) =>
@@ -37,6 +38,13 @@ export async function lookAround({ askEach, natsServers }: Connection): Promise<
     wrong: failed.flatMap(({ replica, code }) => (code === 'UNAVAILABLE' ? [] : [replica])),
     natsServers: servers,
   };
+}
+
+/** Nobody counts edges: of one that was too busy to answer at once nothing would be said. The later answer counts. */
+async function askTwice({ askEach }: Connection): Promise<EachAnswer<EdgeView>[]> {
+  const [first, second] = [await askEach(edgeStatus, {}), await askEach(edgeStatus, {})];
+  const heard = new Map([...first, ...second].map((answer) => [answer.replica, answer]));
+  return [...heard.values()].toSorted((one, other) => one.replica.localeCompare(other.replica));
 }
 
 function outputsOf<Output extends { at?: string }>(answers: readonly EachAnswer<Output>[]): (Output & Heard)[] {

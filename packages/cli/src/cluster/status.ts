@@ -9,7 +9,7 @@ import { notesOf, warningsOf } from './warnings.ts';
 export const clusterStatusCommand = command({
   name: 'cluster status',
   summary:
-    'Show app-servers, gateways, Postgres, NATS and streams: versions, roles, lag, leaders; and what to look at.',
+    'Show app-servers, gateways, portals, Postgres, NATS and streams: versions, roles, lag, leaders; and what to look at.',
   details: 'Every app-server says how it sees what it runs on; where they differ, each of them is named.',
   arguments: {},
   options: {},
@@ -30,7 +30,7 @@ export const clusterStatusCommand = command({
     const notes = notesOf(seen);
     const parts = [
       appServers(replicas),
-      gateways(edges),
+      edgeTable(edges),
       postgres(replicas),
       nats(natsServers, first),
       streams(first),
@@ -77,9 +77,10 @@ function floor({ floors = [] }: ReplicaView): string {
   );
 }
 
-function gateways(views: readonly EdgeView[]): string {
+/** Gateways and portals. */
+function edgeTable(views: readonly EdgeView[]): string {
   return table(
-    ['GATEWAY', 'VERSION', 'NODE', 'WORKS ON', 'WAITS FOR', 'NATS SERVER', 'RUNS SINCE'],
+    ['EDGE', 'VERSION', 'NODE', 'WORKS ON', 'WAITS FOR', 'NATS SERVER', 'RUNS SINCE'],
     views.map(({ replica, version, node, working, waiting, server, startedAt }) => [
       replica,
       version,

@@ -85,6 +85,7 @@ test.each<[string, Seen, string]>([
   ['a replica without work', with1({ takesWork: false }), 'app-server-1 takes no work'],
   ['a replica that answers nonsense', { ...well, wrong: ['sdk-gateway-3'] }, 'sdk-gateway-3 answers otherwise'],
   ['no gateway', { ...well, edges: [] }, 'No gateway answers'],
+  ['portals alone', { ...well, edges: [{ ...edge, service: 'user-portal' }] }, 'No gateway answers'],
   ['two versions', with1({ version: '1.3.0' }), '1.3.0 (app-server-1), 1.2.0 (app-server-2, sdk-gateway-1)'],
   ['two versions of an edge', { ...well, edges: [{ ...edge, version: '1.1.0' }] }, '1.1.0 (sdk-gateway-1)'],
   [

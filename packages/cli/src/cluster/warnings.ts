@@ -46,7 +46,10 @@ const WARNINGS: readonly Rule[] = [
     replicas
       .filter(({ takesWork }) => !takesWork)
       .map(({ replica }) => `${replica} takes no work. Why: countersign doctor`),
-  ({ edges }) => (edges.length > 0 ? [] : ['No gateway answers: start one, or give it the permissions of infra/nats.']),
+  ({ edges }) =>
+    edges.some(({ service }) => service === 'sdk-gateway')
+      ? []
+      : ['No gateway answers: start one, or give it the permissions of infra/nats.'],
   ({ replicas, edges }) =>
     differences(
       [...replicas, ...edges].map(({ replica, version }) => [version, replica]),

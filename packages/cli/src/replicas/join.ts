@@ -41,11 +41,13 @@ export const joinCommand = command({
   async run(session, input) {
     const token = await askForToken(session, { token: input.token, file: input['token-file'] });
     const folder = resolve(input.out ?? join(FOLDER, token.service));
-    const { name, service, expiresAt } = await joinInstallation(token, folder);
+    const { name, service, expiresAt, given } = await joinInstallation(token, folder);
     const start = STARTS[service] ?? `systemctl enable --now countersign-${service}.service`;
+    const add = (NEEDED[service] ?? []).filter((setting) => !given.includes(setting));
+    const first = add.length === 0 ? '' : `Add to ${service}.env: ${add.join(', ')}\n`;
     return {
-      json: { name, service, folder, expiresAt, start },
-      text: `This machine is ${name} until ${expiresAt}; a timer renews it before: countersign-renew@${service}.timer\nIts files: ${folder}\nStart it: ${start}\n`,
+      json: { name, service, folder, expiresAt, add, start },
+      text: `This machine is ${name} until ${expiresAt}; a timer renews it before: countersign-renew@${service}.timer\nIts files: ${folder}\n${first}Start it: ${start}\n`,
     };
   },
 });
@@ -59,14 +61,20 @@ const STARTS: Partial<Record<ServiceName, string>> = {
   balancer: 'systemctl enable --now haproxy.service countersign-balancer.timer countersign-balancer-reload.path',
 };
 
+/** Settings without which it does not start, and which app-server may not know: the key of an application is shown once, to an administrator. */
+const NEEDED: Partial<Record<ServiceName, readonly string[]>> = {
+  'user-portal': ['COUNTERSIGN_PORTAL_URL', 'COUNTERSIGN_API_KEY_FILE'],
+};
+
 /**
  * Makes the keys, spends the token, and writes what the replica is given into the folder.
+ * @returns with the names of the settings that it was given.
  * @throws UsageError when the folder holds another replica; MfaError as app-server answered; CommandError when none can be reached.
  */
 export async function joinInstallation(
   token: JoinToken,
   folder: string,
-): Promise<{ name: string; service: ServiceName; expiresAt: string }> {
+): Promise<{ name: string; service: ServiceName; expiresAt: string; given: string[] }> {
   refuseSecond(folder);
   const { service, name, hosts } = token;
   const { requestPem, keyPem } = await requestCertificate({ commonName: name, names: hosts });
@@ -95,7 +103,7 @@ export async function joinInstallation(
   const description = { service, name, hosts, joinUrls: token.urls };
   const files = replicaFiles(admitted, description, { folder, keyPem, natsSeed: user?.seed });
   writePrivateFiles(folder, files);
-  return { name, service, expiresAt: admitted.expiresAt };
+  return { name, service, expiresAt: admitted.expiresAt, given: Object.keys(admitted.settings) };
 }
 
 /** A machine that belongs already would lose its keys. */

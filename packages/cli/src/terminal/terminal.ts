@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createInterface } from 'node:readline/promises';
+import { createInterface, type Interface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { editText } from './editor.ts';
 
 /** The screen and the keyboard, or whatever a script put in their place. */
@@ -16,6 +17,8 @@ export interface Terminal {
   readonly columns: number | undefined;
   /** @returns what was typed, without the line break; undefined when the input ended. */
   question(text: string, signal: AbortSignal): Promise<string | undefined>;
+  /** The same, without showing what is typed. */
+  secret(text: string, signal: AbortSignal): Promise<string | undefined>;
   /** Everything on standard input, when it is not a keyboard. */
   readInput(): Promise<string>;
   /** @returns the text as the person left it in their editor. @throws CommandError */
@@ -38,13 +41,15 @@ export function nodeTerminal({ input, output, error, environment }: TerminalStre
     interactive: input.isTTY && error.isTTY,
     colour: isScreen && (environment['NO_COLOR'] ?? '') === '' && environment['TERM'] !== 'dumb',
     columns: isScreen ? output.columns : undefined,
-    question: async (text, signal) => {
-      const lines = createInterface({ input, output: error });
+    question: (text, signal) => questionOn(createInterface({ input, output: error }), text, signal),
+    secret: async (text, signal) => {
+      error.write(text);
+      // With a terminal of its own, readline takes the echo away from the real one; here it goes nowhere.
+      const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
       try {
-        const closed = once(lines, 'close', { signal }).then(() => undefined);
-        return await Promise.race([lines.question(text, { signal }), closed]);
+        return await questionOn(createInterface({ input, output: nowhere, terminal: true }), '', signal);
       } finally {
-        lines.close();
+        error.write('\n');
       }
     },
     readInput: async () => {
@@ -55,4 +60,13 @@ export function nodeTerminal({ input, output, error, environment }: TerminalStre
     },
     edit: (text, fileName) => Promise.resolve(editText(text, fileName, environment)),
   };
+}
+
+async function questionOn(lines: Interface, text: string, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const closed = once(lines, 'close', { signal }).then(() => undefined);
+    return await Promise.race([lines.question(text, { signal }), closed]);
+  } finally {
+    lines.close();
+  }
 }

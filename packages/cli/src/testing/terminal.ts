@@ -5,6 +5,8 @@ export interface RecordedTerminal extends Terminal {
   err: string;
   /** What was asked of the person. */
   asked: string[];
+  /** Of it, what was answered without being shown. */
+  hidden: string[];
 }
 
 /** A terminal that writes down what it is told and answers what it was given. Interactive when it was given answers. */
@@ -16,6 +18,7 @@ export function recordedTerminal(
     out: '',
     err: '',
     asked: [],
+    hidden: [],
     interactive: options.answers !== undefined,
     colour: options.colour ?? false,
     columns: undefined,
@@ -23,6 +26,10 @@ export function recordedTerminal(
     writeError: (text) => void (terminal.err += text),
     question: (text) => {
       terminal.asked.push(text);
+      return Promise.resolve(answers.shift());
+    },
+    secret: (text) => {
+      terminal.hidden.push(text);
       return Promise.resolve(answers.shift());
     },
     readInput: () => Promise.resolve(options.input ?? ''),

@@ -6,6 +6,10 @@ export interface Application {
   applicationId: string;
   name: string;
   scopes: readonly Scope[];
+  /** Of a hand-over: what its result repeats, so that it answers this request and no other (R14). */
+  answering?: { state: string; asked: string };
+  /** Of a hand-over: in which the page asks, where the application says so; the person's unless given. */
+  promptLanguage?: string;
 }
 
 /** A call whose caller is known and may do what it asks. */

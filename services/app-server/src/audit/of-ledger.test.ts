@@ -30,10 +30,27 @@ test.each([
   if ('key' in event) expect(addressOfChallenge(row.challenge_id ?? '')).toEqual({ userId, key });
 });
 
+test('AAL-24: a PIN that was asked for is named beside the method, and is none', () => {
+  const login = { type: 'challenge.approved', key, applicationId: 'app', method: 'totp', authenticatorId: 'x' };
+  const { row } = project({ ...login, purpose: 'login', pin: 'right' });
+  expect(row).toMatchObject({ method: 'totp', detail: { pin: 'right' } });
+});
+
 test('an authenticator is used by a login, not by its own enrolment', () => {
   const approved = { type: 'challenge.approved', key, applicationId: 'app', method: 'totp', authenticatorId: 'x' };
   expect(project({ ...approved, purpose: 'login' }).use).toEqual({ authenticator_id: 'x', at: 5 });
   expect(project({ ...approved, purpose: 'enrol' }).use).toBeUndefined();
+  // A time step is no counter.
+  expect(project({ ...approved, purpose: 'login', step: 9 }).use).toEqual({ authenticator_id: 'x', at: 5 });
+});
+
+test.each([
+  [{ type: 'challenge.approved', purpose: 'login', step: 9 }, { sign_count: 9 }],
+  [{ type: 'challenge.approved', purpose: 'login' }, {}],
+  [{ type: 'invitation.accepted', step: 9 }, { sign_count: 9 }],
+])('WEB-06: a login by passkey is its use, and brings its counter where it counts: %j', (event, counted) => {
+  const login = { key, applicationId: 'app', method: 'passkey', authenticatorId: 'x', ...event };
+  expect(project(login).use).toEqual({ authenticator_id: 'x', at: 5, ...counted });
 });
 
 test('an event of a newer version is kept as it is', () => {

@@ -1,6 +1,6 @@
 import { challengeIdAt } from '@countersign/contracts';
 import type { LedgerRecord } from '../ledger/record.ts';
-import type { Projected, Projection, StreamMessage } from './projected.ts';
+import type { AuthenticatorUse, Projected, Projection, StreamMessage } from './projected.ts';
 
 const decoder = new TextDecoder();
 
@@ -15,6 +15,7 @@ interface EventFields {
   by?: string;
   purpose?: string;
   authenticatorId?: string;
+  step?: number;
   challenge?: { key: string; applicationId: string; method: string } & Record<string, unknown>;
 }
 
@@ -54,10 +55,18 @@ function projectRecord(message: StreamMessage, userId: string): Projected {
       detail: withoutMac({ ...started, ...rest }),
     },
     state: { user_id: userId, sequence: message.sequence, at, state: lasting(record.state) },
-    ...(type === 'challenge.approved' &&
-      event.purpose === 'login' &&
-      event.authenticatorId !== undefined && { use: { authenticator_id: event.authenticatorId, at } }),
+    ...(type === 'enrolment.granted' && { notice: { user_id: userId, kind: 'access-code.granted', at } as const }),
+    ...(letsIn(event) && event.authenticatorId !== undefined && { use: useOf(event.authenticatorId, event) }),
   };
+}
+
+function letsIn({ type, purpose }: EventFields): boolean {
+  return type === 'invitation.accepted' || (type === 'challenge.approved' && purpose === 'login');
+}
+
+function useOf(authenticatorId: string, { at, method, step }: EventFields): AuthenticatorUse {
+  const counts = method === 'passkey' && step !== undefined;
+  return { authenticator_id: authenticatorId, at, ...(counts && { sign_count: step }) };
 }
 
 /** The audit outlives every code by years and is read by many: not even a keyed hash of one belongs into it. */
@@ -65,8 +74,8 @@ function withoutMac({ codeMac: _, attemptId: __, ...detail }: Record<string, unk
   return detail;
 }
 
-/** What restoredState would take of it: challenges and a bypass do not come back from Postgres. */
-function lasting({ bypass: _, ...state }: LedgerRecord['state']): object {
+/** What restoredState would take of it: challenges, a bypass and an access code do not come back from Postgres. */
+function lasting({ bypass: _, enrolment: __, ...state }: LedgerRecord['state']): object {
   return { ...state, open: [], closed: [] };
 }
 

@@ -1,3 +1,4 @@
+import type { NoticeKind } from '../notice/texts.ts';
 import { storable } from './storable.ts';
 
 /** A message of a stream as it was stored. */
@@ -38,6 +39,15 @@ export interface LedgerRow {
 export interface AuthenticatorUse {
   authenticator_id: string;
   at: number;
+  /** Of a passkey that counts. */
+  sign_count?: number;
+}
+
+/** Somebody to be told of what the ledger decided (AAL-26). */
+export interface NoticeRow {
+  user_id: string;
+  kind: NoticeKind;
+  at: number;
 }
 
 /** What one message means to Postgres. */
@@ -45,6 +55,7 @@ export interface Projected {
   row: AuditRow;
   state?: LedgerRow;
   use?: AuthenticatorUse;
+  notice?: NoticeRow;
 }
 
 /** @throws when the message is not one of that stream's. */

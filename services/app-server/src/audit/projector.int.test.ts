@@ -254,6 +254,30 @@ test('INV-10 a login is in the audit as it happened, without a trace of its code
   expect(used.rows).toEqual([{ last_used_at: new Date(T0 + 5000) }]);
 });
 
+test('WEB-06: a login by passkey leaves when, and the highest counter; one that does not count leaves the counter', async () => {
+  const [userId, authenticatorId, applicationId] = [randomUUID(), randomUUID(), randomUUID()];
+  await createUser(userId);
+  await sql.query(
+    `insert into passkey (passkey_id, user_id, label, state, rp_id, user_handle, credential_id, public_key, sign_count,
+       backup_eligible, backup_state, created_by, created_at)
+     values ($1, $2, '', 'active', 'h', $3, 'c', 'k', 4, false, false, 't', now())`,
+    [authenticatorId, userId, randomBytes(64)],
+  );
+  const login = { method: 'passkey', authenticatorId, applicationId, attemptId: 'a', userVerified: true } as const;
+  const keyed = () => ({ key: randomBytes(16).toString('base64url') });
+  await append(userId, { type: 'challenge.approved', at: T0, ...keyed(), ...login, purpose: 'login', step: 7 });
+  await append(userId, { type: 'invitation.accepted', at: T0 + 1000, ...keyed(), ...login, issuedAt: T0, step: 6 });
+  await append(userId, { type: 'challenge.approved', at: T0 + 2000, ...keyed(), ...login, purpose: 'login' });
+  await start();
+  await until(AUTH, 3);
+  const used = await sql.query('select last_used_at, sign_count from passkey');
+  expect(used.rows).toEqual([{ last_used_at: new Date(T0 + 2000), sign_count: '7' }]);
+  await append(userId, { type: 'challenge.approved', at: T0 + 3000, ...keyed(), ...login, purpose: 'login', step: 5 });
+  await until(AUTH, 4);
+  const later = await sql.query('select last_used_at, sign_count from passkey');
+  expect(later.rows).toEqual([{ last_used_at: new Date(T0 + 3000), sign_count: '7' }]);
+});
+
 test('the trail is projected as it was recorded; what is no event leaves a row and keeps nobody out', async () => {
   const trail = createTrail(client, 'app-2');
   await trail.record({

@@ -21,6 +21,10 @@ export async function writeBatch(
   const states = storableJson(newestStates(projected).map((state) => ({ ...state, at: iso(state.at) })));
   const uses = storableJson(newestUses(projected).map((use) => ({ ...use, at: iso(use.at) })));
 
+  const notices = storableJson(
+    projected.flatMap(({ notice }) => notice ?? []).map((each) => ({ ...each, at: iso(each.at) })),
+  );
+
   const { rows: claimed } = await sql<{ sequence: string }>`
     with claimed as (
       update projection_checkpoint
@@ -51,6 +55,22 @@ export async function writeBatch(
       from claimed, json_to_recordset(${uses}) as u (authenticator_id uuid, at timestamptz)
       where authenticator.authenticator_id = u.authenticator_id
         and (authenticator.last_used_at is null or authenticator.last_used_at < u.at)
+    ), used_passkeys as (
+      update passkey set last_used_at = greatest(passkey.last_used_at, u.at),
+        sign_count = greatest(passkey.sign_count, u.sign_count)
+      from claimed, json_to_recordset(${uses}) as u (authenticator_id uuid, at timestamptz, sign_count bigint)
+      where passkey.passkey_id = u.authenticator_id
+    ), noted as (
+      -- One that comes out of the ledger a day late, after a restore, tells nobody anything.
+      select n.* from claimed, json_to_recordset(${notices}) as n (user_id uuid, kind text, at timestamptz)
+      where n.at > now() - interval '1 day'
+    ), noticed as (
+      insert into notice (notice_id, user_id, kind, channel, authenticator_id, phone_sealed, created_at, due_at, tries)
+      select gen_random_uuid(), n.user_id, n.kind, 'sms', a.authenticator_id, a.phone_sealed, n.at, n.at, 0
+      from noted n join authenticator a on a.user_id = n.user_id and a.type = 'phone' and a.state = 'active'
+      union all
+      select gen_random_uuid(), n.user_id, n.kind, 'mail', null, null, n.at, n.at, 0
+      from noted n join app_user u on u.user_id = n.user_id and u.mail is not null
     )
     select sequence from claimed`.execute(db);
   return claimed.length === 1;
@@ -65,7 +85,13 @@ function newestStates(projected: readonly Projected[]): LedgerRow[] {
 
 function newestUses(projected: readonly Projected[]): AuthenticatorUse[] {
   const newest = new Map<string, AuthenticatorUse>();
-  for (const { use } of projected) if (use !== undefined) newest.set(use.authenticator_id, use);
+  for (const { use } of projected) {
+    if (use === undefined) continue;
+    const counted = [newest.get(use.authenticator_id)?.sign_count, use.sign_count].filter(
+      (count) => count !== undefined,
+    );
+    newest.set(use.authenticator_id, { ...use, ...(counted.length > 0 && { sign_count: Math.max(...counted) }) });
+  }
   return [...newest.values()];
 }
 

@@ -8,10 +8,12 @@ import type { Router } from '../database/router.ts';
 import type { UserState } from '../challenge/state.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
+import { recordNotices } from '../notice/record.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { getLogin } from '../user/store.ts';
 import { enrolmentChallenge } from './enrolment.ts';
+import { assertFirst } from './first.ts';
 import { activate } from './store.ts';
 
 export interface ConfirmDependencies {
@@ -23,6 +25,12 @@ export interface ConfirmDependencies {
   now: () => number;
 }
 
+/** How a new authenticator may become active. */
+export interface Confirming {
+  /** Whoever confirms was let in to enrol the first, and nothing else. */
+  onlyFirst?: boolean;
+}
+
 /**
  * The first code from a new authenticator. It is spent by this, as any other (OATH-61), and draws on the same budget.
  * @throws MfaError REQUEST_INVALID, USER_NOT_FOUND, AUTHENTICATOR_NOT_FOUND, CHALLENGE_CLOSED, CODE_REJECTED, TRY_LATER,
@@ -32,6 +40,7 @@ export async function confirm(
   deps: ConfirmDependencies,
   { userId, authenticatorId, code: typed }: InputOf<typeof authenticatorConfirm>,
   request: AuthorisedRequest,
+  { onlyFirst = false }: Confirming = {},
 ): Promise<OutputOf<typeof authenticatorConfirm>> {
   const { application, attemptId, traceId, deadline } = request;
   const code = parseCode(typed);
@@ -40,9 +49,8 @@ export async function confirm(
   }
   const user = await getLogin(deps.router, userId, { from: 'primary' });
   if (user === undefined) throw new MfaError('USER_NOT_FOUND');
-  if (!user.authenticators.some((candidate) => candidate.authenticatorId === authenticatorId)) {
-    throw new MfaError('AUTHENTICATOR_NOT_FOUND');
-  }
+  const added = user.authenticators.find((candidate) => candidate.authenticatorId === authenticatorId);
+  if (added === undefined) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
   const policy = deps.policies.effective(application.applicationId);
   const { challengeId, key } = enrolmentChallenge(deps.ring, userId, authenticatorId);
   const matcher = matcherFor(deps, user, policy.totp, challengeId, code);
@@ -80,6 +88,7 @@ export async function confirm(
   const now = deps.now();
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
+      if (onlyFirst) await assertFirst(transaction, userId, authenticatorId);
       await activate(transaction, userId, authenticatorId, new Date(now));
       await recordAdministration(transaction, {
         type: 'authenticator.confirm',
@@ -89,14 +98,15 @@ export async function confirm(
         userId,
         detail: { authenticatorId },
       });
+      await recordNotices(transaction, { userId, kind: `${added.type}.added`, at: now, added: authenticatorId });
     }),
   );
   return { authenticatorId, state: 'active' };
 }
 
-/** The code of this very attempt was accepted, and only Postgres could not take it then: it counts when the attempt is repeated. */
-async function assertConfirmedBefore(
-  { ledger }: ConfirmDependencies,
+/** The answer of this very attempt was accepted, and only Postgres could not take it then: it counts when the attempt is repeated. */
+export async function assertConfirmedBefore(
+  { ledger }: Pick<ConfirmDependencies, 'ledger'>,
   userId: string,
   key: string,
   attemptId: string,

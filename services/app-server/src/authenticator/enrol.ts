@@ -1,8 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { toDataURL } from 'qrcode';
 import {
   MfaError,
-  uuidFrom,
   type authenticatorEnrol,
   type InputOf,
   type Method,
@@ -18,10 +17,11 @@ import { handOver, reserveMessage, type MessageDependencies, type Recipient } fr
 import type { OpenChallenge } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
+import { recordNotices } from '../notice/record.ts';
 import type { Policies } from '../policy/policies.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { getLogin, type LoginAuthenticator, type LoginUser } from '../user/store.ts';
-import { enrolmentChallenge } from './enrolment.ts';
+import { authenticatorIdOf, enrolmentChallenge } from './enrolment.ts';
 import { claimPlace, insertPhone, insertTotp } from './store.ts';
 
 export interface EnrolDependencies extends MessageDependencies {
@@ -39,15 +39,25 @@ type Output = OutputOf<typeof authenticatorEnrol>;
 const SMS_NOTICE =
   'Codes by SMS can be intercepted, and a number can be taken over. An authenticator app is safer where you can use one.';
 
+/** What is asked besides of a person who enrols for themselves. */
+interface OwnLimits {
+  maxPhones?: number;
+}
+
 /**
  * Enrols an authenticator. It counts only once a code from it was confirmed, or when an administrator vouches for a number.
- * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_LIMIT, FORBIDDEN, TRY_LATER, PRIMARY_UNAVAILABLE, UNAVAILABLE.
+ * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_LIMIT, NOT_ALLOWED, FORBIDDEN, TRY_LATER, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
-export async function enrol(deps: EnrolDependencies, input: Input, request: AuthorisedRequest): Promise<Output> {
-  const authenticatorId = uuidFrom(createHash('sha256').update(`authenticator/${request.attemptId}`).digest());
+export async function enrol(
+  deps: EnrolDependencies,
+  input: Input,
+  request: AuthorisedRequest,
+  limits: OwnLimits = {},
+): Promise<Output> {
+  const authenticatorId = authenticatorIdOf(request);
   return input.type === 'totp'
     ? enrolTotp(deps, input, request, authenticatorId)
-    : enrolPhone(deps, input, request, authenticatorId);
+    : enrolPhone(deps, input, request, authenticatorId, limits);
 }
 
 async function enrolTotp(
@@ -99,6 +109,7 @@ async function enrolPhone(
   { userId, label = 'Phone', phone, verified = false }: PhoneInput,
   request: AuthorisedRequest,
   authenticatorId: string,
+  limits: OwnLimits,
 ): Promise<Output> {
   if (verified && !request.application.scopes.includes('admin')) {
     throw new MfaError('FORBIDDEN', { detail: 'Only an administrator can vouch for a number.' });
@@ -107,7 +118,7 @@ async function enrolPhone(
   const now = deps.now();
   const state = verified ? 'active' : 'pending';
   const expiresAt = now + policy.code.lifeSeconds * 1000;
-  await save(deps, request, { userId, authenticatorId, type: 'phone', state }, policy, now, (db) =>
+  await save(deps, request, { userId, authenticatorId, type: 'phone', state, ...limits }, policy, now, (db) =>
     insertPhone(db, {
       authenticatorId,
       userId,
@@ -125,7 +136,7 @@ async function enrolPhone(
   const { user, authenticator } = await readBack(deps, userId, authenticatorId);
   const recipient: Recipient = { userId, user, phone: authenticator };
   const { digits, lifeSeconds } = policy.code;
-  await reserveMessage(deps, recipient, policy);
+  await reserveMessage(deps, recipient, policy, userId);
   const opened = await openEnrolment(deps, request, authenticator, userId, policy, 'sms', digits, lifeSeconds);
   await handOver(deps, recipient, opened.challengeId, opened.challenge, request.application, policy);
   return { authenticatorId, state, expiresAt: new Date(expiresAt).toISOString(), notice: SMS_NOTICE };
@@ -136,16 +147,16 @@ type Database = Parameters<typeof insertTotp>[0];
 async function save(
   deps: EnrolDependencies,
   request: AuthorisedRequest,
-  row: { userId: string; authenticatorId: string; type: string; state: string },
+  row: { userId: string; authenticatorId: string; type: string; state: string } & OwnLimits,
   policy: Policy,
   now: number,
   insert: (db: Database) => Promise<boolean>,
 ): Promise<void> {
-  const { userId, authenticatorId, type, state } = row;
+  const { userId, authenticatorId, type, state, ...limits } = row;
   const max = policy.users.maxAuthenticators;
   await deps.router.write((db) =>
     db.transaction().execute(async (transaction) => {
-      await claimPlace(transaction, { userId, authenticatorId, max, now: new Date(now) });
+      await claimPlace(transaction, { userId, authenticatorId, max, now: new Date(now), ...limits });
       if (!(await insert(transaction))) return;
       await recordAdministration(transaction, {
         type: 'authenticator.enrol',
@@ -155,6 +166,9 @@ async function save(
         userId,
         detail: { authenticatorId, type, state },
       });
+      if (type === 'phone' && state === 'active') {
+        await recordNotices(transaction, { userId, kind: 'phone.added', at: now, added: authenticatorId });
+      }
     }),
   );
 }

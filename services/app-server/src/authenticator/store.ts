@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import type { OtpAlgorithm, OtpDigits } from '@countersign/otp';
 import { MfaError } from '@countersign/contracts';
 import type { Schema } from '../database/schema.ts';
+import { lockUser } from '../user/lock.ts';
 
 type Database = Kysely<Schema>;
 
@@ -29,34 +30,53 @@ export interface NewPhone extends NewAuthenticator {
   mac: Buffer;
 }
 
+interface Place {
+  userId: string;
+  authenticatorId: string;
+  /** Of any kind. */
+  max: number;
+  /** Of phones, when it is to be one. */
+  maxPhones?: number;
+  now: Date;
+}
+
 /**
  * Makes room for one more: drops what was never confirmed in time, and counts the rest under a lock on the user.
- * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_LIMIT.
+ * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_LIMIT, NOT_ALLOWED when there are as many phones as a person may have.
  */
 export async function claimPlace(
   db: Database,
-  { userId, authenticatorId, max, now }: { userId: string; authenticatorId: string; max: number; now: Date },
+  { userId, authenticatorId, max, maxPhones = Infinity, now }: Place,
 ): Promise<void> {
-  const user = await db
-    .selectFrom('app_user')
-    .select('user_id')
-    .where('user_id', '=', userId)
-    .forUpdate()
-    .executeTakeFirst();
-  if (user === undefined) throw new MfaError('USER_NOT_FOUND');
+  await lockUser(db, userId);
   await db
     .deleteFrom('authenticator')
     .where('user_id', '=', userId)
     .where('state', '=', 'pending')
     .where('expires_at', '<=', now)
     .execute();
-  const { count } = await db
-    .selectFrom('authenticator')
-    .select((eb) => eb.fn.countAll<string>().as('count'))
+  await db
+    .deleteFrom('passkey')
     .where('user_id', '=', userId)
-    .where('authenticator_id', '!=', authenticatorId)
-    .executeTakeFirstOrThrow();
-  if (Number(count) >= max) throw new MfaError('AUTHENTICATOR_LIMIT');
+    .where('state', '=', 'pending')
+    .where('expires_at', '<=', now)
+    .execute();
+  const all = await db
+    .selectFrom('authenticator')
+    .select(['authenticator_id as id', sql<string>`type`.as('type')])
+    .where('user_id', '=', userId)
+    .unionAll(
+      db
+        .selectFrom('passkey')
+        .select(['passkey_id as id', sql<string>`'passkey'`.as('type')])
+        .where('user_id', '=', userId),
+    )
+    .execute();
+  const others = all.filter(({ id }) => id !== authenticatorId);
+  if (others.length >= max) throw new MfaError('AUTHENTICATOR_LIMIT');
+  if (others.filter(({ type }) => type === 'phone').length >= maxPhones) {
+    throw new MfaError('NOT_ALLOWED', { reason: 'maxPhones' });
+  }
 }
 
 /** @returns false when this attempt made the row before; it is left as it is. */

@@ -102,6 +102,8 @@ describe('R4: an attacker who guesses for a year, as early as allowed, on every 
   const chances: Record<Method, number> = {
     totp: (totp.pastSteps + 1 + totp.futureSteps) / 10 ** code.digits,
     sms: 1 / 10 ** code.digits,
+    passkey: 0,
+    recovery: 0,
   };
 
   /** @returns the units of cost spent within a year. */

@@ -1,4 +1,4 @@
-import type { Policy } from '@countersign/contracts';
+import type { Method, Policy } from '@countersign/contracts';
 
 /**
  * The budget of wrong codes, kept per user and factor (R2-R5). Two bounds hold at once:
@@ -17,6 +17,9 @@ export interface AttemptLane {
   /** Theoretical arrival time of the bucket, in ms since the epoch. */
   fullUntil: number;
 }
+
+/** What has a budget: a way of answering, and what else can be guessed at. */
+export type BudgetFactor = Method | 'password' | 'access-code';
 
 export const LANES = ['anywhere', 'knownDevice'] as const;
 export type LaneName = (typeof LANES)[number];
@@ -59,6 +62,16 @@ export function spend(
     inARow,
     waitUntil: now + waitSeconds * 1000,
     fullUntil: Math.max(lane.fullUntil, now) + Math.min(cost, burst) * refillSeconds * 1000,
+  };
+}
+
+/** The budget after something that was paid for before it was looked at, and was right: as if it had not been tried. */
+export function refund(lane: AttemptLane, policy: Policy['attempts'], name: LaneName, cost: number): AttemptLane {
+  const { burst, refillSeconds } = policy[name];
+  return {
+    inARow: 0,
+    waitUntil: 0,
+    fullUntil: Math.max(0, lane.fullUntil - Math.min(cost, burst) * refillSeconds * 1000),
   };
 }
 

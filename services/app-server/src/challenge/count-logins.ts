@@ -30,10 +30,11 @@ function stepOf({ event, state }: Decided): { method: string; result: string } |
   if (event.type === 'challenge.approved') {
     return event.purpose === 'login' ? { method: event.method, result: 'approved' } : undefined;
   }
-  if (event.type === 'code.rejected') {
+  if (event.type === 'code.rejected' || event.type === 'assertion.rejected') {
     const { method, reason } = event;
     const purpose = state.open.find(({ key }) => key === event.key)?.purpose;
     return purpose === 'enrol' ? undefined : { method, result: reason };
   }
+  if (event.type === 'invitation.accepted') return { method: event.method, result: 'approved' };
   return event.type === 'bypass.used' ? { method: 'bypass', result: 'approved' } : undefined;
 }

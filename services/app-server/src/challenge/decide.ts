@@ -1,6 +1,6 @@
 import { MAX_CODE_LIFE_SECONDS, MfaError, type Method, type Policy } from '@countersign/contracts';
-import { spend, waitMs } from './attempts.ts';
-import type { EventContext, RejectionReason, UserEvent } from './events.ts';
+import { refund, spend, waitMs, type LaneName } from './attempts.ts';
+import type { EventContext, PinOutcome, RejectionReason, UserEvent } from './events.ts';
 import { attemptsOf, laneOf } from './evolve.ts';
 import type { RecoveryFloor } from './floor.ts';
 import { floorStepOf } from './floor.ts';
@@ -21,6 +21,8 @@ export interface StartCommand {
   digits: number;
   codeMac?: string;
   lifeMs: number;
+  /** The code needs the person's PIN as well. */
+  pin?: true;
   attempts: Policy['attempts'];
   /** How many authenticators a TOTP code will be held against; 1 for a decoy. */
   cost: number;
@@ -67,6 +69,7 @@ export function decideStart(state: UserState, command: StartCommand, now: number
         createdAt: now,
         expiresAt: now + Math.min(command.lifeMs, MAX_CODE_LIFE_SECONDS * 1000),
         ...(command.device !== undefined && { device: command.device }),
+        ...(command.pin === true && { pin: true }),
         ...(dead && { void: true }),
       },
       ...(command.decoy === true && { decoy: true }),
@@ -90,11 +93,11 @@ export interface Match {
   };
 }
 
-export interface VerifyCommand {
+/** What a look at a code costs, whatever comes of it. */
+export interface LookCommand {
   key: string;
   applicationId: string;
   purpose: Purpose;
-  attemptId: string;
   /** Digits only; see parseCode in packages/otp. */
   code: string;
   /** How many digits the user's authenticators show, besides the number the challenge was started with. */
@@ -102,6 +105,10 @@ export interface VerifyCommand {
   attempts: Policy['attempts'];
   /** How many authenticators a TOTP code is held against. */
   cost: number;
+}
+
+export interface VerifyCommand extends LookCommand {
+  attemptId: string;
   floor: RecoveryFloor;
   /** As Postgres has it: holds also where the ledger was not told. */
   disabled?: boolean;
@@ -110,55 +117,113 @@ export interface VerifyCommand {
    * the same work whether or not anything can match (R21).
    */
   matches: (challenge: OpenChallenge) => Match[];
+  /** Where the challenge wants one. */
+  pin?: HeldPin;
+}
+
+/** A PIN that was held against the person's, which is slow: so it was paid for before (decidePinTry), and the code with it. */
+export interface HeldPin {
+  is: PinOutcome;
+  /** Of the budget that was paid from. */
+  lane: LaneName;
+  /** There they change it: whoever has none, or one to be changed, is let in all the same. */
+  atPortal: boolean;
 }
 
 export function decideVerify(state: UserState, command: VerifyCommand, now: number): Decision {
-  const found = openChallenge(state, command, now);
-  if ('refuse' in found) return found;
-  const { challenge } = found;
-  const { method } = challenge;
-  if (command.code.length !== challenge.digits && !command.otherDigits.includes(command.code.length)) {
-    return refuse('REQUEST_INVALID', {
-      invalid: [{ pointer: '/code', message: `must be ${challenge.digits} digits` }],
-    });
-  }
-
-  const lane = laneOf(state, challenge.device);
-  const attempts = attemptsOf(state, method, lane);
-  const cost = costOf(method, command.cost);
-  const wait = waitMs(attempts, command.attempts, lane, cost, now);
+  const look = lookAt(state, command, now);
+  if ('refuse' in look) return look;
+  const { challenge, cost } = look;
+  const { pin } = command;
+  if (challenge.pin === true && pin === undefined) return withoutPin();
+  const lane = pin?.lane ?? look.lane;
+  const attempts = attemptsOf(state, challenge.method, lane);
+  const wait = pin === undefined ? waitMs(attempts, command.attempts, lane, cost, now) : 0;
   if (wait > 0) return tryLater(wait);
 
   const matches = command.matches(challenge);
   const barred = command.disabled === true ? 'disabled' : barredReason(state, challenge);
   const fresh = matches.find((match) => isFresh(state, match, command.floor));
-  if (barred === undefined && fresh !== undefined) {
-    return {
-      append: {
-        type: 'challenge.approved',
-        key: challenge.key,
-        applicationId: challenge.applicationId,
-        purpose: challenge.purpose,
-        method,
-        authenticatorId: fresh.authenticatorId,
-        attemptId: command.attemptId,
-        ...(fresh.totp !== undefined && { step: fresh.totp.step, driftSteps: fresh.totp.driftSteps }),
-        ...(challenge.device !== undefined && { device: challenge.device }),
-      },
+  const { key, applicationId, purpose, method } = challenge;
+  if (barred === undefined && fresh !== undefined && pin?.is !== 'wrong') {
+    const right = {
+      key,
+      applicationId,
+      method,
+      authenticatorId: fresh.authenticatorId,
+      attemptId: command.attemptId,
+      ...(fresh.totp !== undefined && { step: fresh.totp.step, driftSteps: fresh.totp.driftSteps }),
+      ...(pin !== undefined && {
+        pin: pin.is,
+        refund: { lane, attempts: refund(attempts, command.attempts, lane, cost) },
+      }),
     };
+    if (pin !== undefined && pin.is !== 'right' && !pin.atPortal) {
+      return { append: { type: 'challenge.denied', ...right, reason: `pin ${pin.is}` } };
+    }
+    const { device } = challenge;
+    return { append: { type: 'challenge.approved', purpose, ...right, ...(device !== undefined && { device }) } };
   }
+  // A right code beside a wrong PIN stays good: whoever mistyped the PIN types both again, and each time is paid for (OATH-25).
+  const spentBy = pin?.is === 'wrong' ? undefined : fresh;
   return {
     append: {
       type: 'code.rejected',
-      key: challenge.key,
-      applicationId: challenge.applicationId,
+      key,
+      applicationId,
       method,
-      reason: barred ?? staleReason(state, matches),
+      reason: barred ?? (fresh === undefined ? staleReason(state, matches) : 'pin'),
       lane,
-      attempts: spend(attempts, command.attempts, lane, cost, now),
-      ...(fresh?.totp !== undefined && { spent: { authenticatorId: fresh.authenticatorId, step: fresh.totp.step } }),
+      attempts: pin === undefined ? spend(attempts, command.attempts, lane, cost, now) : attempts,
+      ...(spentBy?.totp !== undefined && {
+        spent: { authenticatorId: spentBy.authenticatorId, step: spentBy.totp.step },
+      }),
+      ...(pin !== undefined && { pin: pin.is }),
     },
   };
+}
+
+/**
+ * Pays for one look at a code and a PIN together, before the slow part of it, so that however many replicas are at it they hash no more
+ * often than the budget says.
+ */
+export function decidePinTry(state: UserState, command: LookCommand, now: number): Decision {
+  const look = lookAt(state, command, now);
+  if ('refuse' in look) return look;
+  const { challenge, lane, cost } = look;
+  const { key, applicationId, method } = challenge;
+  const attempts = attemptsOf(state, method, lane);
+  const wait = waitMs(attempts, command.attempts, lane, cost, now);
+  if (wait > 0) return tryLater(wait);
+  const spent = spend(attempts, command.attempts, lane, cost, now);
+  return { append: { type: 'pin.tried', key, applicationId, method, lane, attempts: spent } };
+}
+
+interface Look {
+  challenge: OpenChallenge;
+  lane: LaneName;
+  cost: number;
+}
+
+function lookAt(state: UserState, command: LookCommand, now: number): Look | { refuse: MfaError } {
+  const found = openChallenge(state, command, now);
+  if ('refuse' in found) return found;
+  const { challenge } = found;
+  const { method } = challenge;
+  if (method === 'passkey') return refuse('REQUEST_INVALID', { detail: 'This challenge is answered with a passkey.' });
+  if (command.code.length !== challenge.digits && !command.otherDigits.includes(command.code.length)) {
+    return refuse('REQUEST_INVALID', {
+      invalid: [{ pointer: '/code', message: `must be ${challenge.digits} digits` }],
+    });
+  }
+  return { challenge, lane: laneOf(state, challenge.device), cost: costOf(method, command.cost) };
+}
+
+/** Nothing was looked at, and nothing was paid. */
+export function withoutPin(): { refuse: MfaError } {
+  return refuse('REQUEST_INVALID', {
+    invalid: [{ pointer: '/pin', message: 'is needed beside this code; "" for somebody who has none' }],
+  });
 }
 
 export interface CancelCommand {
@@ -211,7 +276,7 @@ export function decideResend(state: UserState, command: ResendCommand, now: numb
 }
 
 /** The pending challenge of this application, or why there is none. */
-function openChallenge(
+export function openChallenge(
   state: UserState,
   { key, applicationId, purpose }: Pick<CancelCommand, 'key' | 'applicationId' | 'purpose'>,
   now: number,
@@ -253,10 +318,11 @@ function staleReason(state: UserState, matches: Match[]): RejectionReason {
   return replayed ? 'replayed' : 'floor';
 }
 
-function barredReason(state: UserState, challenge: OpenChallenge): RejectionReason | undefined {
+/** @param challenge left out where none was opened before. */
+export function barredReason(state: UserState, challenge?: OpenChallenge): 'disabled' | 'blocked' | 'void' | undefined {
   if (state.disabled === true) return 'disabled';
   if (state.blocked !== undefined) return 'blocked';
-  return challenge.void === true ? 'void' : undefined;
+  return challenge?.void === true ? 'void' : undefined;
 }
 
 function isOpen(state: UserState, key: string): boolean {
@@ -267,6 +333,6 @@ function tryLater(waitedMs: number): { refuse: MfaError } {
   return refuse('TRY_LATER', { retryAfterSeconds: Math.ceil(waitedMs / 1000) });
 }
 
-function refuse(...[code, options]: ConstructorParameters<typeof MfaError>): { refuse: MfaError } {
+export function refuse(...[code, options]: ConstructorParameters<typeof MfaError>): { refuse: MfaError } {
   return { refuse: new MfaError(code, options) };
 }

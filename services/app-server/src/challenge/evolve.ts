@@ -1,14 +1,17 @@
 import type { Method } from '@countersign/contracts';
-import type { DatedEvent, UserEvent } from './events.ts';
-import { recover, UNSPENT, type LaneName } from './attempts.ts';
+import type { DatedEvent, Refund, UserEvent } from './events.ts';
+import { recover, UNSPENT, type AttemptLane, type BudgetFactor, type LaneName } from './attempts.ts';
 import {
   MAX_CLOSED,
   MAX_FACTORS,
+  MAX_INVITATIONS,
   MAX_KNOWN_DEVICES,
   MAX_OPEN,
   MAX_REMOVED,
   MAX_TEXT_BYTES_IN_STATE,
   shortId,
+  shortInvitation,
+  type AcceptedInvitation,
   type ClosedChallenge,
   type OpenChallenge,
   type UserState,
@@ -33,16 +36,63 @@ const TRANSITIONS: Transitions = {
   'challenge.approved': (state, event) => ({
     ...close(state, event.key, 'approved', event.attemptId),
     // A right code for one thing takes back nothing that was tried at another (R9): an enrolment proves a new authenticator.
-    attempts: event.purpose === 'login' ? recovered(state, event.method, event.device) : state.attempts,
+    attempts:
+      event.purpose === 'login'
+        ? (refunded(state, event) ?? recovered(state, event.method, event.device))
+        : state.attempts,
     factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
     knownDevices: event.purpose === 'login' ? rememberDevice(state.knownDevices, event.device) : state.knownDevices,
   }),
+
+  'challenge.denied': (state, event) => ({
+    ...close(state, event.key, 'denied', event.attemptId),
+    attempts: refunded(state, event) ?? state.attempts,
+    factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
+  }),
+
+  'pin.tried': (state, { method, lane, attempts }) => withAttempts(state, method, lane, attempts),
 
   'code.rejected': (state, { method, lane, attempts, spent }) => ({
     ...state,
     attempts: { ...state.attempts, [method]: { ...state.attempts[method], [lane]: attempts } },
     factors: spent === undefined ? state.factors : rememberStep(state, spent.authenticatorId, spent),
   }),
+
+  'assertion.rejected': (state, { key }) => ({
+    ...state,
+    open: state.open.map((challenge) =>
+      challenge.key === key ? { ...challenge, tries: (challenge.tries ?? 0) + 1 } : challenge,
+    ),
+  }),
+
+  'invitation.accepted': (state, event) => ({
+    ...state,
+    invitations: newestInvitations(state.invitations ?? [], event.key, event.issuedAt),
+    factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
+    knownDevices: rememberDevice(state.knownDevices, event.device),
+  }),
+
+  'password.tried': (state, { lane, attempts }) => withAttempts(state, 'password', lane, attempts),
+  'password.accepted': (state, { lane, attempts }) => withAttempts(state, 'password', lane, attempts),
+
+  'password.rejected': (state) => state,
+  'identity.accepted': (state) => state,
+
+  // What was tried at the code before says nothing of this one; a whole budget for each is far too few for 60 bits.
+  'enrolment.granted': (state, { codeMac, expiresAt, at }) => {
+    const { 'access-code': _ofTheLast, ...attempts } = state.attempts;
+    return { ...state, attempts, enrolment: { codeMac, expiresAt }, newcomersOutAt: at };
+  },
+  'enrolment.withdrawn': withoutEnrolment,
+  'enrolment.used': withoutEnrolment,
+  'enrolment.rejected': (state, { attempts }) => withAttempts(state, 'access-code', 'anywhere', attempts),
+
+  'fraud.reported': (state, { at }) => ({ ...state, pushBlocked: true, signedOutAt: at }),
+  'session.ended': (state, { at }) => ({ ...state, signedOutAt: at }),
+  'push.unblocked': (state) => {
+    const { pushBlocked: _lifted, ...rest } = state;
+    return rest;
+  },
 
   'code.resent': (state, { key, codeMac, expiresAt, at }) => ({
     ...state,
@@ -65,8 +115,13 @@ const TRANSITIONS: Transitions = {
   },
 
   'user.blocked': (state, { reason, by, at }) => {
-    const { bypass: _withdrawn, ...rest } = state;
-    return { ...rest, open: state.open.map(voided), blocked: { reason: shorten(reason), by: shorten(by), at } };
+    const { bypass: _withdrawn, enrolment: _too, ...rest } = state;
+    return {
+      ...rest,
+      open: state.open.map(voided),
+      blocked: { reason: shorten(reason), by: shorten(by), at },
+      signedOutAt: at,
+    };
   },
 
   'user.unblocked': (state) => {
@@ -74,9 +129,9 @@ const TRANSITIONS: Transitions = {
     return rest;
   },
 
-  'user.disabled': (state) => {
-    const { bypass: _withdrawn, ...rest } = state;
-    return { ...rest, open: state.open.map(voided), disabled: true };
+  'user.disabled': (state, { at }) => {
+    const { bypass: _withdrawn, enrolment: _too, ...rest } = state;
+    return { ...rest, open: state.open.map(voided), disabled: true, signedOutAt: at };
   },
 
   'user.enabled': (state) => {
@@ -84,8 +139,9 @@ const TRANSITIONS: Transitions = {
     return rest;
   },
 
-  'authenticator.removed': (state, { authenticatorId }) => ({
+  'authenticator.removed': (state, { authenticatorId, at }) => ({
     ...state,
+    newcomersOutAt: at,
     open: state.open.map((challenge) =>
       challenge.authenticatorId === authenticatorId ? voided(challenge) : challenge,
     ),
@@ -100,8 +156,17 @@ export function laneOf(state: UserState, device: string | undefined): LaneName {
 }
 
 /** The unspent budget stands for one that was never written. */
-export function attemptsOf(state: UserState, method: OpenChallenge['method'], lane: LaneName) {
-  return state.attempts[method]?.[lane] ?? UNSPENT;
+export function attemptsOf(state: UserState, factor: BudgetFactor, lane: LaneName) {
+  return state.attempts[factor]?.[lane] ?? UNSPENT;
+}
+
+function withAttempts(state: UserState, factor: BudgetFactor, lane: LaneName, attempts: AttemptLane): UserState {
+  return { ...state, attempts: { ...state.attempts, [factor]: { ...state.attempts[factor], [lane]: attempts } } };
+}
+
+function withoutEnrolment(state: UserState): UserState {
+  const { enrolment: _gone, ...rest } = state;
+  return rest;
 }
 
 /**
@@ -119,7 +184,7 @@ function makeRoom(state: UserState, now: number): Pick<UserState, 'open' | 'clos
   return victim === undefined ? state : ended(state, victim, victim.expiresAt <= now ? 'expired' : 'cancelled', '');
 }
 
-function close(state: UserState, key: string, as: 'approved' | 'cancelled', attemptId: string): UserState {
+function close(state: UserState, key: string, as: 'approved' | 'denied' | 'cancelled', attemptId: string): UserState {
   const challenge = state.open.find((candidate) => candidate.key === key);
   return challenge === undefined ? state : { ...state, ...ended(state, challenge, as, attemptId) };
 }
@@ -145,6 +210,13 @@ function rememberClosed(closed: ClosedChallenge[], latest: ClosedChallenge): Clo
   return [...closed.filter((candidate) => candidate !== victim), latest];
 }
 
+function refunded(
+  state: UserState,
+  { method, refund }: { method: Method; refund?: Refund },
+): UserState['attempts'] | undefined {
+  return refund === undefined ? undefined : withAttempts(state, method, refund.lane, refund.attempts).attempts;
+}
+
 function recovered(state: UserState, method: Method, device: string | undefined): UserState['attempts'] {
   const { attempts } = state;
   const lane = laneOf(state, device);
@@ -164,6 +236,12 @@ function rememberStep(
     driftSteps: driftSteps ?? before?.driftSteps ?? 0,
   };
   return Object.fromEntries([...Object.entries(others), [authenticatorId, record] as const].slice(-MAX_FACTORS));
+}
+
+/** The one given up is the oldest: no older one counts from then on, so that it cannot be used again. */
+function newestInvitations(accepted: AcceptedInvitation[], key: string, issuedAt: number): AcceptedInvitation[] {
+  const latest: AcceptedInvitation = [shortInvitation(key), issuedAt];
+  return [...accepted, latest].toSorted(([, one], [, other]) => one - other).slice(-MAX_INVITATIONS);
 }
 
 function rememberDevice(known: string[], device: string | undefined): string[] {

@@ -25,11 +25,17 @@ export interface Recipient {
 
 /**
  * What a message costs is set aside before anything is sent (R23).
- * @throws MfaError TRY_LATER when the budget of the number, its country or the day is spent.
+ * @param person who named a number that nobody has confirmed: it counts as theirs, too.
+ * @throws MfaError TRY_LATER when the budget of the number, its country, the day or the person is spent.
  */
-export async function reserveMessage(deps: MessageDependencies, { userId, phone }: Recipient, policy: Policy) {
+export async function reserveMessage(
+  deps: MessageDependencies,
+  { userId, phone }: Recipient,
+  policy: Policy,
+  person?: string,
+) {
   const target = phone === undefined ? { decoy: userId } : deps.users.phoneNumber(phone);
-  const reserved = await deps.budgets.reserve(target, policy.messages, deps.now());
+  const reserved = await deps.budgets.reserve(target, policy.messages, deps.now(), person);
   if (!reserved.ok) {
     throw new MfaError('TRY_LATER', { retryAfterSeconds: reserved.retryAfterSeconds, reason: reserved.reason });
   }

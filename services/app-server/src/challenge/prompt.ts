@@ -6,14 +6,20 @@ const PROMPTS = {
   en: {
     totp: ({ digits }) => `Enter the ${digits}-digit code from your authenticator.`,
     sms: ({ digits, phone }) => `Enter the ${digits}-digit code sent to ${phone}.`,
+    passkey: () => 'Use your passkey.',
+    recovery: () => 'Enter one of your recovery codes.',
     bypass: () => 'No code is needed this time.',
   },
   ru: {
     totp: ({ digits }) => `Введите код из приложения (цифр: ${digits}).`,
     sms: ({ digits, phone }) => `Введите код из SMS на номер ${phone} (цифр: ${digits}).`,
+    passkey: () => 'Подтвердите вход ключом доступа.',
+    recovery: () => 'Введите один из кодов восстановления.',
     bypass: () => 'В этот раз код не нужен.',
   },
 } as const satisfies Record<string, PromptTexts>;
+
+const PIN_TOO = { en: 'Your PIN is needed as well.', ru: 'Нужен также ваш PIN-код.' } as const;
 
 /**
  * The sentence to show next to the input, in the person's language, English where there is no other.
@@ -22,9 +28,11 @@ const PROMPTS = {
 export function promptFor(
   method: Method | 'bypass',
   language: string | undefined,
-  parts: { digits: number; phoneEnd: string },
+  parts: { digits: number; phoneEnd: string; pin?: boolean },
 ): string {
   const primary = language?.split('-')[0] ?? 'en';
-  const texts: PromptTexts = Object.hasOwn(PROMPTS, primary) ? PROMPTS[primary as keyof typeof PROMPTS] : PROMPTS.en;
-  return texts[method]({ digits: parts.digits, phone: `••• ••• ${parts.phoneEnd}` });
+  const known = Object.hasOwn(PROMPTS, primary) ? (primary as keyof typeof PROMPTS) : 'en';
+  const texts: PromptTexts = PROMPTS[known];
+  const prompt = texts[method]({ digits: parts.digits, phone: `••• ••• ${parts.phoneEnd}` });
+  return parts.pin === true ? `${prompt} ${PIN_TOO[known]}` : prompt;
 }

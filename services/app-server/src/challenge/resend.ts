@@ -76,12 +76,18 @@ export async function resend(
   const challenge = state.open.find((candidate) => candidate.key === key);
   if (challenge === undefined) throw new MfaError('CHALLENGE_CLOSED');
   await handOver(deps, recipient, challengeId, challenge, application, policy);
+  const { digits, pin = false } = challenge;
   return {
     challengeId,
     state: 'pending',
     method: challenge.method,
-    prompt: promptFor('sms', user?.language, { digits: challenge.digits, phoneEnd: phoneEndOf(ring, recipient) }),
+    prompt: promptFor('sms', application.promptLanguage ?? user?.language, {
+      digits,
+      phoneEnd: phoneEndOf(ring, recipient),
+      pin,
+    }),
     expiresAt: new Date(challenge.expiresAt).toISOString(),
     alternatives: [],
+    ...(pin && { pin }),
   };
 }

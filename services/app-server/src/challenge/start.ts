@@ -4,11 +4,14 @@ import {
   uuidFrom,
   type challengeStart,
   type InputOf,
+  type Method,
   type Policy,
   type StartedChallenge,
 } from '@countersign/contracts';
+import { LOOKUP_SECRET_CHARACTERS } from '@countersign/otp';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
+import type { Router } from '../database/router.ts';
 import type { ResultSigner } from '../keys/signing.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
@@ -18,7 +21,13 @@ import { codeFor, codeMacFor } from './code.ts';
 import { decideStart } from './decide.ts';
 import { deviceFingerprint } from './device.ts';
 import { handOver, phoneEndOf, reserveMessage, type MessageDependencies, type Recipient } from './message.ts';
-import { chooseMethod, type ChosenMethod } from './method.ts';
+import { fits, type LoginPasskey } from '../passkey/assertion.ts';
+import { LONGEST_CEREMONY_SECONDS } from '../passkey/challenge.ts';
+import type { LoginPasskeys } from '../passkey/login-passkeys.ts';
+import { offerPasskey } from '../passkey/offer.ts';
+import type { RelyingParty } from '../passkey/relying-party.ts';
+import { recoverySetOf } from '../recovery/store.ts';
+import { chooseMethod, preferred, takeable, type ChosenMethod } from './method.ts';
 import { promptFor } from './prompt.ts';
 
 export interface StartDependencies extends MessageDependencies {
@@ -26,6 +35,9 @@ export interface StartDependencies extends MessageDependencies {
   policies: Policies;
   signer: ResultSigner;
   trail: Trail;
+  router: Router;
+  passkeys: LoginPasskeys;
+  relyingParty: RelyingParty | undefined;
   randomBytes: (size: number) => Buffer;
 }
 
@@ -49,7 +61,13 @@ export async function start(
     await recordRefusal(deps, request, name.refused);
     throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: '/username', message: name.refused }] });
   }
-  if (input.method !== undefined && !policy.methods.order.includes(input.method)) {
+  // Who asks by name can take it; and where there is no portal, nobody can take a passkey.
+  const { relyingParty } = deps;
+  const also = [...(input.also ?? []), ...(input.method === undefined ? [] : [input.method])];
+  const order = takeable(policy.methods.order, also).filter(
+    (method) => method !== 'passkey' || relyingParty !== undefined,
+  );
+  if (input.method !== undefined && !order.includes(input.method)) {
     throw new MfaError('METHOD_UNAVAILABLE', { detail: 'The policy does not allow this method.' });
   }
 
@@ -61,8 +79,13 @@ export async function start(
   if (user?.status === 'disabled' && reveal) throw new MfaError('USER_DISABLED');
   const userId = user?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
   const able = user?.status === 'enabled' ? user : undefined;
-  const chosen = chooseMethod(able, policy.methods.order, input.method, ring.mac('disguise', userId).readUInt8(0));
-  if (reveal && chosen.authenticators.length === 0) throw new MfaError('METHOD_UNAVAILABLE');
+  const has = {
+    passkeys: await usablePasskeys(deps, userId, user !== undefined, order, policy),
+    recovery: order.includes('recovery') ? await recoverySetOf(deps.router, userId) : undefined,
+  };
+  const wanted = preferred(order, policy.portal.chooseMethod ? able?.methods : undefined);
+  const chosen = chooseMethod(able, has, wanted, input.method, ring.mac('disguise', userId).readUInt8(0));
+  if (reveal && chosen.decoy) throw new MfaError('METHOD_UNAVAILABLE');
 
   return chosen.method === 'sms'
     ? startBySms(deps, input, request, { user, userId, chosen, policy, reveal })
@@ -92,25 +115,21 @@ async function open(
   const { ring } = deps;
   const { application, attemptId } = request;
   const { user, userId, chosen, policy, reveal } = asked;
-  const { method, authenticators, alternatives } = chosen;
+  const { method, alternatives } = chosen;
   const recipient = recipientOf(asked);
   // Drawn, so that no later attempt can open this challenge, and with it its code, again. A repeated attempt finds its own in
   // the ledger (INV-21).
   const drawn = deps.randomBytes(16);
   const drawnId = challengeIdFor(userId, drawn);
   const device = deviceFingerprint(ring, userId, application.applicationId, input.context);
-  const answerable =
-    method === 'sms'
-      ? { digits: policy.code.digits, lifeMs: policy.code.lifeSeconds * 1000, cost: 1 }
+  const answerable = answerableBy(chosen, policy);
+  const sent =
+    recipient.phone === undefined
+      ? chosen.recovery !== undefined && { authenticatorId: chosen.recovery.setId }
       : {
-          digits: authenticators[0]?.digits ?? 6,
-          lifeMs: policy.challenge.lifeSeconds * 1000,
-          cost: Math.max(1, authenticators.length),
+          authenticatorId: recipient.phone.authenticatorId,
+          codeMac: codeMacFor(ring, drawnId, 1, codeFor(ring, drawnId, 1, answerable.digits)),
         };
-  const sent = recipient.phone !== undefined && {
-    authenticatorId: recipient.phone.authenticatorId,
-    codeMac: codeMacFor(ring, drawnId, 1, codeFor(ring, drawnId, 1, answerable.digits)),
-  };
 
   const { event } = await deps.ledger.act(
     userId,
@@ -126,9 +145,10 @@ async function open(
           ...answerable,
           ...sent,
           attempts: policy.attempts,
+          ...(wantsPin(policy, method) && { pin: true }),
           ...(device !== undefined && { device }),
           ...(input.context !== undefined && { context: input.context }),
-          ...(authenticators.length === 0 && { decoy: true }),
+          ...(chosen.decoy && { decoy: true }),
           attemptId,
           reveal,
           disabled: user?.status === 'disabled',
@@ -143,7 +163,7 @@ async function open(
     if (applicationId !== application.applicationId) throw new MfaError('INTERNAL', { reason: 'attempt of another' });
     const challengeId = challengeIdFor(userId, Buffer.from(key, 'base64url'));
     const result = await deps.signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
-    const prompt = promptFor('bypass', user.language, { digits: 0, phoneEnd: '' });
+    const prompt = promptFor('bypass', application.promptLanguage ?? user.language, { digits: 0, phoneEnd: '' });
     return {
       challengeId,
       state: 'approved',
@@ -161,8 +181,58 @@ async function open(
   }
   const challengeId = challengeIdFor(userId, Buffer.from(challenge.key, 'base64url'));
   if (method === 'sms') await handOver(deps, recipient, challengeId, challenge, application, policy);
-  const prompt = promptFor(method, user?.language, { digits: challenge.digits, phoneEnd: phoneEndOf(ring, recipient) });
-  return { challengeId, state: 'pending', method, prompt, expiresAt: iso(challenge.expiresAt), alternatives };
+  const { digits, pin = false } = challenge;
+  const prompt = promptFor(method, application.promptLanguage ?? user?.language, {
+    digits,
+    phoneEnd: phoneEndOf(ring, recipient),
+    pin,
+  });
+  const started: StartedChallenge = {
+    challengeId,
+    state: 'pending',
+    method,
+    prompt,
+    expiresAt: iso(challenge.expiresAt),
+    alternatives,
+    ...(pin && { pin }),
+  };
+  if (method !== 'passkey' || deps.relyingParty === undefined) return started;
+  const { relyingParty } = deps;
+  const passkey = await offerPasskey({ ring, relyingParty }, userId, challengeId, chosen.passkeys, policy.passkeys);
+  return { ...started, passkey };
+}
+
+/** What an answer looks like, how long it is waited for, and how many chances one guess has. */
+function answerableBy(
+  { method, authenticators }: ChosenMethod,
+  policy: Policy,
+): { digits: number; lifeMs: number; cost: number } {
+  const lifeMs = policy.challenge.lifeSeconds * 1000;
+  const answers: Record<Method, { digits: number; lifeMs: number; cost: number }> = {
+    totp: { digits: authenticators[0]?.digits ?? 6, lifeMs, cost: Math.max(1, authenticators.length) },
+    sms: { digits: policy.code.digits, lifeMs: policy.code.lifeSeconds * 1000, cost: 1 },
+    passkey: { digits: 0, lifeMs: Math.min(lifeMs, LONGEST_CEREMONY_SECONDS * 1000), cost: 1 },
+    recovery: { digits: LOOKUP_SECRET_CHARACTERS, lifeMs, cost: 1 },
+  };
+  return answers[method];
+}
+
+/** By the policy alone: whether somebody has a PIN, nobody is told who only knows a name (R21). */
+function wantsPin({ pin }: Policy, method: Method): boolean {
+  const asking: readonly Method[] = pin.methods;
+  return asking.includes(method);
+}
+
+/** Asked for also of names that nobody has, so that the time it takes tells nothing (R21). */
+async function usablePasskeys(
+  { passkeys, relyingParty }: StartDependencies,
+  userId: string,
+  exists: boolean,
+  order: readonly Method[],
+  policy: Policy,
+): Promise<LoginPasskey[]> {
+  if (relyingParty === undefined || !order.includes('passkey')) return [];
+  return (await passkeys.of(userId, { exists })).filter((passkey) => fits(passkey, relyingParty, policy.passkeys));
 }
 
 function recipientOf({ user, userId, chosen }: Asked): Recipient {

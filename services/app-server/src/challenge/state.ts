@@ -1,5 +1,5 @@
 import type { Method } from '@countersign/contracts';
-import type { AttemptLanes } from './attempts.ts';
+import type { AttemptLanes, BudgetFactor } from './attempts.ts';
 
 /**
  * Everything that decides whether one user gets in, as it stands after the newest message on `auth.<userId>`.
@@ -13,15 +13,25 @@ export interface UserState {
   closed: ClosedChallenge[];
   /** One-time use of TOTP codes: what was accepted last from each authenticator, by its id; the one used last comes last. */
   factors: { [authenticatorId: string]: FactorRecord };
-  /** Wrong codes, per factor. */
-  attempts: { [M in Method]?: AttemptLanes };
+  /** What was wrong, per factor. */
+  attempts: { [F in BudgetFactor]?: AttemptLanes };
   /** Fingerprints of where the user logged in from, newest first. */
   knownDevices: string[];
   /** Authenticators taken away, newest first, shortened (isRemoved): a lagging standby may still list them. */
   removed: string[];
+  /** By which the user signed in with a passkey alone, oldest first: each is good once. */
+  invitations?: AcceptedInvitation[];
   blocked?: { reason: string; by: string; at: number };
   disabled?: true;
   bypass?: { expiresAt: number; by: string };
+  /** A temporary access code: lets whoever has no factor enrol the first one, once. */
+  enrolment?: { codeMac: string; expiresAt: number };
+  /** The person said that a login was not theirs. For approvals in an app: no method of this release looks at it. */
+  pushBlocked?: true;
+  /** Evidence of a sign-in from before counts no more (APP-06), ms since the epoch. */
+  signedOutAt?: number;
+  /** The same of whoever was let in to enrol a first factor, and nothing else. */
+  newcomersOutAt?: number;
 }
 
 /** `enrol` proves possession of a new authenticator; it never lets anybody in. */
@@ -43,6 +53,10 @@ export interface OpenChallenge {
   createdAt: number;
   expiresAt: number;
   device?: string;
+  /** The code needs the person's PIN as well. */
+  pin?: true;
+  /** Wrong answers of passkeys so far. */
+  tries?: number;
   /** The user was disabled or the authenticator removed meanwhile: no code is right any more (R17). */
   void?: true;
 }
@@ -59,6 +73,9 @@ export interface ClosedChallenge {
   purpose?: 'enrol';
 }
 
+/** The first 48 bits of its key, and when it was made, in ms since the epoch: as short as tells one user's apart. */
+export type AcceptedInvitation = [key: string, issuedAt: number];
+
 export interface FactorRecord {
   lastStep: number;
   driftSteps: number;
@@ -67,6 +84,7 @@ export interface FactorRecord {
 /** Bounds that keep the record under 4 KiB; a test fills all of them at once. */
 export const MAX_OPEN = 4;
 export const MAX_CLOSED = 4;
+export const MAX_INVITATIONS = 4;
 export const MAX_KNOWN_DEVICES = 6;
 /** As many as a user may have, so that all of them can be taken away while a standby lags. */
 export const MAX_REMOVED = 10;
@@ -87,16 +105,20 @@ export const INITIAL_STATE: UserState = {
 /**
  * What of a state still counts when the ledger may have forgotten what came after it: one that was projected into Postgres, of
  * a user whose subject holds no message, or one from before a loss (HA-20). Challenges are over, and so is a bypass, since
- * nobody can tell whether they were used. Steps that were forgotten are below the recovery floor.
+ * nobody can tell whether they were used, and so is an access code. Steps that were forgotten are below the recovery floor.
  */
 export function restoredState(before: UserState): UserState {
-  const { bypass: _, ...kept } = before;
+  const { bypass: _, enrolment: __, ...kept } = before;
   return { ...kept, open: [], closed: [] };
 }
 
 /** Whether an authenticator was taken away. */
 export function isRemoved(state: UserState, authenticatorId: string): boolean {
   return state.removed.includes(shortId(authenticatorId));
+}
+
+export function shortInvitation(key: string): string {
+  return key.slice(0, 8);
 }
 
 /** The first 48 bits of a UUID: enough to tell one user's authenticators apart. */

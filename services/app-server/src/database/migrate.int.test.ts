@@ -35,7 +35,7 @@ test('replicas that start together apply each migration once, and a later start 
   const runs = await Promise.all([migrate([url]), migrate([url]), migrate([url])]);
   // Which run applied which, nobody knows.
   expect(runs.flatMap(({ applied }) => applied).toSorted()).toEqual(
-    MIGRATIONS.map(({ name, number }) => `000${number}_${name}`),
+    MIGRATIONS.map(({ name, number }) => `${String(number).padStart(4, '0')}_${name}`),
   );
   expect(await migrate([url])).toEqual({ applied: [] });
 });

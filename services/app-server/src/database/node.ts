@@ -8,6 +8,9 @@ import { createSlots } from './slots.ts';
 const LANES = ['verify', 'login', 'change', 'report'] as const;
 export type Lane = (typeof LANES)[number];
 
+/** Those that a node serves if it answers a probe. A change needs more of it: the disk, and the word of the standby. */
+const READS: readonly Lane[] = ['verify', 'login'];
+
 /** Of the connections, the part that may be in use when a lane takes one more: the rest is kept for the more urgent (R26). */
 const MOST_IN_USE: Record<Lane, number> = { verify: 1, login: 0.8, change: 0.6, report: 0.4 };
 
@@ -23,6 +26,8 @@ export interface NodeOptions {
   maxConnections: number;
   maxWaiting: number;
   onRefused?: (lane: Lane) => void;
+  /** Statements wait and none is answered: a probe would tell a burst from a server that hangs. */
+  onStill?: () => void;
 }
 
 /** What a node said of itself. Positions are bytes of the write-ahead log. */
@@ -89,6 +94,7 @@ export function createNode(options: NodeOptions): PostgresNode {
     maxWaiting: options.maxWaiting,
     waitMs: options.queueTimeoutMs,
     longestWaitMs: LONGEST_QUEUE_MS,
+    ...(options.onStill !== undefined && { onStill: options.onStill }),
   });
   const connection = {
     connectionString: options.url,
@@ -218,6 +224,7 @@ export function createNode(options: NodeOptions): PostgresNode {
       const { rows } = await queryWithin<ProbeRow>(client, broken, { text: PROBE_SQL }, timeoutMs);
       const [row] = rows;
       if (row === undefined) throw new Error('a probe gave no row');
+      slots.heard(READS);
       return {
         recovering: row.recovering,
         timeline: row.timeline === null ? undefined : Number.parseInt(row.timeline, 16),

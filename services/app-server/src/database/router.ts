@@ -117,7 +117,7 @@ export function createRouter(options: RouterOptions): Router {
     maxLagMs = 5000,
     visibleWithinMs = 250,
   } = options;
-  const members = urls.map((url): Member => ({
+  const members = urls.map((url, index): Member => ({
     node: createNode({
       url,
       applicationName,
@@ -126,6 +126,10 @@ export function createRouter(options: RouterOptions): Router {
       queueTimeoutMs: options.queueTimeoutMs ?? 300,
       maxConnections: options.maxConnections ?? 10,
       maxWaiting: options.maxWaiting ?? 2000,
+      onStill: () => {
+        const member = members[index];
+        if (member !== undefined) void probe(member);
+      },
       onRefused: (lane) => options.metrics?.counter(STATEMENTS_REFUSED).inc({ lane }),
     }),
     reachable: false,

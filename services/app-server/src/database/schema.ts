@@ -5,6 +5,12 @@ export interface Schema {
   app_user: UserTable;
   user_alias: UserAliasTable;
   authenticator: AuthenticatorTable;
+  directory: DirectoryTable;
+  user_identity: UserIdentityTable;
+  passkey: PasskeyTable;
+  recovery_set: RecoverySetTable;
+  recovery_use: RecoveryUseTable;
+  user_pin: UserPinTable;
   application: ApplicationTable;
   application_key: ApplicationKeyTable;
   application_certificate: ApplicationCertificateTable;
@@ -20,6 +26,9 @@ export interface Schema {
   authority: AuthorityTable;
   replica: ReplicaTable;
   schema_migration: SchemaMigrationTable;
+  notice: NoticeTable;
+  question_answer: QuestionAnswerTable;
+  question_try: QuestionTryTable;
 }
 
 /** bigint: text on the way out, since it may be past 2^53; a number will do on the way in. */
@@ -36,6 +45,86 @@ interface UserTable {
   status: 'enabled' | 'disabled';
   created_at: Date;
   updated_at: Date;
+  directory_id: string | null;
+  /** What the directory calls the person for ever: objectGUID or entryUUID, lower-case. */
+  directory_object: string | null;
+  mail: string | null;
+  /** In which order the person wants to be asked; null: as the policy says. */
+  methods: string[] | null;
+  /** Of whom nobody here has made: since when the directory has had their account; 1970 where it does not say. */
+  known_since: Date | null;
+  /** At the portal, last. */
+  signed_in_at: Date | null;
+}
+
+interface DirectoryTable {
+  directory_id: string;
+  name: string;
+  /** Rises by one with each change, so that two administrators do not overwrite each other. */
+  version: number;
+  settings: JSONColumnType<object>;
+  bind_password_sealed: string | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+interface UserIdentityTable {
+  issuer: string;
+  subject: string;
+  user_id: string;
+  created_at: Date;
+}
+
+interface PasskeyTable {
+  passkey_id: string;
+  user_id: string;
+  label: string;
+  state: 'pending' | 'active';
+  rp_id: string;
+  user_handle: Buffer;
+  /** From here on null while pending. */
+  credential_id: Buffer | null;
+  /** COSE. */
+  public_key: Buffer | null;
+  /** As it was projected; the ledger knows the newest. */
+  sign_count: BigintText | null;
+  aaguid: string | null;
+  transports: string[] | null;
+  backup_eligible: boolean | null;
+  backup_state: boolean | null;
+  user_verified: boolean | null;
+  attestation_format: string | null;
+  attested_model: string | null;
+  created_by: string;
+  created_at: Date;
+  expires_at: Date | null;
+  confirmed_at: Date | null;
+  last_used_at: Date | null;
+}
+
+interface RecoverySetTable {
+  user_id: string;
+  set_id: string;
+  /** Keyed hashes. */
+  code_macs: Buffer[];
+  created_at: Date;
+}
+
+interface RecoveryUseTable {
+  set_id: string;
+  code_index: number;
+  attempt_id: string;
+  used_at: Date;
+}
+
+interface UserPinTable {
+  user_id: string;
+  /** See pin/hash.ts. */
+  hash: string;
+  /** Those before, newest first. */
+  earlier: string[];
+  must_change: boolean;
+  set_at: Date;
 }
 
 interface UserAliasTable {
@@ -226,4 +315,35 @@ interface SchemaMigrationTable {
   name: string;
   checksum: string;
   applied_at: Generated<Date>;
+}
+
+/** Somebody to be told, at one place; see notice/sender.ts. */
+interface NoticeTable {
+  notice_id: string;
+  user_id: string;
+  /** `passkey.added` */
+  kind: string;
+  channel: 'sms' | 'mail';
+  /** Of a text message: the phone as it was when the change was made, sealed where its own row stands. */
+  authenticator_id: string | null;
+  phone_sealed: string | null;
+  created_at: Date;
+  /** Whoever takes it moves this on, so that nobody else does meanwhile. */
+  due_at: Date;
+  tries: number;
+}
+
+interface QuestionAnswerTable {
+  user_id: string;
+  question: string;
+  /** Of keys/argon.ts. */
+  answer_hash: string;
+  created_at: Date;
+}
+
+/** One row for each time that a help desk held answers against those kept; see questions/check.ts. */
+interface QuestionTryTable {
+  user_id: string;
+  attempt_id: string;
+  at: Date;
 }

@@ -142,7 +142,40 @@ describe('by a clock of our own', () => {
     const second = watched(slots.take('any'));
     await vi.advanceTimersByTimeAsync(50);
     slots.give(false);
-    await vi.advanceTimersByTimeAsync(51);
+    await vi.advanceTimersByTimeAsync(60);
     expect([first.outcome, second.outcome]).toEqual(['served', 'refused']);
+  });
+
+  test('R26: in a burst that nobody is served in, who heard of the server waits on; who did not is refused', async () => {
+    const slots = createSlots({
+      lanes: [
+        ['login', 1],
+        ['change', 1],
+      ],
+      maxWaiting: 9,
+      waitMs: 100,
+      longestWaitMs: 10_000,
+      onStill: () => setTimeout(() => slots.heard(['login']), 30),
+    });
+    await slots.take('login');
+    const login = watched(slots.take('login'));
+    const change = watched(slots.take('change'));
+    await vi.advanceTimersByTimeAsync(990);
+    expect([login.outcome, change.outcome]).toEqual(['waits', 'refused']);
+    slots.give(true);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(login.outcome).toBe('served');
+  });
+
+  test('R26: nobody asks whether the server is there while it serves', async () => {
+    const onStill = vi.fn<() => void>();
+    const slots = createSlots({ lanes: [['any', 1]], maxWaiting: 9, waitMs: 100, longestWaitMs: 10_000, onStill });
+    await slots.take('any');
+    for (let turns = 0; turns < 9; turns++) void slots.take('any');
+    for (let turns = 0; turns < 5; turns++) {
+      await vi.advanceTimersByTimeAsync(40);
+      slots.give(true);
+    }
+    expect(onStill).not.toHaveBeenCalled();
   });
 });

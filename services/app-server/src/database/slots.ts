@@ -5,6 +5,8 @@ export interface Slots<Lane extends string> {
   take(lane: Lane): Promise<void>;
   /** @param isServed whether whoever had the place got an answer; only then does the queue move. */
   give(isServed: boolean): void;
+  /** The server was heard of: in these lanes, who waits does so because of a burst, and waits for their turn. */
+  heard(lanes: readonly Lane[]): void;
   /** Everybody in the queues is refused. */
   refuseAll(): void;
   readonly waiting: number;
@@ -22,6 +24,8 @@ export interface SlotsLimits<Lane extends string> {
   waitMs: number;
   /** Longest time in a queue that moves. */
   longestWaitMs: number;
+  /** Called when nobody was served for half of `waitMs` while somebody waited: time to find out whether the server is there. */
+  onStill?: () => void;
 }
 
 interface Place {
@@ -38,13 +42,17 @@ export function createSlots<Lane extends string>({
   maxWaiting,
   waitMs,
   longestWaitMs,
+  onStill = () => undefined,
 }: SlotsLimits<Lane>): Slots<Lane> {
-  const byName = new Map(lanes.map(([lane, places]) => [lane, { places, queue: new Set<Place>() }]));
+  const byName = new Map(
+    lanes.map(([name, places]) => [name, { places, queue: new Set<Place>(), heardAt: -Infinity }]),
+  );
   let taken = 0;
   let servedAt = -Infinity;
 
   function take(lane: Lane): Promise<void> {
-    const { places, queue } = byName.get(lane) ?? { places: 0, queue: new Set<Place>() };
+    const mine = byName.get(lane) ?? { places: 0, queue: new Set<Place>(), heardAt: -Infinity };
+    const { places, queue } = mine;
     if (taken < places) {
       taken += 1;
       return Promise.resolve();
@@ -69,12 +77,17 @@ export function createSlots<Lane extends string>({
       let timer: NodeJS.Timeout;
       const wait = () => {
         // In a burst the answers of the database may be waiting in the sockets: they are read before this is judged.
-        timer = setTimeout(() => setImmediate(judge), waitMs);
+        timer = setTimeout(() => setImmediate(doubt), waitMs / 2);
+      };
+      const doubt = () => {
+        if (!queue.has(place)) return;
+        if (servedAt < performance.now() - waitMs / 2) onStill();
+        timer = setTimeout(() => setImmediate(judge), waitMs / 2);
       };
       const judge = () => {
         if (!queue.has(place)) return;
         const now = performance.now();
-        const moves = servedAt > now - waitMs && now + waitMs <= since + longestWaitMs;
+        const moves = Math.max(servedAt, mine.heardAt) > now - waitMs && now + waitMs <= since + longestWaitMs;
         if (moves) wait();
         else place.refuse('no connection became free in time');
       };
@@ -94,9 +107,18 @@ export function createSlots<Lane extends string>({
     }
   }
 
+  function heard(names: readonly Lane[]): void {
+    const now = performance.now();
+    for (const name of names) {
+      const lane = byName.get(name);
+      if (lane !== undefined) lane.heardAt = now;
+    }
+  }
+
   return {
     take,
     give,
+    heard,
     refuseAll: () => {
       for (const { queue } of byName.values()) for (const place of queue) place.refuse('the node was given up');
     },

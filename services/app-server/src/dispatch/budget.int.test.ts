@@ -71,6 +71,25 @@ function tally(outcomes: Reserved[]): Record<string, number> {
   return counts;
 }
 
+test('codes and notices of a number keep each other back in nothing, and mail is counted by itself', async () => {
+  const [budgets] = await fresh(1);
+  const limits = { prefixes: [], perNumberHour: 2, perNumberDay: 5, perPrefixHour: 1000, perDay: 1000 };
+  const phone = numbered(1);
+  const seen: boolean[] = [];
+  for (const target of [
+    phone,
+    phone,
+    phone,
+    { notice: phone },
+    { notice: phone },
+    { notice: phone },
+    { mail: 'alice' },
+  ]) {
+    seen.push((await budgets!.reserve(target, limits, NOW)).ok);
+  }
+  expect(seen).toEqual([true, true, false, true, true, false, true]);
+});
+
 describe('INV-15, R23, TEL-42: replicas that send at the same time never exceed a budget, and use it up', () => {
   test('per number and hour', async () => {
     const replicas = await fresh(4);
@@ -89,6 +108,31 @@ describe('INV-15, R23, TEL-42: replicas that send at the same time never exceed 
     expect(tally(outcomes)).toEqual({ ok: 10, number_day: 38 });
     expect(await budgets?.reserve('+37120000012', limits, NOW + 25 * HOUR)).toEqual({ ok: true });
     expect(await budgets?.reserve('+37120000013', limits, NOW)).toEqual({ ok: true });
+  });
+
+  test('per person, over many numbers that they name', async () => {
+    const replicas = await fresh(4);
+    const limits = { ...PLENTY, perNumberHour: 5, perNumberDay: 7 };
+    const reserve = (n: number, now: number, person: string) =>
+      replicas[n % 4]!.reserve(numbered(n), limits, now, person);
+    const storms: Reserved[] = await Promise.all(Array.from({ length: 50 }, (_, n) => reserve(n, NOW, 'mallory')));
+    expect(tally(storms)).toEqual({ ok: 5, person_hour: 45 });
+    const later = NOW + 2 * HOUR;
+    const next = await Promise.all(Array.from({ length: 5 }, (_, n) => reserve(n, later, 'mallory')));
+    expect(tally(next)).toEqual({ ok: 2, person_day: 3 });
+    expect(await reserve(0, later, 'alice')).toEqual({ ok: true });
+  });
+
+  test('what is refused at the number is given back to the person', async () => {
+    const [budgets] = await fresh(1);
+    const limits = { ...PLENTY, perNumberHour: 2 };
+    await budgets?.reserve('+37120000012', limits, NOW);
+    await budgets?.reserve('+37120000012', limits, NOW);
+    for (let n = 0; n < 5; n++) {
+      const refused = await budgets?.reserve('+37120000012', limits, NOW, 'alice');
+      expect(refused).toMatchObject({ reason: 'number_hour' });
+    }
+    expect(await budgets?.reserve('+37120000013', limits, NOW, 'alice')).toEqual({ ok: true });
   });
 
   test('per country and hour, over many numbers', async () => {

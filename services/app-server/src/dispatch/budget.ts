@@ -13,9 +13,22 @@ export type MessageLimits = Pick<
 >;
 
 /** A number in E.164, or a decoy's name: somebody who has no phone, or does not exist. */
-type SendTarget = string | { decoy: string };
+type SendTarget =
+  | string
+  | { decoy: string }
+  /** A number that is told something: from a budget of its own, so that neither codes nor notices keep the others back. */
+  | { notice: string }
+  /** A person who gets mail: as many as a number gets messages, and they cost nothing else. */
+  | { mail: string };
 
-export type BudgetRefusal = 'number_hour' | 'number_day' | 'prefix_hour' | 'day' | DestinationRefusal;
+export type BudgetRefusal =
+  | 'person_hour'
+  | 'person_day'
+  | 'number_hour'
+  | 'number_day'
+  | 'prefix_hour'
+  | 'day'
+  | DestinationRefusal;
 
 export type Reserved = { ok: true } | { ok: false; retryAfterSeconds: number; reason: BudgetRefusal };
 
@@ -24,9 +37,11 @@ export interface SendBudgets {
    * Takes one message out of every budget, before anything is sent (TEL-42, R23). What was taken is not given back when the
    * message turns out not to be sent: a carrier's refusal may cost as well.
    * @param now milliseconds.
+   * @param person who chose the number, when it is not one that counts already: they have as much as one number has, so that nobody
+   * spends what all live on by naming one number after another.
    * @throws MfaError UNAVAILABLE when the budgets cannot be reached: then nothing may be sent.
    */
-  reserve(target: SendTarget, limits: MessageLimits, now: number): Promise<Reserved>;
+  reserve(target: SendTarget, limits: MessageLimits, now: number, person?: string): Promise<Reserved>;
 }
 
 export interface BudgetDependencies {
@@ -36,7 +51,8 @@ export interface BudgetDependencies {
   metrics: Metrics;
 }
 
-interface NumberRecord {
+/** Of a number, or of a person. */
+interface HourAndDay {
   v: 1;
   hour: Window;
   day: Window;
@@ -53,28 +69,51 @@ const DAY_MS = 24 * HOUR_MS;
 export const DAY_SHARDS = 8;
 
 /**
- * The number first, the rest after it and in parallel. So somebody who asks for codes to one number again and again is refused
- * at that number, and takes nothing from the budgets that others live on. When a later budget refuses, what the others took is
- * given back; if that fails, one message less may be sent until the window has passed.
+ * The person first, then the number, the rest after them and in parallel. So somebody who asks for codes to one number again and
+ * again is refused at that number, and takes nothing from the budgets that others live on. When a later budget refuses, what the
+ * others took is given back; if that fails, one message less may be sent until the window has passed.
  */
 export function createBudgets({ store, ring, randomBytes, metrics }: BudgetDependencies): SendBudgets {
   const refusals = metrics.counter(BUDGET_REFUSALS);
 
   return {
-    async reserve(target, limits, now) {
-      const reserved = await reserveAll(target, limits, now);
+    async reserve(target, limits, now, person) {
+      const reserved = await reserveAll(target, limits, now, person);
       if (!reserved.ok) refusals.inc({ reason: reserved.reason });
       return reserved;
     },
   };
 
-  async function reserveAll(target: SendTarget, limits: MessageLimits, now: number): Promise<Reserved> {
-    const phone = typeof target === 'string' ? target : undefined;
+  async function reserveAll(
+    target: SendTarget,
+    limits: MessageLimits,
+    now: number,
+    person: string | undefined,
+  ): Promise<Reserved> {
+    const phone = phoneOf(target);
     const reason = phone === undefined ? undefined : refuseDestination(phone, limits.prefixes);
     if (reason !== undefined) return { ok: false, retryAfterSeconds: DAY_MS / 1000, reason };
 
-    const number = await reserveNumber(keyOf(target), limits, now);
+    if (person === undefined) return reserveTarget(target, limits, now);
+    const own = await reserveHourAndDay(keyOf('person', person), 'person', limits, now);
+    if (!own.ok) return own;
+    return reserveTarget(target, limits, now).then(
+      async (reserved) => {
+        if (!reserved.ok) await own.undo();
+        return reserved;
+      },
+      async (error: unknown) => {
+        await own.undo();
+        throw error;
+      },
+    );
+  }
+
+  async function reserveTarget(target: SendTarget, limits: MessageLimits, now: number): Promise<Reserved> {
+    const phone = phoneOf(target);
+    const number = await reserveHourAndDay(keyOfTarget(target), 'number', limits, now);
     if (!number.ok) return number;
+    if (typeof target === 'object' && 'mail' in target) return { ok: true };
     const taken = await Promise.all([
       reserveCountry(phone, limits, now),
       reserveDay(phone !== undefined, limits, now),
@@ -89,20 +128,31 @@ export function createBudgets({ store, ring, randomBytes, metrics }: BudgetDepen
   }
 
   /** A keyed hash: whoever reads the stream learns no number and cannot try numbers out (R24). */
-  function keyOf(target: SendTarget): string {
-    const [kind, name] = typeof target === 'string' ? ['number', target] : ['decoy', target.decoy];
-    return `number.${ring.mac('message-budget', kind, name).toString('base64url').slice(0, 22)}`;
+  function keyOf(kind: 'number' | 'decoy' | 'person' | 'notice' | 'mail', name: string): string {
+    const subject = kind === 'person' ? 'person' : 'number';
+    return `${subject}.${ring.mac('message-budget', kind, name).toString('base64url').slice(0, 22)}`;
   }
 
-  /** Both windows of a number are one record, so that both are taken by one append. */
-  function reserveNumber(key: string, limits: MessageLimits, now: number): Promise<Outcome> {
-    return store.update<NumberRecord, Outcome>(key, (record): Change<NumberRecord, Outcome> => {
+  function keyOfTarget(target: SendTarget): string {
+    if (typeof target === 'string') return keyOf('number', target);
+    if ('decoy' in target) return keyOf('decoy', target.decoy);
+    return 'notice' in target ? keyOf('notice', target.notice) : keyOf('mail', target.mail);
+  }
+
+  /** Both windows are one record, so that both are taken by one append. */
+  function reserveHourAndDay(
+    key: string,
+    of: 'person' | 'number',
+    limits: MessageLimits,
+    now: number,
+  ): Promise<Outcome> {
+    return store.update<HourAndDay, Outcome>(key, (record): Change<HourAndDay, Outcome> => {
       const hour = take(record?.hour ?? EMPTY_WINDOW, now, { limit: limits.perNumberHour, periodMs: HOUR_MS });
       const day = take(record?.day ?? EMPTY_WINDOW, now, { limit: limits.perNumberDay, periodMs: DAY_MS });
-      if (!day.ok) return { result: refuse('number_day', day.retryAfterMs) };
-      if (!hour.ok) return { result: refuse('number_hour', hour.retryAfterMs) };
+      if (!day.ok) return { result: refuse(`${of}_day`, day.retryAfterMs) };
+      if (!hour.ok) return { result: refuse(`${of}_hour`, hour.retryAfterMs) };
       const undo = () =>
-        giveUp<NumberRecord>(key, (newer) => ({
+        giveUp<HourAndDay>(key, (newer) => ({
           v: 1,
           hour: giveBack(newer.hour, hour.tick),
           day: giveBack(newer.day, day.tick),
@@ -159,6 +209,11 @@ export function createBudgets({ store, ring, randomBytes, metrics }: BudgetDepen
       }))
       .catch(() => undefined);
   }
+}
+
+function phoneOf(target: SendTarget): string | undefined {
+  if (typeof target === 'string') return target;
+  return 'notice' in target ? target.notice : undefined;
 }
 
 function refuse(reason: BudgetRefusal, retryAfterMs: number): Extract<Reserved, { ok: false }> {

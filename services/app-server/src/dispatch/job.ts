@@ -6,19 +6,22 @@ import { textFor } from './texts.ts';
 /** How a code leaves the house. */
 export type Channel = 'sms';
 
-/** One code for one person, as the use case hands it over. */
+/** One code, or one notice, for one person, as the use case hands it over. */
 export interface Message {
   /** `<challengeId>:<n>`. The same id is sent once, however often it is handed over within a quarter of an hour. */
   messageId: string;
   channel: Channel;
   /** E.164. Left out for a decoy: it goes the same way and is thrown away at the last step. */
   phone?: string;
+  /** Empty in a notice. */
   code: string;
   /** Name of the application. */
   application: string;
   language: string;
   originHost: string | null;
   texts: Policy['texts'];
+  /** Of a notice: said in the place of what `texts` would say. */
+  text?: string;
   /** Names, first choice first; empty: all that are configured. */
   carriers: readonly string[];
   /** Budgets that an automatic resend is taken from. The first send has been reserved before it was handed over. */
@@ -26,11 +29,12 @@ export interface Message {
   /** When the code stops being good, ms since the epoch. */
   expiresAt: number;
   userId: string;
-  challengeId: string;
+  /** Left out of a notice: nothing but its age makes it unwanted. */
+  challengeId?: string;
 }
 
 /** The same as it waits in the queue: with the one text that it needs. */
-export type Job = Omit<Message, 'texts' | 'language'> & { text: string };
+export type Job = Omit<Message, 'texts' | 'language' | 'text'> & { text: string };
 
 /** Jobs are padded to a multiple of this, so that their length tells neither a decoy nor a code apart. */
 const PADDING_BYTES = 512;
@@ -39,13 +43,13 @@ const PADDING_BYTES = 512;
  * Codes and numbers are never readable in NATS (KEY-10). The id is bound in: a job cannot be passed off as another.
  */
 export function sealJob(ring: Pick<KeyRing, 'seal'>, message: Message): string {
-  const { messageId, texts, language, limits, ...rest } = message;
+  const { messageId, texts, language, text = textFor(language, texts), limits, ...rest } = message;
   const { prefixes, perNumberHour, perNumberDay, perPrefixHour, perDay } = limits;
   const job = {
     v: 1,
     ...rest,
     limits: { prefixes, perNumberHour, perNumberDay, perPrefixHour, perDay },
-    text: textFor(language, texts),
+    text,
   };
   const plain = Buffer.from(JSON.stringify(job));
   const padded = Buffer.alloc(Math.ceil(plain.length / PADDING_BYTES) * PADDING_BYTES, ' ');

@@ -49,6 +49,18 @@ describe('one message', () => {
     expect(world.trail).toEqual([]);
   });
 
+  test('AAL-26: a notice is sent as it is written, and after a silence once more', async () => {
+    world.gateways.a.behave('die');
+    const { dispatcher } = await world.startReplica({
+      stillWanted: ({ challengeId }) => Promise.resolve(challengeId === undefined),
+    });
+    const { challengeId: _, ...message } = world.message({ code: '', application: 'House', originHost: null });
+    await dispatcher.hand({ ...message, text: 'Добавлен телефон: {{application}}.' });
+    await world.isSettled();
+    await recorded('message.sent');
+    expect(world.gateways.b.taken.map(({ text }) => text)).toEqual(['Добавлен телефон: House.']);
+  });
+
   test('HA-51: one whose code has expired is dropped', async () => {
     const { dispatcher } = await world.startReplica();
     await dispatcher.hand(world.message({ expiresAt: 1 }));
@@ -95,7 +107,7 @@ describe('TEL-10: when a carrier fails', () => {
 
   test('the resend is not sent when the challenge was closed meanwhile', async () => {
     world.gateways.a.behave('die');
-    const asked: string[] = [];
+    const asked: (string | undefined)[] = [];
     const { dispatcher } = await world.startReplica({
       stillWanted: async ({ challengeId }) => {
         asked.push(challengeId);

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { migrate } from '../database/migrate.ts';
 import { createRouter, type Router } from '../database/router.ts';
+import { bindPasswordAt } from '../directory/store.ts';
 import { LoginUsers } from '../user/login-users.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { getLogin } from '../user/store.ts';
@@ -13,7 +14,7 @@ import { checkCanary } from './canary.ts';
 import { rewrap } from './rewrap.ts';
 import { loadKeyRing, SealBroken, type KeyRing } from './ring.ts';
 import { adoptKeyRoot } from './root.ts';
-import { addSigningKey, signingKeyAt } from './signing.ts';
+import { addSigningKey, signingKeyAt } from './signing-keys.ts';
 
 const now = Date.now;
 const key = (fill: number) => Buffer.alloc(32, fill).toString('base64');
@@ -85,6 +86,24 @@ async function addUser(ring: KeyRing): Promise<string> {
   return userId;
 }
 
+/** Two, one of which is asked as nobody and has no password. */
+async function addDirectories(ring: KeyRing): Promise<string> {
+  const [directoryId, open] = [crypto.randomUUID(), crypto.randomUUID()];
+  const at = new Date();
+  const common = { version: 1, settings: '{}', created_at: at, updated_at: at };
+  const sealed = ring.seal(Buffer.from('of the service account'), bindPasswordAt(directoryId));
+  await router.write((db) =>
+    db
+      .insertInto('directory')
+      .values([
+        { ...common, directory_id: directoryId, name: 'sealed', bind_password_sealed: sealed },
+        { ...common, directory_id: open, name: 'open', bind_password_sealed: null },
+      ])
+      .execute(),
+  );
+  return directoryId;
+}
+
 async function expectReadable(ring: KeyRing, userId: string): Promise<void> {
   const users = new LoginUsers(router, ring, now);
   const user = (await getLogin(router, userId))!;
@@ -103,6 +122,7 @@ test('KEY-05: a key is replaced while replicas with the old and the new ring run
   const old = await startWith(OLD);
   const users = [await addUser(old), await addUser(old), await addUser(old)];
   const kid = await router.write((db) => addSigningKey(db, old, now(), now()));
+  const directoryId = await addDirectories(old);
   const hash = old.mac('phone', '+37120000012');
 
   // The new key is made known everywhere before it seals anything, then comes first.
@@ -117,13 +137,17 @@ test('KEY-05: a key is replaced while replicas with the old and the new ring run
   do runs.push(await rewrap({ router, ring: both, now }, { batch: 2 }, request()));
   while (runs.at(-1)!.remaining > 0 && runs.length < 20);
   expect(runs.length).toBeGreaterThan(2);
-  expect(runs.reduce((sum, { rewrapped }) => sum + rewrapped, 0)).toBe(8);
+  expect(runs.reduce((sum, { rewrapped }) => sum + rewrapped, 0)).toBe(9);
 
   const alone = await startWith(NEW);
   expect(alone.mac('phone', '+37120000012')).toEqual(hash);
   for (const user of users) await expectReadable(alone, user);
   const signing = await router.read((db) => db.selectFrom('signing_key').selectAll().executeTakeFirstOrThrow());
   expect(alone.open(signing.private_sealed, signingKeyAt(kid)).toString()).toContain('"d"');
+  const directories = await router.read((db) => db.selectFrom('directory').selectAll().orderBy('name').execute());
+  expect(directories.map(({ bind_password_sealed: sealed }) => sealed === null)).toEqual([true, false]);
+  const bindPassword = alone.open(directories[1]!.bind_password_sealed!, bindPasswordAt(directoryId));
+  expect(bindPassword.toString()).toBe('of the service account');
 });
 
 test('R30: a ring whose key is missing, or differs under the same id, is refused', async () => {

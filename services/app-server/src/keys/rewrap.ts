@@ -4,11 +4,12 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import { recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
+import { bindPasswordAt } from '../directory/store.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { SealBroken, type KeyRing } from './ring.ts';
 import { KEY_ROOT_AT } from './root.ts';
 import { AUTHORITY_AT } from '../replica/authority.ts';
-import { signingKeyAt } from './signing.ts';
+import { signingKeyAt } from './signing-keys.ts';
 
 const DEFAULT_BATCH = 500;
 
@@ -26,6 +27,13 @@ const SEALED_COLUMNS: readonly { table: string; id: string; column: string; plac
     column: 'phone_sealed',
     place: (authenticatorId) => sealedAt({ authenticatorId, type: 'phone' }),
   },
+  {
+    table: 'notice',
+    id: 'authenticator_id',
+    column: 'phone_sealed',
+    place: (authenticatorId) => sealedAt({ authenticatorId, type: 'phone' }),
+  },
+  { table: 'directory', id: 'directory_id', column: 'bind_password_sealed', place: bindPasswordAt },
   { table: 'signing_key', id: 'kid', column: 'private_sealed', place: signingKeyAt },
   { table: 'key_root', id: 'purpose', column: 'sealed', place: () => KEY_ROOT_AT },
   { table: 'authority', id: 'purpose', column: 'sealed', place: () => AUTHORITY_AT },

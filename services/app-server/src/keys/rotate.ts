@@ -3,13 +3,13 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from './ring.ts';
-import { addSigningKey, type ResultSigner } from './signing.ts';
+import { addSigningKey, type SigningKeys } from './signing-keys.ts';
 
 const DEFAULT_LEAD_SECONDS = 3600;
 
 /** Publishes a new signing key now and signs with it after the lead. @throws MfaError PRIMARY_UNAVAILABLE. */
 export async function rotate(
-  deps: { router: Router; ring: KeyRing; signer: ResultSigner; now: () => number },
+  deps: { router: Router; ring: KeyRing; signingKeys: SigningKeys; now: () => number },
   { leadSeconds = DEFAULT_LEAD_SECONDS }: InputOf<typeof keysRotate>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof keysRotate>> {
@@ -33,7 +33,7 @@ export async function rotate(
       .limit(1)
       .executeTakeFirst();
   });
-  await deps.signer.refresh('primary');
+  await deps.signingKeys.refresh('primary');
   if (newest === undefined) throw new MfaError('INTERNAL', { reason: 'signing key vanished' });
   return { kid: newest.kid, signsFrom: newest.signs_from.toISOString() };
 }

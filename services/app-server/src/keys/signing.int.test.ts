@@ -35,7 +35,7 @@ const facts = (changes: Partial<ResultFacts> = {}): ResultFacts => ({
 
 /** As a caller does it: offline, with a key set it fetched from some replica. */
 const verifiedBy = (replica: Replica, result: string, currentDate = new Date()) =>
-  jwtVerify(result, createLocalJWKSet(replica.signer.jwks()), {
+  jwtVerify(result, createLocalJWKSet(replica.signingKeys.jwks()), {
     issuer: ISSUER,
     audience: application.applicationId,
     typ: 'countersign-result+jwt',
@@ -44,8 +44,8 @@ const verifiedBy = (replica: Replica, result: string, currentDate = new Date()) 
   });
 
 test('replicas that start together make one key, and each verifies what the other signs', async () => {
-  expect(a.signer.jwks()).toEqual(b.signer.jwks());
-  expect(a.signer.jwks().keys).toHaveLength(1);
+  expect(a.signingKeys.jwks()).toEqual(b.signingKeys.jwks());
+  expect(a.signingKeys.jwks().keys).toHaveLength(1);
   const { payload } = await verifiedBy(b, await a.signer.sign(facts()));
   expect(payload).toMatchObject({
     iss: ISSUER,
@@ -61,7 +61,7 @@ test('replicas that start together make one key, and each verifies what the othe
 });
 
 test('the key set holds public keys and nothing else', () => {
-  for (const key of a.signer.jwks().keys) {
+  for (const key of a.signingKeys.jwks().keys) {
     expect(Object.keys(key).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
   }
 });
@@ -92,7 +92,7 @@ test('a rotation publishes first and signs after the lead, and what the old key 
   // INV-21
   expect(await rotate(b, { leadSeconds: 3600 }, request)).toEqual(rotated);
   expect(rotated.kid).not.toBe(oldKid);
-  await waitUntil(() => b.signer.jwks().keys.length === 2, { what: 'the new key to be published on b' });
+  await waitUntil(() => b.signingKeys.jwks().keys.length === 2, { what: 'the new key to be published on b' });
   expect(decodeProtectedHeader(await a.signer.sign(facts())).kid).toBe(oldKid);
 
   const c = await house.replica('c');
@@ -103,12 +103,33 @@ test('a rotation publishes first and signs after the lead, and what the old key 
   await verifiedBy(c, before);
   // A day after it signed last the old key is gone.
   c.advance(25 * 3_600_000);
-  expect(c.signer.jwks().keys.map(({ kid }) => kid)).toEqual([rotated.kid]);
+  expect(c.signingKeys.jwks().keys.map(({ kid }) => kid)).toEqual([rotated.kid]);
+});
+
+test('R14: evidence that a retired key signed is none any more, and one that was replaced before its time never signs', async () => {
+  const [one, other] = [await house.replica('retires'), await house.replica('reads')];
+  const frame = { audience: 'portal', subject: user.userId, id: 'x', issuedAt: Math.floor(APPROVED_AT / 1000) };
+  const sign = () => one.signingKeys.sign('access', { ...frame, expiresAt: frame.issuedAt + 30 * 86_400 }, {});
+  const { kid } = await rotate(one, { leadSeconds: 0 }, requestOf());
+  const token = await sign();
+  expect(decodeProtectedHeader(token).kid).toBe(kid);
+  const replaced = await rotate(one, { leadSeconds: 3600 }, requestOf());
+  const last = await rotate(one, { leadSeconds: 0 }, requestOf());
+  await other.signingKeys.refresh('primary');
+  for (const replica of [one, other]) {
+    expect(await replica.signingKeys.read('access', token, 'portal')).toMatchObject({ sub: user.userId });
+    replica.advance(26 * 3_600_000);
+    expect(await replica.signingKeys.read('access', token, 'portal')).toBeUndefined();
+  }
+  const after = await sign();
+  expect(decodeProtectedHeader(after).kid).toBe(last.kid);
+  expect(replaced.kid).not.toBe(last.kid);
+  expect(await other.signingKeys.read('access', after, 'portal')).toMatchObject({ sub: user.userId });
 });
 
 test('signing goes on with both Postgres nodes hung', async () => {
   await house.whileHung(house.pair.nodes, async () => {
-    await expect(a.signer.refresh()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(a.signingKeys.refresh()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect((await verifiedBy(a, await a.signer.sign(facts()))).payload.sub).toBe(user.userId);
   });
 });

@@ -78,8 +78,15 @@ test('leaders that lie on one server are spread, the rest is gathered, and what 
     timeoutMs: 40_000,
   });
   // The last one is told of when NATS has answered, after the leader has changed.
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const made = moves.length;
+  let made = 0;
+  await waitUntil(
+    async () => {
+      made = moves.length;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return moves.length === made && nextToHandOver(await read()) === undefined;
+    },
+    { what: 'the last move to be told of', timeoutMs: 20_000 },
+  );
   expect(made).toBeGreaterThan(0);
   uptime += 10_000;
   await new Promise((resolve) => setTimeout(resolve, 300));

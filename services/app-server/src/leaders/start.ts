@@ -5,6 +5,7 @@ import { TRAIL_STREAM } from '../audit/trail.ts';
 import { DISPATCH, LIMITS, sendersOf } from '../dispatch/streams.ts';
 import { IDEMPOTENCY } from '../idempotency/stream.ts';
 import type { Partition } from '../ledger/partition.ts';
+import { SESSIONS, SIGN_INS } from '../session/stream.ts';
 import { keepLeaders } from './keep.ts';
 import type { Placed } from './read.ts';
 import { hearRest } from './rest.ts';
@@ -30,7 +31,7 @@ export function startLeaders({
 }): Leaders {
   const placed: Placed = {
     ledger: partitions.map(({ stream }) => stream),
-    others: [IDEMPOTENCY, LIMITS, DISPATCH, TRAIL_STREAM],
+    others: [IDEMPOTENCY, LIMITS, DISPATCH, TRAIL_STREAM, SESSIONS, SIGN_INS],
     consumers: [{ stream: DISPATCH, name: sendersOf('sms') }],
   };
   if (copies === 1) return { placed, stop: () => undefined };

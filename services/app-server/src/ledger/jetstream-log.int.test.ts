@@ -11,7 +11,8 @@ import { LedgerContinuity } from './continuity.ts';
 import { jetStreamLog } from './jetstream-log.ts';
 import { Ledger } from './ledger.ts';
 import type { UserLog } from './log.ts';
-import { encodeRecord, type LedgerRecord } from './record.ts';
+import type { LedgerRecord } from './record.ts';
+import { STATE_FORMS } from './state-form.ts';
 import { SETTLED } from './testing/settled.ts';
 import { ensureLedgerStream, UNDIVIDED } from './partition.ts';
 
@@ -133,9 +134,10 @@ test('an append that NATS does not acknowledge is of unknown outcome; asked agai
 
 test('a record of a version that this build does not know is thrown, not decided on', async () => {
   const userId = crypto.randomUUID();
-  const future = { ...recordOf('future'), state: { ...INITIAL_STATE, version: 2 } as unknown as UserState };
-  await jetstream(connections[0]!).publish(`auth.${userId}`, encodeRecord(future, SETTLED));
-  await expect(log().last(userId)).rejects.toThrow('unknown version 2');
+  const version = (STATE_FORMS.at(-1)?.version ?? 0) + 1;
+  const future = { ...recordOf('future'), state: { ...INITIAL_STATE, version } };
+  await jetstream(connections[0]!).publish(`auth.${userId}`, JSON.stringify(future));
+  await expect(log().last(userId)).rejects.toThrow(`unknown version ${version}`);
   const decide = () => {
     throw new Error('decided');
   };

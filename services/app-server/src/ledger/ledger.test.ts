@@ -217,6 +217,22 @@ describe('an acknowledgement that was lost', () => {
     expect(attempts(log)).toEqual(['mine']);
   });
 
+  test.each([
+    ['is a little ahead of ours', 15_000, BEGIN + 15_000],
+    ['is behind ours', -15_000, BEGIN],
+    ['is far from now', 120_000, BEGIN],
+  ])(
+    'what follows is dated no earlier than what it follows: the clock of the other replica %s',
+    async (_, aheadMs, at) => {
+      const log = new FakeLog();
+      const other = replica({ log });
+      other.pass(aheadMs);
+      await other.act('theirs', deciding(blocked('theirs')), DEADLINE + aheadMs);
+      const { act } = replica({ log });
+      expect(await act('mine', deciding(blocked('mine')))).toMatchObject({ event: { at }, sequence: 2 });
+    },
+  );
+
   test('of an append that arrives late, beside its own repetition: it is there once, and told', async () => {
     const { act, log } = replica();
     log.fates = ['late', 'stored'];

@@ -40,7 +40,16 @@ const LONGEST_WAIT_MS = 400;
 /** Between two looks whether a doubt is over. */
 const LOOK_AGAIN_MS = 20;
 /** What must not be recorded twice for one attempt, however late its second copy arrives. */
-const LETS_IN: ReadonlySet<UserEvent['type']> = new Set(['challenge.approved', 'bypass.granted', 'bypass.used']);
+const LETS_IN: ReadonlySet<UserEvent['type']> = new Set([
+  'challenge.approved',
+  'invitation.accepted',
+  'bypass.granted',
+  'bypass.used',
+  'enrolment.granted',
+  'enrolment.used',
+  'identity.accepted',
+  'password.accepted',
+]);
 /** How many attempts of a user are known by name, besides the newest; and of those that let the user in. */
 const REMEMBERED_ATTEMPTS = 8;
 const REMEMBERED_APPROVALS = 4;
@@ -48,6 +57,9 @@ const REMEMBERED_APPROVALS = 4;
 const LONGEST_ACT_MS = 10_000;
 /** Who looks without saying how long they can wait would rather hear that it is not to be had: a look decides nothing. */
 const LONGEST_PEEK_MS = 2000;
+
+/** A replica whose clock is further off has long taken itself out of work. */
+const LONGEST_SKEW_MS = 60_000;
 
 /**
  * The one way in which anything is decided: read, decide, append on condition that nothing happened meanwhile, and only then
@@ -162,7 +174,7 @@ export class Ledger {
     { traceId }: ActOptions,
   ): LedgerRecord {
     const { now, replica } = this.#deps;
-    const dated: DatedEvent = { ...event, at: now() };
+    const dated: DatedEvent = { ...event, at: dateAfter(last?.record.event.at, now()) };
     return {
       attemptId,
       event: dated,
@@ -239,6 +251,11 @@ export class Ledger {
     const bound = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
     return this.#deps.sleep(bound * (0.5 + this.#deps.random() / 2));
   }
+}
+
+/** What followed is not dated before what it followed, where the clocks of two replicas disagree; nor, far from now, by a clock gone mad. */
+function dateAfter(before: number | undefined, now: number): number {
+  return before !== undefined && before - now <= LONGEST_SKEW_MS ? Math.max(before, now) : now;
 }
 
 function unread(cause: unknown): MfaError {

@@ -212,7 +212,7 @@ export class LedgerWatch {
     if (isOvertaken()) return;
     for (const view of views) this.hear(view);
     // Last, since all that was acknowledged to anybody whom we asked must then be in it.
-    const { standing, until } = await this.#believed(projected);
+    const { standing, until } = await this.#believed(projected, views);
     if (isOvertaken()) return;
     continuity.raise({ at: standing.createdAt });
     if (remembered !== undefined) continuity.raise(remembered.floor);
@@ -224,15 +224,22 @@ export class LedgerWatch {
     this.#standing = standing;
   }
 
-  /** How the stream stands, asked again for as long as it tells of an end that is known to be passed. Nothing is decided meanwhile. */
-  async #believed(projected: number): Promise<{ standing: StreamStanding; until: number }> {
+  /**
+   * How the stream stands, asked again for as long as it tells of an end that is known to be passed; or, with somebody missing, for as long
+   * as its servers do not vouch in their place: on a slow network their copies are behind at one moment and whole at the next. Nothing is
+   * decided meanwhile.
+   */
+  async #believed(projected: number, views: readonly PeerView[]): Promise<{ standing: StreamStanding; until: number }> {
     const { continuity, stream, uptime, sleep } = this.#deps;
+    const before = this.#standing;
+    const isVouched = (standing: StreamStanding) =>
+      before === undefined || standing.copies === 1 || hasRunOn(standing, before) || this.#missing(views).length === 0;
     const since = uptime();
     for (;;) {
       const askedAt = uptime();
       const standing = await stream(true);
       const isWhole = standing.lastSequence >= Math.max(continuity.highest(), projected);
-      if (isWhole || askedAt - since >= BELIEVED_AFTER_MS || this.#isLeaving)
+      if ((isWhole && isVouched(standing)) || askedAt - since >= BELIEVED_AFTER_MS || this.#isLeaving)
         return { standing, until: askedAt + LOOK_HOLDS_MS };
       await sleep(TOLD_EVERY_MS);
     }

@@ -42,6 +42,25 @@ export class Policies {
     return policy;
   }
 
+  /** What holds where no application says otherwise. */
+  global(): Policy {
+    return this.effective('');
+  }
+
+  /** Whether a PIN is asked for by anybody: everywhere, or by one application. */
+  wantPin(): boolean {
+    return this.#somewhere(({ pin }) => pin.methods.length > 0);
+  }
+
+  /** Whether somebody wants to know of which make a security key is: everywhere, or one application. */
+  wantMakes(): boolean {
+    return this.#somewhere(({ passkeys }) => passkeys.attestation !== 'none');
+  }
+
+  #somewhere(wants: (policy: Policy) => boolean): boolean {
+    return ['', ...this.#rows.keys()].some((scope) => wants(this.effective(scope)));
+  }
+
   /** The documents in force for an application, widest scope first. */
   layers(applicationId: string | undefined): StoredPolicy[] {
     const scopes = applicationId === undefined ? ['global'] : ['global', applicationId];

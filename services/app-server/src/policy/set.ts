@@ -2,6 +2,7 @@ import { MfaError, type InputOf, type OutputOf, type policySet } from '@counters
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
+import { assertKnown, type Settled } from '../ledger/state-form.ts';
 import { parsePolicyDocument } from './document.ts';
 import type { Policies } from './policies.ts';
 import { addPolicyVersion, latestPolicy } from './store.ts';
@@ -9,14 +10,16 @@ import { addPolicyVersion, latestPolicy } from './store.ts';
 /**
  * Replaces the document of a scope by a new version.
  * @throws MfaError REQUEST_INVALID, POLICY_CONFLICT when it changed since `expectedVersion`, APPLICATION_NOT_FOUND,
- * PRIMARY_UNAVAILABLE.
+ * UPGRADE_UNFINISHED for a PIN, PRIMARY_UNAVAILABLE.
  */
 export async function set(
-  deps: { router: Router; policies: Policies; now: () => number },
+  deps: { router: Router; policies: Policies; settled: Pick<Settled, 'number'>; now: () => number },
   { scope, expectedVersion, document: given }: InputOf<typeof policySet>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof policySet>> {
   const document = parsePolicyDocument(given);
+  // The release before would ask for no PIN.
+  if ((document.pin?.methods ?? []).length > 0) assertKnown(deps.settled);
   const version = expectedVersion + 1;
   const author = request.application.name;
   const now = deps.now();

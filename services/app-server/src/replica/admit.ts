@@ -25,6 +25,8 @@ export interface JoinSettings {
   urls: readonly string[];
   natsUrls: readonly string[];
   publicUrl: string;
+  /** Where people reach the portal, where there is one. */
+  portalUrl: string | undefined;
   copies: number;
   /** COUNTERSIGN_NATS_UNSYNCED, where somebody set it: it is accepted for the installation. */
   unsynced: string | undefined;
@@ -166,11 +168,14 @@ function settingsOf({ service, hosts }: ReplicaRow, joining: JoinSettings): Reco
   if (!isServiceName(service) || !hasRole(service)) return {};
   const nats = { COUNTERSIGN_NATS_URLS: joining.natsUrls.join(',') };
   if (service === 'admin') return nats;
+  const portal = joining.portalUrl === undefined ? {} : { COUNTERSIGN_PORTAL_URL: joining.portalUrl };
+  if (service === 'user-portal') return { ...nats, ...portal };
   const everywhere = { ...nats, COUNTERSIGN_PUBLIC_URL: joining.publicUrl };
   if (service !== 'app-server') return everywhere;
   const own = hosts.slice(0, 1).map((host) => `https://${host}:${joining.port}`);
   return {
     ...everywhere,
+    ...portal,
     COUNTERSIGN_HOST: '0.0.0.0',
     COUNTERSIGN_PORT: String(joining.port),
     COUNTERSIGN_NATS_REPLICAS: String(joining.copies),

@@ -44,6 +44,7 @@ export async function startJoining(environment: Environment, deps: Dependencies)
     urls: tls === undefined ? [] : environment.COUNTERSIGN_JOIN_URLS,
     natsUrls: servers,
     publicUrl: environment.COUNTERSIGN_PUBLIC_URL,
+    portalUrl: environment.COUNTERSIGN_PORTAL_URL,
     copies: environment.COUNTERSIGN_NATS_REPLICAS,
     unsynced: environment.COUNTERSIGN_NATS_UNSYNCED,
     ledgerStreams: environment.COUNTERSIGN_LEDGER_STREAMS,

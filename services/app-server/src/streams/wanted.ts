@@ -3,6 +3,7 @@ import { TRAIL_STREAM } from '../audit/trail.ts';
 import { DISPATCH, LIMITS } from '../dispatch/streams.ts';
 import { IDEMPOTENCY } from '../idempotency/stream.ts';
 import type { Partition } from '../ledger/partition.ts';
+import { SESSIONS, SIGN_INS } from '../session/stream.ts';
 import { findStream } from './find-stream.ts';
 
 export interface Wanted {
@@ -39,6 +40,16 @@ const OTHERS: readonly Wanted[] = [
     name: LIMITS,
     purpose: 'budgets of messages',
     settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1 },
+  },
+  {
+    name: SESSIONS,
+    purpose: 'who is signed in at the portal',
+    settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1, allow_direct: false },
+  },
+  {
+    name: SIGN_INS,
+    purpose: 'who is on the way in at the portal',
+    settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1, allow_direct: false },
   },
   {
     name: IDEMPOTENCY,

@@ -12,6 +12,7 @@ import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { loadKeyRing } from '../keys/ring.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { RELEASE } from '../release/release.ts';
+import { ensureSessionStreams } from '../session/stream.ts';
 import { check, type CheckDependencies } from './check.ts';
 
 let nats: NatsServer;
@@ -26,6 +27,7 @@ beforeAll(async () => {
   await ensureLedgerStream(manager, UNDIVIDED, 1);
   await ensureTrailStream(manager, 1);
   await ensureDispatchStreams(manager, 1);
+  await ensureSessionStreams(manager, 1);
   await ensureIdempotencyStream(manager, 1);
 });
 afterAll(async () => {
@@ -44,10 +46,13 @@ function replica(read: () => Promise<never>): CheckDependencies {
     bus: { nats: connection },
     router: { nodes: () => [], lastOutage: () => undefined, read, write: read, close: () => Promise.resolve() },
     ring: loadKeyRing(`k1:${Buffer.alloc(32, 7).toString('base64')}`),
-    signer: { signsSince: Date.now },
+    signingKeys: { signsSince: Date.now },
     parts: [{ partition: UNDIVIDED, continuity: { isProven: () => true, floor: () => ({ at: 0 }) } }],
-    policies: { layers: () => [] },
+    policies: { layers: () => [], wantMakes: () => false },
     settled: { number: RELEASE },
+    relyingParty: undefined,
+    metadata: undefined,
+    directories: { all: () => [], unopened: () => [] },
     pool: { states: () => [{ name: 'inbox', phase: 'closed' as const }] },
     projector: { status: () => [] },
     natsUrls: [nats.url],
@@ -56,12 +61,12 @@ function replica(read: () => Promise<never>): CheckDependencies {
   };
 }
 
-const failed = ['postgres.primary', 'keys.ring', 'policy'];
+const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'policy'];
 
 async function failures(deps: CheckDependencies) {
   const { checks } = await check(deps, {});
   expect(checks.filter(({ name }) => name.startsWith('nats.stream')).map(({ level }) => level)).toEqual(
-    Array.from({ length: 5 }, () => 'ok'),
+    Array.from({ length: 7 }, () => 'ok'),
   );
   return checks.filter(({ level }) => level === 'fail');
 }

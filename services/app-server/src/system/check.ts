@@ -7,17 +7,21 @@ import type { Projector } from '../audit/projector.ts';
 import type { Router } from '../database/router.ts';
 import { checkCanary } from '../keys/canary.ts';
 import type { KeyRing } from '../keys/ring.ts';
-import type { ResultSigner } from '../keys/signing.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { LedgerContinuity } from '../ledger/continuity.ts';
 import type { Partition } from '../ledger/partition.ts';
+import type { MetadataFile } from '../passkey/metadata-file.ts';
+import type { RelyingParty } from '../passkey/relying-party.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { SettledRelease } from '../release/settled.ts';
 import { latestPolicies } from '../policy/store.ts';
 import { checkCarriers, type CarrierView } from './carrier-checks.ts';
 import { checkNatsClock } from './clock-checks.ts';
+import { checkDirectories, type DirectoriesView } from './directory-checks.ts';
 import { checkRing, checkSigningKey } from './key-checks.ts';
 import { checkContinuity, checkProjection } from './ledger-checks.ts';
 import { readNatsClock } from './nats-clock.ts';
+import { checkMetadata, checkPasskeys, countPasskeys } from './passkey-checks.ts';
 import { checkPolicies } from './policy-checks.ts';
 import { checkPostgres } from './postgres-checks.ts';
 import { checkRelease } from './release-checks.ts';
@@ -33,11 +37,14 @@ export interface CheckDependencies {
   bus: { nats: NatsConnection };
   router: Router;
   ring: KeyRing;
-  signer: Pick<ResultSigner, 'signsSince'>;
+  signingKeys: Pick<SigningKeys, 'signsSince'>;
   parts: readonly { partition: Partition; continuity: Pick<LedgerContinuity, 'isProven' | 'floor'> }[];
-  policies: Pick<Policies, 'layers'>;
+  policies: Pick<Policies, 'layers' | 'wantMakes'>;
   settled: Pick<SettledRelease, 'number'>;
   pool: { states(): readonly CarrierView[] };
+  relyingParty: RelyingParty | undefined;
+  metadata: Pick<MetadataFile, 'current' | 'problem'> | undefined;
+  directories: DirectoriesView;
   projector: Pick<Projector, 'status'>;
   natsUrls: readonly string[];
   /** Of each stream, as COUNTERSIGN_NATS_REPLICAS says. */
@@ -73,7 +80,15 @@ const LOOKS: readonly Look[] = [
   { name: 'ledger.continuity', at: ({ parts, now }) => parts.map((part) => checkContinuity(part, now())) },
   { name: 'audit.projection', at: ({ projector }) => projector.status().map(checkProjection) },
   { name: 'keys.ring', at: ({ router, ring, now }) => checkRing(ring, () => checkCanary(router, ring, now)) },
-  { name: 'keys.signing', at: ({ signer, now }) => [checkSigningKey(signer.signsSince(), now())] },
+  { name: 'keys.signing', at: ({ signingKeys, now }) => [checkSigningKey(signingKeys.signsSince(), now())] },
+  {
+    name: 'passkeys',
+    at: async ({ router, relyingParty, metadata, policies, now }) => [
+      checkPasskeys(relyingParty, await router.read(countPasskeys, { lane: 'report' })),
+      ...checkMetadata(metadata, policies.wantMakes(), now()),
+    ],
+  },
+  { name: 'directory', at: ({ directories }) => checkDirectories(directories) },
   { name: 'carriers', at: ({ pool }) => checkCarriers(pool.states()) },
   {
     name: 'policy',

@@ -25,6 +25,8 @@ test.each<[string, PolicyDocument, string[], string[]]>([
   ['no sms, no carrier', { methods: { order: ['totp'] } }, [], ['policy ok']],
   ['a carrier that is not there', { messages: { carriers: ['a', 'b'] } }, ['a'], ['policy.global warn']],
   ['only carriers that are not there', { messages: { carriers: ['b'] } }, ['a'], ['policy.global fail']],
+  ['a PIN', { pin: { methods: ['sms'] } }, ['a'], ['policy.global warn']],
+  ['rules of a PIN that nobody asks for', { pin: { minLength: 4, allowWeak: true } }, ['a'], ['policy ok']],
   ['telling who exists', { users: { unknown: 'refuse' } }, ['a'], ['policy.global warn']],
   [
     'R4: a bucket that refills too soon',

@@ -4,6 +4,8 @@ import { effectivePolicy, type StoredPolicy } from '../policy/effective.ts';
 const YEAR_SECONDS = 365 * 86_400;
 /** R4: what a year of guessing at one account may bring, on every factor and from everywhere. */
 const GUESS_BOUND = 0.01;
+/** AAL-24: of a password that is part of several factors. */
+const SHORTEST_PIN = 8;
 
 /** Looks at the policies in force: global, and of each application that has one of its own. */
 export function checkPolicies(
@@ -57,6 +59,20 @@ const RULES: readonly Rule[] = [
       advice: 'Correct the name, or add the carrier to COUNTERSIGN_CARRIERS_FILE of every app-server.',
     };
   },
+  ({ pin: { methods, minLength, allowWeak } }, _carriers, option) => {
+    if (methods.length === 0) return undefined;
+    const isShort = minLength < SHORTEST_PIN;
+    const how = [isShort ? `of ${minLength} digits` : '', allowWeak ? 'that anybody would try first' : ''].filter(
+      Boolean,
+    );
+    return {
+      level: 'warn',
+      detail:
+        `pin.methods is on: a PIN${how.length === 0 ? '' : ` ${how.join(', ')}`} is a password that is sent to us, and adds no factor (AAL-24). ` +
+        'It is meant for the time of a migration',
+      advice: `Prefer passkeys, and end it with: countersign policy unset pin.methods${option}`,
+    };
+  },
   ({ users }, _carriers, option) => {
     if (users.unknown === 'decoy') return undefined;
     return {
@@ -73,6 +89,9 @@ function findings(policy: Policy, carriers: readonly string[], option: string): 
 
 /** What one guess is held against. An app's code counts as 6 digits, the fewest there are. */
 const CHANCE_OF_A_GUESS: Readonly<Record<Method, (policy: Policy) => number>> = {
+  // Nobody guesses a signature, or 60 bits.
+  passkey: () => 0,
+  recovery: () => 0,
   totp: ({ totp }) => (totp.pastSteps + 1 + totp.futureSteps) / 10 ** 6,
   sms: ({ code }) => 1 / 10 ** code.digits,
 };

@@ -10,6 +10,7 @@ import { ensureDispatchStreams } from '../dispatch/streams.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { readNatsClock } from './nats-clock.ts';
+import { ensureSessionStreams } from '../session/stream.ts';
 import { readStreams } from '../streams/wanted.ts';
 import { checkStreams } from './stream-checks.ts';
 
@@ -25,6 +26,7 @@ beforeAll(async () => {
   await ensureLedgerStream(manager, UNDIVIDED, 1);
   await ensureTrailStream(manager, 1);
   await ensureDispatchStreams(manager, 1);
+  await ensureSessionStreams(manager, 1);
   await ensureIdempotencyStream(manager, 1);
 });
 afterAll(async () => {
@@ -42,6 +44,8 @@ test('the streams as app-server makes them are as they must be', async () => {
     'nats.stream.TRAIL ok',
     'nats.stream.DISPATCH ok',
     'nats.stream.LIMITS ok',
+    'nats.stream.SESSIONS ok',
+    'nats.stream.SIGN_INS ok',
     'nats.stream.IDEMPOTENCY ok',
   ]);
 });

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scope } from '@countersign/contracts';
+import { silentLogger, type Logger } from '@countersign/telemetry';
 import {
   startNats,
   startPostgresPair,
@@ -21,12 +23,18 @@ import { createRouter, type Router } from '../database/router.ts';
 import { checkCanary } from '../keys/canary.ts';
 import { loadKeyRing, type KeyRing } from '../keys/ring.ts';
 import { adoptKeyRoot } from '../keys/root.ts';
+import { Evidence } from '../evidence/evidence.ts';
+import { SigningKeys } from '../keys/signing-keys.ts';
 import { ResultSigner } from '../keys/signing.ts';
 import { LedgerContinuity } from '../ledger/continuity.ts';
 import { jetStreamLog } from '../ledger/jetstream-log.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import type { Settled } from '../ledger/state-form.ts';
 import { SETTLED } from '../ledger/testing/settled.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
+import { LoginPasskeys } from '../passkey/login-passkeys.ts';
+import { Argon2 } from '../secret-hash/argon2.ts';
+import { SecretHasher } from '../secret-hash/hash.ts';
 import { Policies } from '../policy/policies.ts';
 import { LoginUsers } from '../user/login-users.ts';
 import { getProjectedState } from '../user/store.ts';
@@ -39,11 +47,19 @@ export interface Replica {
   ledger: Ledger;
   continuity: LedgerContinuity;
   users: LoginUsers;
+  passkeys: LoginPasskeys;
+  metadata: undefined;
+  pins: SecretHasher;
+  answerHashes: SecretHasher;
+  settled: Settled;
   applications: Applications;
   policies: Policies;
+  signingKeys: SigningKeys;
   signer: ResultSigner;
+  evidence: Evidence;
   jetstream: JetStreamClient;
   manager: JetStreamManager;
+  logger: Logger;
   now: () => number;
   /** Moves this replica's clock. */
   advance(ms: number): void;
@@ -108,27 +124,37 @@ export async function startHouse(name: string): Promise<House> {
     const ignore = () => undefined;
     const applications = new Applications(router, now, ignore);
     const policies = new Policies(router, ignore);
-    const signer = new ResultSigner({ router, ring, issuer: ISSUER, now, onProblem: ignore });
-    await Promise.all([applications.start(), policies.start(), signer.start()]);
+    const signingKeys = new SigningKeys({ router, ring, issuer: ISSUER, now, onProblem: ignore });
+    await Promise.all([applications.start(), policies.start(), signingKeys.start()]);
     closing.push(async () => {
-      for (const reader of [applications, policies, signer]) reader.stop();
+      for (const reader of [applications, policies, signingKeys]) reader.stop();
       await Promise.all([connection.close(), router.close()]);
     });
     const users = new LoginUsers(router, ring, now);
+    const passkeys = new LoginPasskeys(router, now);
     const advance = (ms: number) => {
       offsetMs += ms;
     };
+    const hashing = { ring, argon2: new Argon2(), randomBytes: (size: number) => randomBytes(size) };
     return {
       router,
       ring,
       ledger,
       continuity,
       users,
+      passkeys,
+      metadata: undefined,
+      pins: new SecretHasher('pin-hash', hashing),
+      answerHashes: new SecretHasher('security-answer', hashing),
+      settled: SETTLED,
       applications,
       policies,
-      signer,
+      signingKeys,
+      signer: new ResultSigner(signingKeys, now),
+      evidence: new Evidence(signingKeys, now, (size) => randomBytes(size)),
       jetstream: client,
       manager,
+      logger: silentLogger(),
       now,
       advance,
     };

@@ -32,7 +32,7 @@ function ledgerOf(state: UserState) {
   return { recorded, ledger: { act } satisfies Pick<UserLedger, 'act'> };
 }
 
-test('a block is one append under the attempt: reason and author are kept, a bypass that was given is withdrawn', async () => {
+test('a block is one append under the attempt: reason and author are kept, a bypass that was given is withdrawn, and every session ends', async () => {
   const { ledger, recorded } = ledgerOf({ ...INITIAL_STATE, bypass: { expiresAt: AT + 1, by: 'helpdesk' } });
   const request = requestOf();
   expect(await block({ router: routerThatKnows('standby'), ledger }, input, request)).toEqual({ userId });
@@ -40,7 +40,7 @@ test('a block is one append under the attempt: reason and author are kept, a byp
     {
       userId,
       attemptId: request.attemptId,
-      state: { ...INITIAL_STATE, blocked: { reason: input.reason, by: 'helpdesk', at: AT } },
+      state: { ...INITIAL_STATE, blocked: { reason: input.reason, by: 'helpdesk', at: AT }, signedOutAt: AT },
     },
   ]);
 });

@@ -1,12 +1,13 @@
 import type { TotpParameters } from '@countersign/otp';
 import type { Router } from '../database/router.ts';
+import type { DirectoryStatus } from '../directory/status.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { findLogin, getLogin, type LoginAuthenticator, type LoginUser } from './store.ts';
 
 /** Users whose logins go on while no Postgres node answers. */
 const REMEMBERED = 20_000;
 /** How old such a memory may be. What must take effect at once is in the ledger, so its age costs only new enrolments. */
-const REMEMBERED_MS = 15 * 60_000;
+export const REMEMBERED_MS = 15 * 60_000;
 
 /** Where the sealed secret of an authenticator stands: it opens nowhere else (KEY-02). */
 export function sealedAt({ authenticatorId, type }: Pick<LoginAuthenticator, 'authenticatorId' | 'type'>): string {
@@ -18,18 +19,28 @@ export class LoginUsers {
   readonly #router: Router;
   readonly #ring: KeyRing;
   readonly #now: () => number;
+  readonly #directories: Pick<DirectoryStatus, 'isKeptOut'> | undefined;
   /** By id; a Map keeps the order of insertion, so the first is the one seen longest ago. */
   readonly #seen = new Map<string, { user: LoginUser; at: number }>();
   readonly #idOfName = new Map<string, string>();
 
-  constructor(router: Router, ring: KeyRing, now: () => number) {
+  constructor(router: Router, ring: KeyRing, now: () => number, directories?: Pick<DirectoryStatus, 'isKeptOut'>) {
     this.#router = router;
     this.#ring = ring;
     this.#now = now;
+    this.#directories = directories;
   }
 
   /** @throws MfaError UNAVAILABLE when no node answers and the user was not seen lately. */
   async byName(canonical: string): Promise<LoginUser | undefined> {
+    return this.#asOfDirectory(await this.byNameHere(canonical));
+  }
+
+  /**
+   * As they stand here, whatever their directory says: for whoever asks it anyway, and once (R21).
+   * @throws MfaError UNAVAILABLE when no node answers and the user was not seen lately.
+   */
+  async byNameHere(canonical: string): Promise<LoginUser | undefined> {
     const user = await this.#readOr(
       () => findLogin(this.#router, canonical),
       () => this.#idOfName.get(canonical),
@@ -44,10 +55,18 @@ export class LoginUsers {
    * @throws MfaError UNAVAILABLE when no node answers and the user was not seen lately.
    */
   async byId(userId: string): Promise<LoginUser | undefined> {
-    return this.#readOr(
-      () => getLogin(this.#router, userId, { lane: 'verify' }),
-      () => userId,
+    return this.#asOfDirectory(
+      await this.#readOr(
+        () => getLogin(this.#router, userId, { lane: 'verify' }),
+        () => userId,
+      ),
     );
+  }
+
+  /** Whom their directory keeps out is disabled here as well, at every stage (R17). */
+  async #asOfDirectory(user: LoginUser | undefined): Promise<LoginUser | undefined> {
+    if (user?.link === undefined || this.#directories === undefined || user.status === 'disabled') return user;
+    return (await this.#directories.isKeptOut(user.link)) ? { ...user, status: 'disabled' } : user;
   }
 
   /** E.164. @throws SealBroken when the row was changed or the key is missing. */
@@ -77,7 +96,7 @@ export class LoginUsers {
   }
 }
 
-function bounded<V>(map: Map<string, V>, key: string, value: V): void {
+export function bounded<V>(map: Map<string, V>, key: string, value: V): void {
   map.delete(key);
   map.set(key, value);
   if (map.size <= REMEMBERED) return;

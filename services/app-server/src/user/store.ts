@@ -1,7 +1,9 @@
+import { METHODS, type Method } from '@countersign/contracts';
 import type { OtpAlgorithm, OtpDigits } from '@countersign/otp';
 import { CompiledQuery } from 'kysely';
 import type { Lane } from '../database/node.ts';
 import type { Router } from '../database/router.ts';
+import type { DirectoryLink } from '../directory/status.ts';
 
 /** What a login needs to know of a user. */
 export interface LoginUser {
@@ -10,8 +12,22 @@ export interface LoginUser {
   displayName?: string;
   language?: string;
   status: 'enabled' | 'disabled';
+  /** In which order the person wants to be asked; absent: as the policy says. */
+  methods?: readonly Method[];
+  /** Who they are in a directory. */
+  link?: DirectoryLink;
+  pin?: LoginPin;
   /** Oldest first. Pending ones are there too; those that were given up are not. */
   authenticators: LoginAuthenticator[];
+}
+
+/** What a PIN is held against; see pin/. */
+export interface LoginPin {
+  hash: string;
+  /** An administrator made it. */
+  mustChange: boolean;
+  /** ms since the epoch. */
+  setAt: number;
 }
 
 export interface LoginAuthenticator {
@@ -60,6 +76,9 @@ interface LoginRow {
   display_name: string | null;
   language: string | null;
   status: 'enabled' | 'disabled';
+  methods: string[] | null;
+  directory_id: string | null;
+  directory_object: string | null;
   authenticator_id: string | null;
   type: 'totp' | 'phone';
   state: 'pending' | 'active';
@@ -69,13 +88,18 @@ interface LoginRow {
   digits: OtpDigits | null;
   period_seconds: number | null;
   phone_last_two: string | null;
+  pin_hash: string | null;
+  pin_must_change: boolean | null;
+  pin_set_at: Date | null;
 }
 
 /** Text and not a builder: every login runs it twice, and building it costs as much again as running it. */
 const loginQuery = (whose: string) => `
-  select u.user_id, u.username, u.display_name, u.language, u.status, a.authenticator_id, a.type, a.state, a.created_at,
-    coalesce(a.secret_sealed, a.phone_sealed) as sealed, a.algorithm, a.digits, a.period_seconds, a.phone_last_two
+  select u.user_id, u.username, u.display_name, u.language, u.status, u.methods, u.directory_id, u.directory_object, a.authenticator_id, a.type, a.state, a.created_at,
+    coalesce(a.secret_sealed, a.phone_sealed) as sealed, a.algorithm, a.digits, a.period_seconds, a.phone_last_two,
+    p.hash as pin_hash, p.must_change as pin_must_change, p.set_at as pin_set_at
   from app_user u
+  left join user_pin p on p.user_id = u.user_id
   left join authenticator a on a.user_id = u.user_id and (a.state = 'active' or a.expires_at > now())
   where u.user_id = ${whose}
   order by a.created_at`;
@@ -98,6 +122,18 @@ async function readLogin(
     status: first.status,
     ...(first.display_name !== null && { displayName: first.display_name }),
     ...(first.language !== null && { language: first.language }),
+    ...(first.directory_id !== null &&
+      first.directory_object !== null && {
+        link: { directoryId: first.directory_id, objectId: first.directory_object },
+      }),
+    ...(first.methods !== null && { methods: known(first.methods) }),
+    ...(first.pin_hash !== null && {
+      pin: {
+        hash: first.pin_hash,
+        mustChange: first.pin_must_change === true,
+        setAt: first.pin_set_at?.getTime() ?? 0,
+      },
+    }),
     authenticators: rows.flatMap((row): LoginAuthenticator[] => {
       if (row.authenticator_id === null) return [];
       return [
@@ -115,4 +151,9 @@ async function readLogin(
       ];
     }),
   };
+}
+
+/** Of a newer release there may be others. */
+function known(names: readonly string[]): Method[] {
+  return names.flatMap((name) => METHODS.find((method) => method === name) ?? []);
 }

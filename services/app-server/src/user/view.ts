@@ -33,6 +33,7 @@ export async function viewUsers(
       const authenticators = rows.authenticators.filter(
         (one) => one.user_id === user.user_id && !isRemoved(state, one.authenticator_id),
       );
+      const passkeys = rows.passkeys.filter((one) => one.user_id === user.user_id && !isRemoved(state, one.passkey_id));
       return {
         userId: user.user_id,
         username: user.username,
@@ -42,7 +43,7 @@ export async function viewUsers(
         // Either is enough to keep the user out.
         status: disabled === true ? 'disabled' : user.status,
         ...(blocked !== undefined && { blocked: { ...blocked, at: new Date(blocked.at).toISOString() } }),
-        authenticators: authenticators.map((row) => viewAuthenticator(ring, row)),
+        authenticators: [...authenticators.map((row) => viewAuthenticator(ring, row)), ...passkeys.map(viewPasskey)],
         createdAt: user.created_at.toISOString(),
         updatedAt: user.updated_at.toISOString(),
       };
@@ -62,7 +63,7 @@ export async function viewUser(
 }
 
 async function readRows(db: Kysely<Schema>, userIds: readonly string[]) {
-  const [users, aliases, authenticators] = await Promise.all([
+  const [users, aliases, authenticators, passkeys] = await Promise.all([
     db.selectFrom('app_user').selectAll().where('user_id', 'in', userIds).execute(),
     db
       .selectFrom('user_alias')
@@ -78,8 +79,15 @@ async function readRows(db: Kysely<Schema>, userIds: readonly string[]) {
       .where((eb) => eb.or([eb('state', '=', 'active'), eb('expires_at', '>', eb.fn<Date>('now'))]))
       .orderBy('created_at')
       .execute(),
+    db
+      .selectFrom('passkey')
+      .selectAll()
+      .where('user_id', 'in', userIds)
+      .where((eb) => eb.or([eb('state', '=', 'active'), eb('expires_at', '>', eb.fn<Date>('now'))]))
+      .orderBy('created_at')
+      .execute(),
   ]);
-  return { users, aliases, authenticators };
+  return { users, aliases, authenticators, passkeys };
 }
 
 function viewAuthenticator(ring: KeyRing, row: Selectable<Schema['authenticator']>): AuthenticatorView {
@@ -88,14 +96,25 @@ function viewAuthenticator(ring: KeyRing, row: Selectable<Schema['authenticator'
     type: row.type,
     label: row.label,
     state: row.state,
-    ...(row.phone_sealed !== null && { phone: masked(ring, row.authenticator_id, row.phone_sealed) }),
+    ...(row.phone_sealed !== null && { phone: maskedPhone(ring, row.authenticator_id, row.phone_sealed) }),
+    createdAt: row.created_at.toISOString(),
+    ...(row.last_used_at !== null && { lastUsedAt: row.last_used_at.toISOString() }),
+  };
+}
+
+function viewPasskey(row: Selectable<Schema['passkey']>): AuthenticatorView {
+  return {
+    authenticatorId: row.passkey_id,
+    type: 'passkey',
+    label: row.label,
+    state: row.state,
     createdAt: row.created_at.toISOString(),
     ...(row.last_used_at !== null && { lastUsedAt: row.last_used_at.toISOString() }),
   };
 }
 
 /** Looking at a user must work also when one of the rows was tampered with. */
-function masked(ring: KeyRing, authenticatorId: string, sealed: string): string {
+export function maskedPhone(ring: KeyRing, authenticatorId: string, sealed: string): string {
   try {
     return maskPhone(ring.open(sealed, sealedAt({ authenticatorId, type: 'phone' })).toString('utf8'));
   } catch (error) {

@@ -59,14 +59,29 @@ test.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as cons
 test('every error of the contracts that a gateway can pass on is described somewhere', () => {
   const all = JSON.stringify(document.paths);
   const elsewhere = [
+    'ACCESS_CODE_NEEDED',
     'APPLICATION_NOT_FOUND',
     'AUTHORITY_MISSING',
+    'CREDENTIALS_REJECTED',
+    'DIRECTORY_CONFLICT',
+    'DIRECTORY_EXISTS',
+    'DIRECTORY_NOT_FOUND',
+    'DIRECTORY_UNAVAILABLE',
     'JOIN_REFUSED',
+    'KEY_NOT_ACCEPTED',
+    'LAST_AUTHENTICATOR',
+    'METADATA_UNAVAILABLE',
+    'PASSWORD_EXPIRED',
+    'PIN_USED_BEFORE',
+    'PIN_WEAK',
     'POLICY_CONFLICT',
+    'QUESTIONS_MISSING',
     'RENEWAL_REFUSED',
     'REPLICA_EXISTS',
     'REPLICA_NOT_FOUND',
     'ROUTE_NOT_FOUND',
+    'SIGN_IN_NEEDED',
+    'STEP_UP_NEEDED',
     'UPGRADE_UNFINISHED',
   ];
   const missing = Object.keys(ERRORS).filter((code) => !all.includes(`"${code}"`));

@@ -1,4 +1,4 @@
-import { DEFAULT_POLICY, METHODS } from '@countersign/contracts';
+import { DEFAULT_POLICY } from '@countersign/contracts';
 import fc from 'fast-check';
 import { decideCancel, decideResend, decideStart, decideVerify, type Decision, type Match } from '../decide.ts';
 import type { DatedEvent, UserEvent } from '../events.ts';
@@ -50,7 +50,8 @@ const starts = fc.record({
   again: rarely,
   application,
   purpose,
-  method: fc.constantFrom(...METHODS),
+  // Those that are answered with a code; passkeys have histories of their own (passkey/).
+  method: fc.constantFrom('totp', 'sms'),
   device: fc.constantFrom(undefined, 'home', 'work'),
 });
 const verifies = fc.record({

@@ -1,9 +1,7 @@
 import { endpoint, serve, type Bus, type Serving } from '@countersign/bus';
 import { edgeStatus } from '@countersign/contracts';
 import { VERSION, type Logger } from '@countersign/telemetry';
-import type { Gateway } from './gateway.ts';
 
-const SERVICE = 'sdk-gateway';
 /** Nobody asks more often than a person can read. */
 const MAX_IN_FLIGHT = 8;
 
@@ -13,30 +11,34 @@ const MAX_IN_FLIGHT = 8;
  */
 export async function serveStatus(deps: {
   bus: Bus;
-  gateway: Pick<Gateway, 'requests'>;
+  service: string;
+  /** Of the process, in the names of events. */
+  name: string;
+  /** How many requests it holds now. */
+  requests: () => { working: number; waiting: number };
   replica: string;
   logger: Logger;
   /** ms since the epoch. */
   startedAt: number;
   now: () => number;
 }): Promise<Serving | undefined> {
-  const { bus, gateway, replica, logger, startedAt, now } = deps;
+  const { bus, service, name, requests, replica, logger, startedAt, now } = deps;
   const own = endpoint(edgeStatus, () =>
     Promise.resolve({
       replica,
-      service: SERVICE,
+      service,
       version: VERSION,
       node: process.versions.node,
       startedAt: new Date(startedAt).toISOString(),
       at: new Date(now()).toISOString(),
       server: bus.nats.info?.server_name ?? 'none',
-      ...gateway.requests(),
+      ...requests(),
     }),
   );
   try {
-    return await serve(bus, [own], { queue: `${SERVICE}.${replica}`, replica, maxInFlight: MAX_IN_FLIGHT, logger });
+    return await serve(bus, [own], { queue: `${service}.${replica}`, replica, maxInFlight: MAX_IN_FLIGHT, logger });
   } catch (error) {
-    logger.warn('gateway.status', { error, detail: 'countersign cluster status does not show this gateway.' });
+    logger.warn(`${name}.status`, { error, detail: 'countersign cluster status does not show this replica.' });
     return undefined;
   }
 }

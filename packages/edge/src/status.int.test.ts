@@ -28,7 +28,9 @@ beforeAll(async () => {
   for (const [index, bus] of buses.entries()) {
     await serveStatus({
       bus,
-      gateway: { requests: () => ({ working: index, waiting: 7 }) },
+      service: 'sdk-gateway',
+      name: 'gateway',
+      requests: () => ({ working: index, waiting: 7 }),
       replica: `sdk-gateway-${index + 1}`,
       logger: silentLogger(),
       startedAt: Date.UTC(2026, 10, 23),

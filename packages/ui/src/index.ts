@@ -1,0 +1,10 @@
+export { accentOf } from './accent.ts';
+export { Alert } from './alert.tsx';
+export { Button } from './button.tsx';
+export { Card } from './card.tsx';
+export { CodeField } from './code-field.tsx';
+export { Dialog } from './dialog.tsx';
+export { Choice } from './choice.tsx';
+export { PinField } from './pin-field.tsx';
+export { Spinner } from './spinner.tsx';
+export { TextField } from './text-field.tsx';

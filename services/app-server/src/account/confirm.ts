@@ -1,0 +1,47 @@
+import { MfaError, type accountConfirm, type InputOf, type OutputOf } from '@countersign/contracts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import {
+  confirm as confirmAuthenticator,
+  type ConfirmDependencies as AuthenticatorDependencies,
+} from '../authenticator/confirm.ts';
+import { confirmPasskey, type ConfirmPasskeyDependencies } from '../passkey/confirm.ts';
+import { assertWelcome, freshUntil } from '../session/opened.ts';
+import type { AccountDependencies } from './get.ts';
+import { personOf } from './person.ts';
+
+export type ConfirmDependencies = AccountDependencies & AuthenticatorDependencies & ConfirmPasskeyDependencies;
+
+/**
+ * Takes the first answer of a new factor. Of somebody who had none it is the second factor of this sign-in: from now on they are signed in.
+ * @throws MfaError SIGN_IN_NEEDED, STEP_UP_NEEDED, REQUEST_INVALID, AUTHENTICATOR_NOT_FOUND, CHALLENGE_CLOSED, CODE_REJECTED, TRY_LATER,
+ * PRIMARY_UNAVAILABLE, UNAVAILABLE.
+ */
+export async function confirm(
+  deps: ConfirmDependencies,
+  input: InputOf<typeof accountConfirm>,
+  request: AuthorisedRequest,
+): Promise<OutputOf<typeof accountConfirm>> {
+  const { application } = request;
+  // What was begun in time may be ended a little later: the enrolment itself lives for minutes only.
+  const { user, access, policy } = await personOf(deps, input.access, 'newcomer', request);
+  const { userId } = user;
+  // From the leader: with a first factor they are in, and no later look tells that they were sent out as a newcomer.
+  if (access.level === 'enrolment') assertWelcome(user, await deps.ledger.peek(userId, () => false), access);
+  const { authenticatorId } = input;
+  const confirming = { onlyFirst: access.level === 'enrolment' };
+  const confirmed =
+    'passkey' in input
+      ? await confirmPasskey(deps, { user, authenticatorId, passkey: input.passkey }, request, confirming)
+      : await confirmAuthenticator(deps, { userId, authenticatorId, code: input.code }, request, confirming);
+  if (confirmed.state !== 'active') throw new MfaError('INTERNAL', { reason: 'confirmed and not active' });
+  if (access.level === 'full') return { authenticatorId, state: 'active' };
+  // It began when it began: whoever signed everybody out meanwhile signed this one out as well.
+  const full = { ...access, level: 'full', confirmedAt: deps.now() } as const;
+  return {
+    authenticatorId,
+    state: 'active',
+    access: await deps.evidence.issueAccess(full, application),
+    freshUntil: new Date(freshUntil(full, policy.portal)).toISOString(),
+    expiresAt: new Date(full.endsAt).toISOString(),
+  };
+}

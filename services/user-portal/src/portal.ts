@@ -1,0 +1,107 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import fastifyCookie from '@fastify/cookie';
+import fastifyRateLimit from '@fastify/rate-limit';
+import type { Credential } from '@countersign/bus';
+import { createEdgeServer, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
+import { createSlots } from '@countersign/http';
+import { CALLS, type Welcome } from './api.ts';
+import * as account from './calls/account.ts';
+import { answerCall } from './calls/answer-call.ts';
+import type { CallDependencies } from './calls/call-context.ts';
+import { askAs } from './calls/ask.ts';
+import * as secondFactor from './calls/second-factor.ts';
+import * as sessions from './calls/sessions.ts';
+import * as signIn from './calls/sign-in.ts';
+import { welcomeTo } from './calls/welcome.ts';
+import { serveHandover } from './handover/routes.ts';
+import { PORTAL_HEADERS } from './headers.ts';
+import { REQUESTS_REFUSED, REQUESTS_WORKING } from './metrics.ts';
+import { serveLogo, type Logo } from './pages/logo.ts';
+import { serveShell } from './pages/shell.ts';
+import { Provider, type ProviderOptions } from './provider/provider.ts';
+import { serveProvider } from './provider/routes.ts';
+import { SessionStore } from './session/store.ts';
+import { boundStrangers } from './strangers.ts';
+
+export interface PortalOptions extends EdgeFoundation {
+  /** Where people reach it; never taken from Host (R28). */
+  publicUrl: string;
+  /** Of the application that the portal is. */
+  credential: Credential;
+  look: Pick<Welcome, 'organisation' | 'accent'>;
+  logo?: Logo;
+  provider?: Omit<ProviderOptions, 'returnUrl'> & { name: string };
+  /** What the build of the pages made; without it only the API and the hand-over are served. */
+  pages?: string;
+  /** How often one address may begin a sign-in, or come from an application, in a minute. */
+  signInsPerMinute: number;
+}
+
+/** Of the requests under way, for one address (R29). */
+const ADDRESS_SHARE = 0.25;
+/** Calls that anybody may make, and that begin something. */
+const BEGIN: ReadonlySet<string> = new Set(
+  [CALLS.signInWithPassword, CALLS.invitePasskey, CALLS.acceptPasskey].map(({ path }) => path),
+);
+/** Every address of a page: a person may load, or come back to, any of them. */
+const PAGES = ['/', '/enrol', '/factors', '/sessions', '/history'];
+
+/** Pages and an API in front, operations on the bus behind, and nothing kept in between. */
+export function createPortal(options: PortalOptions): EdgeServer {
+  const { bus, metrics, publicUrl, credential } = options;
+  const server = createEdgeServer(options, {
+    headers: { ...PORTAL_HEADERS, 'countersign-replica': options.replica },
+  });
+  const { app, lastCall } = server;
+  const refused = metrics.counter(REQUESTS_REFUSED);
+  const working = createSlots({
+    limit: options.maxInFlight,
+    share: ADDRESS_SHARE,
+    whenShareTaken: 'UNAVAILABLE',
+    onRefused: (reason) => refused.inc({ reason }),
+  });
+  metrics.gauge(REQUESTS_WORKING, () => working.taken);
+  void app.register(fastifyCookie);
+  void app.register(fastifyRateLimit, { global: false });
+
+  const deps: CallDependencies = {
+    bus,
+    // Each of these is asked for by itself: what the place holds decides, not who asks again.
+    store: new SessionStore(
+      askAs({ bus, credential, signal: lastCall, attemptOf: () => randomUUID() }),
+      options.now,
+      randomBytes,
+    ),
+    credential,
+    origin: new URL(publicUrl).origin,
+    working,
+    now: options.now,
+    lastCall,
+  };
+  const { provider, logo } = options;
+  const welcome = welcomeTo({
+    ...options.look,
+    signIn: provider === undefined ? ['password', 'passkey'] : ['password', 'provider', 'passkey'],
+    ...(provider !== undefined && { provider: provider.name }),
+    ...(logo !== undefined && { logo: '/logo' }),
+  });
+  // After the cookies, so that each of these finds them read.
+  void app.register((scope, _options, done) => {
+    const bound = boundStrangers(scope, options.signInsPerMinute, (reason) => refused.inc({ reason }));
+    const handlers = { ...signIn, ...secondFactor, ...sessions, ...account, welcome };
+    for (const [name, definition] of Object.entries(CALLS)) {
+      const handle = handlers[name as keyof typeof CALLS];
+      const hooks = BEGIN.has(definition.path) ? { onRequest: bound } : {};
+      scope.post(definition.path, hooks, answerCall(deps, definition, handle as never));
+    }
+    serveHandover(scope, { ...deps, bound, organisation: options.look.organisation });
+    if (provider !== undefined) {
+      const returnUrl = new URL('/sign-in/provider/return', publicUrl).href;
+      serveProvider(scope, { ...deps, bound }, new Provider({ ...provider, returnUrl }, options.now));
+    }
+    if (logo !== undefined) serveLogo(scope, logo);
+    if (options.pages !== undefined) serveShell(scope, options.pages, PAGES);
+    done();
+  });
+  return { ...server, requests: () => ({ working: working.taken, waiting: 0 }) };
+}

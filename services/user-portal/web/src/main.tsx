@@ -1,0 +1,7 @@
+import { createRoot } from 'react-dom/client';
+import '@countersign/ui/ui.css';
+import './portal.css';
+import { App } from './app.tsx';
+
+const root = document.querySelector('#root');
+if (root !== null) createRoot(root).render(<App />);
