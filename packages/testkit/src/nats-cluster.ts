@@ -8,23 +8,62 @@ import {
   type Founded,
   type RoleName,
 } from '@countersign/authority';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { findNatsServer, greets, startNats, type NatsServer } from './nats.ts';
 import { freePort } from './port.ts';
 import { prepareProcess, type RunningProcess } from './process.ts';
+import { waitUntil } from './wait-until.ts';
 
-/** Three servers on 127.0.0.1 that let everybody in, named nats-1, nats-2, nats-3. */
+/** From a start on, until three servers know enough of each other to place three copies, is about 4 s. */
+const WHOLE_WITHIN_MS = 15_000;
+const STARTS = 3;
+
+/**
+ * Three servers on 127.0.0.1 that let everybody in, named nats-1, nats-2, nats-3. They can place a stream of three copies.
+ * @throws what NATS said last, when they cannot after three starts.
+ */
 export async function startNatsCluster({ dir }: { dir: string }): Promise<NatsServer[]> {
   const routes = await Promise.all([1, 2, 3].map(() => freePort()));
   const list = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(', ');
-  return Promise.all(
-    routes.map((route, index) =>
-      startNats({
-        name: `nats-${index + 1}`,
-        storeDir: join(dir, String(index)),
-        configuration: `cluster { name: test, listen: "127.0.0.1:${route}", routes: [ ${list} ] }`,
-      }),
-    ),
-  );
+  for (let start = 1; ; start++) {
+    const servers = await Promise.all(
+      routes.map((route, index) =>
+        startNats({
+          name: `nats-${index + 1}`,
+          storeDir: join(dir, `${start}-${index}`),
+          configuration: `cluster { name: test, listen: "127.0.0.1:${route}", routes: [ ${list} ] }`,
+        }),
+      ),
+    );
+    try {
+      await placesThreeCopies(servers);
+      return servers;
+    } catch (error) {
+      await Promise.all(servers.map((server) => server.kill()));
+      if (start === STARTS) throw error;
+    }
+  }
+}
+
+/**
+ * That servers greet, and have elected a leader, is not enough: each must have told the leader of its storage. Of one that starts
+ * with the others on a busy machine it may not hear for longer than anybody waits ("no suitable peers for placement").
+ */
+async function placesThreeCopies(servers: readonly NatsServer[]): Promise<void> {
+  const nats = await connect({ servers: servers.map(({ url }) => url) });
+  try {
+    const { streams } = await jetstreamManager(nats, { timeout: 3000, checkAPI: false });
+    const probe = { name: 'PROBE', subjects: ['probe'], num_replicas: 3 };
+    await waitUntil(async () => (await streams.add(probe)).config.num_replicas === 3, {
+      timeoutMs: WHOLE_WITHIN_MS,
+      everyMs: 100,
+      what: 'three NATS servers that place three copies',
+    });
+    await streams.delete(probe.name);
+  } finally {
+    await nats.close();
+  }
 }
 
 export interface OperatorCluster extends Founded {
