@@ -1,0 +1,34 @@
+export { activationLink, parseActivationLink, type ActivationLink } from './activation-link.ts';
+export { activationCodeHash, ActivationProof, signActivationProof, verifyActivationProof } from './activation-proof.ts';
+export { canonicalBytes, canonicalHash, type Json } from './canonical.ts';
+export {
+  Decision,
+  signDecision,
+  verifyDecision,
+  type Answer,
+  type DecisionRefusal,
+  type VerifiedDecision,
+} from './decision.ts';
+export {
+  generateKeyPair,
+  importPublicKey,
+  parsePublicKey,
+  thumbprintOf,
+  type KeyPair,
+  type PublicKeyJwk,
+} from './device-key.ts';
+export { acceptKeySet, KeySet, signKeySet } from './key-set.ts';
+export { displayHash, Displayed, Prompt, Prompts, signPrompts, verifyPrompts } from './prompt.ts';
+export {
+  CLOCK_WINDOW_SECONDS,
+  isFresh,
+  MAX_LIFETIME_SECONDS,
+  NONCE_KEPT_SECONDS,
+  parseSignature,
+  signRequest,
+  verifyRequest,
+  type DeviceRequest,
+  type RequestSignature,
+  type SignatureHeaders,
+  type SigningOptions,
+} from './signed-request.ts';
