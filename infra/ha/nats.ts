@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { findNatsServer, prepareProcess, type RunningProcess } from '@countersign/testkit';
+import { findNatsServer, isHealthy, prepareProcess, type RunningProcess } from '@countersign/testkit';
 import { startedOn } from '../dev/machine.ts';
 import { CannotStart } from '../dev/running-stack.ts';
 import type { Certificates } from './certificates.ts';
@@ -23,14 +23,9 @@ export function prepareNats(
       ...startedOn(machine),
       logFile: join(logs, `${name}.log`),
       readyWhen: () => isHealthy(machine.host, monitor),
+      // Each "not yet" is a line in its log.
+      readyEveryMs: 100,
       onCrash: (reason) => onCrash(name, reason),
     });
   });
-}
-
-/** In a cluster: that it has caught up with its streams. */
-async function isHealthy(host: string, monitor: number): Promise<boolean> {
-  const response = await fetch(`http://${host}:${monitor}/healthz`, { signal: AbortSignal.timeout(1000) });
-  await response.arrayBuffer();
-  return response.status === 200;
 }

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { RunningProcess } from '@countersign/testkit';
+import { startTogether, type RunningProcess } from '@countersign/testkit';
 import type { DevFile } from '../dev/dev-file.ts';
 import type { Place } from '../dev/machine.ts';
 import {
@@ -44,7 +44,7 @@ export async function startHaStack(options: HaOptions): Promise<RunningStack> {
 }
 
 async function assemble(
-  { layout, pace = PACES.fast }: HaOptions,
+  { layout, say, pace = PACES.fast }: HaOptions,
   { supervisor, onCrash, step }: Frame,
 ): Promise<DevFile> {
   const { dir, ports, balancers, portalBalancers, adminBalancers, site } = layout;
@@ -91,15 +91,22 @@ async function assemble(
     };
     supervisor.add(part, again, options);
   };
+  const keepAllRunning = (parts: readonly RunningProcess[]) => {
+    for (const part of parts) keepRunning(part, { pauseMs: PAUSE_MS });
+  };
   const startAll = async (parts: readonly RunningProcess[]) => {
     await settled(parts.map((part) => part.start()));
-    for (const part of parts) keepRunning(part, { pauseMs: PAUSE_MS });
+    keepAllRunning(parts);
   };
   const startReplica = async (replica: Joined) => {
     const started = await startJoined(layout, installation, replica, onCrash);
     keepRunning(started);
   };
-  const nats = step('three NATS servers', () => startAll(prepareNats(layout, certificates, onCrash)));
+  const nats = step('three NATS servers', async () => {
+    const servers = prepareNats(layout, certificates, onCrash);
+    await startTogether(servers, say);
+    keepAllRunning(servers);
+  });
   const inbox = step('inbox', async () => {
     const started = await startInbox(layout, secrets, onCrash, site.outside);
     supervisor.add(started, started.start);

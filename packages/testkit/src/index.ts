@@ -5,7 +5,7 @@
 export { createAuthority, issueCertificate } from './authority.ts';
 export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from './authority.ts';
 export { createDatabase, ensureDatabase, ensureRole } from './database.ts';
-export { findNatsServer, startNats } from './nats.ts';
+export { findNatsServer, isHealthy, startNats } from './nats.ts';
 export type { NatsOptions, NatsServer, NatsUser } from './nats.ts';
 export { startNatsCluster, startOperatorCluster } from './nats-cluster.ts';
 export type { OperatorCluster, OperatorClusterOptions } from './nats-cluster.ts';
@@ -25,5 +25,6 @@ export { sambaAddress, startSamba, whyNoSamba } from './samba.ts';
 export type { DomainPerson, Samba, SambaAddress, SambaOptions } from './samba.ts';
 export { hasSlapd, startSlapd } from './slapd.ts';
 export type { Slapd, SlapdPerson } from './slapd.ts';
+export { startTogether } from './start-together.ts';
 export { waitUntil } from './wait-until.ts';
 export type { WaitOptions } from './wait-until.ts';

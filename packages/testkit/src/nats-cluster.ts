@@ -10,9 +10,10 @@ import {
 } from '@countersign/authority';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { findNatsServer, greets, startNats, type NatsServer } from './nats.ts';
+import { findNatsServer, greets, isHealthy, startNats, type NatsServer } from './nats.ts';
 import { freePort } from './port.ts';
 import { prepareProcess, type RunningProcess } from './process.ts';
+import { startTogether } from './start-together.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** From a start on, until three servers know enough of each other to place three copies, is about 4 s. */
@@ -126,6 +127,8 @@ export async function startOperatorCluster(options: OperatorClusterOptions): Pro
     mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
     for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, name, file), text, { mode: 0o600 });
   }
+  // Later one may start while the others are away, and then finds no leader.
+  let isFormed = false;
   const processes = members.map(({ name, clientPort }) =>
     prepareProcess({
       name,
@@ -133,10 +136,12 @@ export async function startOperatorCluster(options: OperatorClusterOptions): Pro
       args: ['-c', join(folder, name, 'nats-server.conf')],
       cwd: options.dir,
       logFile: join(options.dir, `${name}.log`),
-      readyWhen: () => greets(clientPort),
+      readyWhen: () => (isFormed ? greets(clientPort) : isHealthy('127.0.0.1', monitorPorts.get(name) ?? 0)),
+      readyEveryMs: 100,
     }),
   );
-  await Promise.all(processes.map((process) => process.start()));
+  await startTogether(processes);
+  isFormed = true;
   const servers = processes.map((process, index) =>
     Object.assign(Object.create(process) as typeof process, {
       port: members[index]?.clientPort ?? 0,

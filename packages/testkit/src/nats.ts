@@ -147,3 +147,10 @@ export function greets(port: number): Promise<boolean> {
     for (const event of ['error', 'timeout', 'close'] as const) socket.once(event, () => done(false));
   });
 }
+
+/** Whether a server has found its leader, and caught up with its streams: `/healthz` of its monitor says so. */
+export async function isHealthy(host: string, monitorPort: number): Promise<boolean> {
+  const response = await fetch(`http://${host}:${monitorPort}/healthz`, { signal: AbortSignal.timeout(1000) });
+  await response.arrayBuffer();
+  return response.status === 200;
+}

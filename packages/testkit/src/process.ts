@@ -16,8 +16,10 @@ export interface ProcessOptions {
   networkNamespace?: string;
   /** Output is appended here; without it, the last lines are kept in memory for error messages. */
   logFile?: string;
-  /** Asked every 20 ms; a throw counts as "not yet". Without it the process counts as ready once it runs. */
+  /** A throw counts as "not yet". Without it the process counts as ready once it runs. */
   readyWhen?: () => boolean | Promise<boolean>;
+  /** How often it is asked; 20 ms unless given. */
+  readyEveryMs?: number;
   /** 20 s unless given. */
   readyTimeoutMs?: number;
   /** What asks the process to end; SIGTERM unless given. */
@@ -65,7 +67,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
 
 /** The same without starting it. */
 export function prepareProcess(options: ProcessOptions): RunningProcess {
-  const { name, readyTimeoutMs = 20_000, stopSignal = 'SIGTERM', stopTimeoutMs = 10_000 } = options;
+  const { name, readyEveryMs = 20, readyTimeoutMs = 20_000, stopSignal = 'SIGTERM', stopTimeoutMs = 10_000 } = options;
   let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
   let endReason = '';
@@ -124,7 +126,7 @@ export function prepareProcess(options: ProcessOptions): RunningProcess {
           if (!running()) throw new Error(`${name} ended: ${endReason}`);
           return options.readyWhen === undefined || (await options.readyWhen());
         },
-        { timeoutMs: readyTimeoutMs, what: `${name} to be ready`, until: () => !running() },
+        { timeoutMs: readyTimeoutMs, everyMs: readyEveryMs, what: `${name} to be ready`, until: () => !running() },
       );
     } catch (error) {
       const reason = running()
