@@ -227,6 +227,8 @@ test('HA-33: after the standby was promoted everything goes on, without a restar
   for (const [n, user] of users.entries()) await login(user, n);
   await stack.postgres.rejoinStandby();
   const late = await stack.addUser();
+  // A node that has just come back may be read before it has heard of somebody who is this new.
+  await stack.postgres.caughtUp();
   await login(late, 1);
   expect(approved.length).toBeGreaterThan(users.length);
 });
