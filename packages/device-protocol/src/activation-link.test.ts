@@ -18,8 +18,17 @@ test('nothing of it but the server and the page is sent to anybody', () => {
   expect(new URL(activationLink(link))).toMatchObject({ origin: link.servers[0], pathname: '/app/', search: '' });
 });
 
-test('without a server there is none', () => {
-  expect(() => activationLink({ ...link, servers: [] })).toThrow(RangeError);
+test.each<[string, Partial<ActivationLink>]>([
+  ['without a server', { servers: [] }],
+  ['with five servers', { servers: Array.from({ length: 5 }, (_, n) => `https://mfa-${n}.example.com`) }],
+  ['with a server that is more than an origin', { servers: ['https://mfa.example.com/'] }],
+  ['with plain HTTP', { servers: ['http://mfa.example.com'] }],
+  ['without a name', { organisation: ' ' }],
+  ['with a name without end', { organisation: 'a'.repeat(129) }],
+  ['with a name of two lines', { organisation: 'Clinic\nhttps://clinic.example' }],
+  ['with half a character', { organisation: 'Clinic \uD83D' }],
+])('%s there is none', (_, change) => {
+  expect(() => activationLink({ ...link, ...change })).toThrow(RangeError);
 });
 
 test.each<[string, (text: string) => string]>([
@@ -31,6 +40,17 @@ test.each<[string, (text: string) => string]>([
   ['another page', (text) => text.replace('/app/', '/other/')],
   ['a query', (text) => text.replace('/app/', '/app/?x')],
   ['a name and password in front', (text) => text.replace('mfa.example.com/', 'good@evil.example/')],
+  ['an empty name in front', (text) => text.replace('https://', 'https://@')],
+  ['backslashes', (text) => text.replace('https://', 'https:\\\\')],
+  ['one slash', (text) => text.replace('https://', 'https:/')],
+  ['the port that is meant anyway', (text) => text.replace('.com/', '.com:443/')],
+  ['a path that leads there in the end', (text) => text.replace('/app/', '/x/%2e%2e/app/')],
+  ['a line break', (text) => text.replace('/app/', '/a\npp/')],
+  ['capital letters', (text) => text.replace('mfa.example', 'MFA.example')],
+  ['another alphabet', (text) => text.replace('mfa.example', 'mf\u0430.example')],
+  ['a plus for a space', (text) => text.replaceAll('%20', '+')],
+  ['broken UTF-8', (text) => text.replace('org=', 'org=%FF')],
+  ['more than belongs there', (text) => `${text}&x=1`],
   ['a short code', (text) => text.replace(link.code, 'AAECAwQF')],
   ['a code twice', (text) => `${text}&code=${link.code}`],
   ['no thumbprint', (text) => text.replace(/&key=[^&]*/, '')],

@@ -1,4 +1,5 @@
 import { THUMBPRINT_PATTERN } from './device-key.ts';
+import { isShowable } from './shown-text.ts';
 
 /** What the QR code of an activation holds. */
 export interface ActivationLink {
@@ -22,11 +23,19 @@ const VERSION = '1';
 /**
  * A link that any camera can open. Everything secret stands behind the `#`: browsers send that to nobody, so no log of a server or proxy
  * holds it (RFC 3986 section 3.5).
- * @throws RangeError when no server is given.
+ * @throws RangeError when it holds what `parseActivationLink` would refuse.
  */
 export function activationLink(link: ActivationLink): string {
-  const [first, ...others] = link.servers;
-  if (first === undefined) throw new RangeError('an activation link names at least one server');
+  const text = write(link);
+  if (parseActivationLink(text)?.organisation !== link.organisation) {
+    throw new RangeError(
+      'an activation link has 1 to 4 HTTPS origins, and a name of 1 to 128 characters that can be shown',
+    );
+  }
+  return text;
+}
+
+function write({ servers: [first = '', ...others], ...link }: ActivationLink): string {
   const fragment = new URLSearchParams({
     activate: VERSION,
     id: link.activationId,
@@ -35,31 +44,32 @@ export function activationLink(link: ActivationLink): string {
     org: link.organisation,
   });
   for (const other of others) fragment.append('server', other);
-  return `${first}${APP_PATH}#${fragment.toString()}`;
+  // A plus is a space to browsers alone.
+  return `${first}${APP_PATH}#${fragment.toString().replaceAll('+', '%20')}`;
 }
 
-/** What a camera read, or undefined when it is anything else than such a link. Never throws. */
+/**
+ * What a camera read, or undefined when it is anything else than such a link, in the one spelling that `activationLink` has. Never throws.
+ * Show the name of the server beside that of the organisation: anybody can write any name.
+ */
 export function parseActivationLink(text: string): ActivationLink | undefined {
   if (text.length > MAX_CHARACTERS || !URL.canParse(text)) return undefined;
   const url = new URL(text);
-  if (url.pathname !== APP_PATH || url.search !== '') return undefined;
   const fragment = new URLSearchParams(url.hash.slice(1));
-  const one = (name: string) => {
-    const [value, ...others] = fragment.getAll(name);
-    return others.length > 0 ? undefined : value;
-  };
-  const [version, activationId, code, serverKeyThumbprint, organisation] = ['activate', 'id', 'code', 'key', 'org'].map(
-    one,
-  );
+  const names = ['id', 'code', 'key', 'org'];
+  const [activationId, code, serverKeyThumbprint, organisation] = names.map((name) => fragment.get(name) ?? undefined);
   const servers = [url.origin, ...fragment.getAll('server')];
-  if (version !== VERSION || servers.length > MAX_SERVERS || !servers.every(isServer)) return undefined;
-  if (url.username !== '' || url.password !== '') return undefined;
+  if (servers.length > MAX_SERVERS || !servers.every(isServer)) return undefined;
   if (activationId === undefined || !/^[\w-]{16,64}$/.test(activationId)) return undefined;
   if (code === undefined || !/^[\w-]{22,64}$/.test(code)) return undefined;
   if (serverKeyThumbprint === undefined || !THUMBPRINT_PATTERN.test(serverKeyThumbprint)) return undefined;
-  if (organisation === undefined || organisation === '' || organisation.length > MAX_ORGANISATION_CHARACTERS)
-    return undefined;
-  return { servers, activationId, code, serverKeyThumbprint, organisation };
+  if (organisation === undefined || !isName(organisation)) return undefined;
+  const link = { servers, activationId, code, serverKeyThumbprint, organisation };
+  return write(link) === text ? link : undefined;
+}
+
+function isName(text: string): boolean {
+  return text.trim() !== '' && text.length <= MAX_ORGANISATION_CHARACTERS && isShowable(text);
 }
 
 function isServer(origin: string): boolean {

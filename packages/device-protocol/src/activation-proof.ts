@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { base64url } from 'jose';
+import { importPublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
 import { Hash, Id, Instant } from './prompt.ts';
 import { signStatement, verifyStatement } from './statement.ts';
 
@@ -30,19 +31,23 @@ export function signActivationProof(proof: ActivationProof, privateKey: CryptoKe
   return signStatement('mfa-activation+jws', proof, { privateKey, keyId: proof.keyThumbprint });
 }
 
-/** Undefined unless it was signed by the key it names, for exactly the expected activation. How old `at` may be is for the caller. */
+/**
+ * Undefined unless the private half of this very key signed it, for exactly the expected activation. How old `at` may be is for the caller.
+ * @param key as the stranger sent it, by `parsePublicKey`. Its thumbprint is made here, so that nobody claims the name of another key.
+ */
 export async function verifyActivationProof(
   statement: string,
-  publicKey: CryptoKey,
-  expected: Omit<ActivationProof, 'v' | 'at'>,
+  key: PublicKeyJwk,
+  expected: Pick<ActivationProof, 'activationId' | 'codeHash' | 'serverKeyThumbprint'>,
 ): Promise<ActivationProof | undefined> {
-  const key = { publicKey, keyId: expected.keyThumbprint };
-  const proof = await verifyStatement('mfa-activation+jws', statement, key);
+  const [publicKey, keyId] = await Promise.all([importPublicKey(key), thumbprintOf(key)]);
+  if (publicKey === undefined) return undefined;
+  const proof = await verifyStatement('mfa-activation+jws', statement, { publicKey, keyId });
   if (!Value.Check(ActivationProof, proof)) return undefined;
   const isExpected =
     proof.activationId === expected.activationId &&
     proof.codeHash === expected.codeHash &&
-    proof.keyThumbprint === expected.keyThumbprint &&
+    proof.keyThumbprint === keyId &&
     proof.serverKeyThumbprint === expected.serverKeyThumbprint;
   return isExpected ? proof : undefined;
 }

@@ -1,12 +1,12 @@
 import canonicalize from 'canonicalize';
 import { base64url } from 'jose';
 
-/** What may be hashed and signed: I-JSON (RFC 7493). Text without lone surrogates; numbers are safe integers here. */
+/** What may be hashed and signed: I-JSON (RFC 7493). Text without lone surrogates. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /**
  * The one form of a value that every implementation arrives at, in UTF-8.
- * @throws Error for what I-JSON does not have: NaN, infinity, a lone surrogate.
+ * @throws Error for NaN, infinity and lone surrogates. What TypeScript keeps out (undefined, Date) is treated as `JSON.stringify` does.
  * @see RFC 8785
  */
 export function canonicalBytes(value: Json): Uint8Array<ArrayBuffer> {

@@ -45,15 +45,15 @@ export async function signDecision(
 }
 
 /** Why an answer does not count. `display_mismatch`: the phone showed something else than the server meant. */
-export type DecisionRefusal = 'not_signed' | 'other_prompt' | 'display_mismatch';
+export type DecisionRefusal = 'not_signed' | 'invalid' | 'other_prompt' | 'display_mismatch';
 
 export type VerifiedDecision =
   | { readonly outcome: 'verified'; readonly decision: Decision }
   | { readonly outcome: 'refused'; readonly reason: DecisionRefusal };
 
 /**
- * Whether this device signed an answer to this prompt, as the server has it on record. Whether the number is right, and whether the prompt
- * still waits, is not looked at: the ledger decides that.
+ * Whether this device signed an answer to this prompt, as the server has it on record. Whether there is a number where one is asked
+ * for, whether it is right, and whether the prompt still waits, is not looked at: the ledger decides that. `at` is what the phone says.
  */
 export async function verifyDecision(
   statement: string,
@@ -61,8 +61,9 @@ export async function verifyDecision(
   asked: { readonly prompt: Prompt; readonly deviceId: string },
 ): Promise<VerifiedDecision> {
   const decision = await verifyStatement('mfa-decision+jws', statement, key);
+  if (decision === undefined) return { outcome: 'refused', reason: 'not_signed' };
   if (!Value.Check(Decision, decision) || (decision.number !== undefined && decision.decision !== 'approve')) {
-    return { outcome: 'refused', reason: 'not_signed' };
+    return { outcome: 'refused', reason: 'invalid' };
   }
   const { prompt, deviceId } = asked;
   const isOfPrompt =

@@ -45,13 +45,13 @@ export async function importPublicKey(key: PublicKeyJwk): Promise<CryptoKey | un
 }
 
 export interface KeyPair {
-  /** Its bytes cannot be read out, by nobody; whoever holds the object can use it. */
+  /** WebCrypto does not give its bytes out; whoever runs scripts on its page can use it all the same. A key in software, no more. */
   readonly privateKey: CryptoKey;
   readonly publicKey: PublicKeyJwk;
   readonly thumbprint: string;
 }
 
-/** A new key of this device. The private half never leaves the platform's store. */
+/** A new key of this device, not extractable. */
 export async function generateKeyPair(): Promise<KeyPair> {
   const pair = await crypto.subtle.generateKey(ES256, false, ['sign', 'verify']);
   const publicKey = parsePublicKey(await crypto.subtle.exportKey('jwk', pair.publicKey));

@@ -14,7 +14,7 @@ const Key = Type.Object(
 export const KeySet = Type.Object(
   {
     v: Type.Literal(1),
-    /** Grows with each change of the keys. */
+    /** One more with each change of the keys. */
     version: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     at: Instant,
     keys: Type.Array(Key, { minItems: 1, maxItems: 8 }),
@@ -30,7 +30,8 @@ export function signKeySet(keySet: KeySet, key: { privateKey: CryptoKey; keyId: 
 
 /**
  * The set that a phone trusts from now on. Undefined, and the phone keeps what it has, unless a key that it trusts signed the new one, it is
- * newer, and each of its keys is a point on the curve.
+ * the very next, and each of its keys is a point on the curve. So sets are a chain: a server keeps all of them, and gives a phone that was
+ * away each that it missed, in order; and no stolen key can name a last one.
  */
 export async function acceptKeySet(
   statement: string,
@@ -42,7 +43,7 @@ export async function acceptKeySet(
     const publicKey = await importPublicKey(jwk);
     if (publicKey === undefined) return undefined;
     const keySet = await verifyStatement('mfa-keys+jws', statement, { publicKey, keyId });
-    if (!Value.Check(KeySet, keySet) || keySet.version <= trusted.version) return undefined;
+    if (!Value.Check(KeySet, keySet) || keySet.version !== trusted.version + 1) return undefined;
     const imported = await Promise.all(
       keySet.keys.map(async (key) => parsePublicKey(key) !== undefined && (await importPublicKey(key)) !== undefined),
     );

@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { canonicalHash } from './canonical.ts';
+import { isShowable } from './shown-text.ts';
 import { signStatement, verifyStatement } from './statement.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -9,16 +10,20 @@ export const Id = Type.String({ pattern: '^[\\w-]{16,64}$' });
 export const Instant = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const Hash = Type.String({ pattern: '^[\\w-]{43}$' });
 
+/** One line, whose length is counted in code points. */
+const ShownText = (maxLength: number) =>
+  Type.Refine(Type.String({ maxLength }), isShowable, () => 'text that cannot be shown as one line');
+
 /** Everything of a login that the phone shows, and nothing else: the answer is signed over this. */
 export const Displayed = Type.Object(
   {
     /** The account, as its owner knows it. */
-    user: Type.String({ maxLength: 1024 }),
-    application: Type.String({ maxLength: 256 }),
-    /** Where the login comes from, as the application says: an IP address. */
-    source: Type.Optional(Type.String({ maxLength: 64 })),
+    user: ShownText(1024),
+    application: ShownText(256),
+    /** Where the login comes from, as the application says. */
+    source: Type.Optional(ShownText(64)),
     /** A sentence of the application about what is approved. */
-    message: Type.Optional(Type.String({ maxLength: 512 })),
+    message: Type.Optional(ShownText(512)),
     createdAt: Instant,
     expiresAt: Instant,
     /** How many digits of the number on the other screen are asked for; 0 when none is. */
@@ -59,7 +64,9 @@ export function displayHash(displayed: Displayed): Promise<string> {
   return canonicalHash(displayed);
 }
 
-export function signPrompts(prompts: Prompts, key: { privateKey: CryptoKey; keyId: string }): Promise<string> {
+/** @throws TypeError for prompts that phones would refuse. */
+export async function signPrompts(prompts: Prompts, key: { privateKey: CryptoKey; keyId: string }): Promise<string> {
+  if (!Value.Check(Prompts, prompts)) throw new TypeError('prompts that no phone would accept');
   return signStatement('mfa-prompts+jws', prompts, key);
 }
 

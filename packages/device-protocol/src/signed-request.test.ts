@@ -138,6 +138,24 @@ describe('DEV-20: headers beside the profile', () => {
       }),
     ],
     ['two signatures', (one) => ({ 'signature-input': `${one['signature-input']}, b=("@method")` })],
+    [
+      'a signature before it of the same name',
+      (one) => ({ 'signature-input': `device=("@method");tag="other", ${one['signature-input']}` }),
+    ],
+    [
+      'a nonce before it',
+      (one) => ({
+        'signature-input': one['signature-input'].replace(';nonce', `;nonce="BBECAwQFBgcICQoLDA0ODw";nonce`),
+      }),
+    ],
+    [
+      'a time with a fraction',
+      (one) => ({ 'signature-input': one['signature-input'].replace(`created=${NOW}`, `created=${NOW}.0`) }),
+    ],
+    [
+      'a component with a parameter',
+      (one) => ({ 'signature-input': one['signature-input'].replace('"@query"', '"@query";req') }),
+    ],
     ['another label', (one) => ({ signature: one.signature.replace('device=', 'other=') })],
     ['a signature that is none', () => ({ signature: 'device=:AAAA:' })],
     ['a signature that is a list', () => ({ signature: 'device=("a")' })],
@@ -171,6 +189,27 @@ describe('DEV-20: headers beside the profile', () => {
       }),
     );
   });
+});
+
+test('nonce and time are signed', async () => {
+  const headers = await signed(poll);
+  const alter = (from: string, to: string) => ({
+    ...headers,
+    'signature-input': headers['signature-input'].replace(from, to),
+  });
+
+  expect(await accepts(poll, alter(NONCE, 'BBECAwQFBgcICQoLDA0ODw'))).toBe(false);
+  expect(await accepts(poll, alter(`created=${NOW}`, `created=${NOW + 1}`))).toBe(false);
+});
+
+test('an empty body is none', async () => {
+  const empty = { ...poll, body: new Uint8Array() };
+  const headers = await signed(empty);
+
+  expect(headers['content-digest']).toBeUndefined();
+  const signature = parseSignature(headers, false);
+  expect(await verifyRequest(empty, signature!, undefined, publicKey)).toBe(true);
+  expect(await verifyRequest({ ...empty, body: undefined }, signature!, undefined, publicKey)).toBe(true);
 });
 
 test.each([

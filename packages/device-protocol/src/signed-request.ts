@@ -16,7 +16,7 @@ const WITH_BODY = [...WITHOUT_BODY, 'content-digest'];
 export const MAX_LIFETIME_SECONDS = 60;
 /** How far the clocks of phone and server may be apart, either way. */
 export const CLOCK_WINDOW_SECONDS = 60;
-/** Of whom to remember nonces: past that, a copy of a request is too old to be taken. */
+/** How long nonces are remembered: past that, a copy of a request is too old to be taken. */
 export const NONCE_KEPT_SECONDS = 300;
 /** Base64url of 12 to 32 bytes. */
 const NONCE_PATTERN = /^[\w-]{16,43}$/;
@@ -33,7 +33,7 @@ export interface DeviceRequest {
   readonly path: string;
   /** With its question mark; `?` when there is none (RFC 9421 section 2.2.7). */
   readonly query: string;
-  /** Undefined when there is none: then there is no `Content-Digest` either. */
+  /** An empty one counts as none: then there is no `Content-Digest` either. */
   readonly body?: Uint8Array<ArrayBuffer> | undefined;
 }
 
@@ -66,7 +66,8 @@ export interface SigningOptions {
 
 /** The headers that make a request one of this device. */
 export async function signRequest(request: DeviceRequest, options: SigningOptions): Promise<SignatureHeaders> {
-  const digest = request.body === undefined ? undefined : await contentDigest(request.body);
+  const body = bodyOf(request);
+  const digest = body === undefined ? undefined : await contentDigest(body);
   const parameters: Parameters = new Map<string, string | number>([
     ['created', options.createdAt],
     ['expires', options.createdAt + MAX_LIFETIME_SECONDS],
@@ -89,14 +90,15 @@ export async function signRequest(request: DeviceRequest, options: SigningOption
 
 /**
  * Reads the headers by the rules of the profile. Undefined for everything else: another tag or algorithm, a component more or less, a
- * second signature, a lifetime beyond 60 s, a header longer than 600 characters. Never throws.
+ * second signature, a lifetime beyond 60 s, a header longer than 600 characters, another spelling than the serialization of RFC 9651. Never
+ * throws.
  */
 export function parseSignature(headers: SignatureHeaders, hasBody: boolean): RequestSignature | undefined {
   if (headers['signature-input'].length > MAX_HEADER_CHARACTERS) return undefined;
   if (headers.signature.length > MAX_HEADER_CHARACTERS) return undefined;
   try {
-    const [label, covered] = onlyMember(parseDictionary(headers['signature-input']));
-    const [signed, value] = onlyMember(parseDictionary(headers.signature));
+    const [label, covered] = onlyMember(headers['signature-input']);
+    const [signed, value] = onlyMember(headers.signature);
     if (label !== signed || !isInnerList(covered) || isInnerList(value)) return undefined;
     const [bytes] = value;
     if (!(bytes instanceof ArrayBuffer) || bytes.byteLength !== SIGNATURE_BYTES) return undefined;
@@ -126,11 +128,16 @@ export async function verifyRequest(
   digest: string | undefined,
   publicKey: CryptoKey,
 ): Promise<boolean> {
-  if ((request.body === undefined) !== (digest === undefined)) return false;
-  if (request.body !== undefined && !(await matchesDigest(digest ?? '', request.body))) return false;
+  const body = bodyOf(request);
+  if ((body === undefined) !== (digest === undefined)) return false;
+  if (body !== undefined && !(await matchesDigest(digest ?? '', body))) return false;
   const base = signatureBase(signature.covered, componentsOf(request, digest));
   if (base === undefined) return false;
   return crypto.subtle.verify(ES256, publicKey, signature.bytes, new TextEncoder().encode(base));
+}
+
+function bodyOf({ body }: DeviceRequest): Uint8Array<ArrayBuffer> | undefined {
+  return body === undefined || body.length === 0 ? undefined : body;
 }
 
 function componentsOf(request: DeviceRequest, digest: string | undefined): Component[] {
@@ -143,9 +150,12 @@ function componentsOf(request: DeviceRequest, digest: string | undefined): Compo
   ];
 }
 
-function onlyMember<Value>(dictionary: ReadonlyMap<string, Value>): [string, Value] {
+/** Of names that come twice the last one counts for some readers, the first for others: there is one way to write it. */
+function onlyMember(header: string): [string, Item | InnerList] {
+  const dictionary = parseDictionary(header);
   const [first, ...others] = dictionary;
-  if (first === undefined || others.length > 0) throw new TypeError('one signature, and no other');
+  const isPlain = serializeDictionary(dictionary) === header;
+  if (first === undefined || others.length > 0 || !isPlain) throw new TypeError('one signature, and no other');
   return first;
 }
 
@@ -154,7 +164,10 @@ function isInnerList(member: Item | InnerList): member is InnerList {
 }
 
 function coversExactly(covered: InnerList, names: readonly string[]): boolean {
-  return covered[0].length === names.length && covered[0].every(([name], index) => name === names[index]);
+  return (
+    covered[0].length === names.length &&
+    covered[0].every(([name, { size }], index) => name === names[index] && size === 0)
+  );
 }
 
 function readParameters(parameters: Parameters): Omit<RequestSignature, 'covered' | 'bytes'> | undefined {

@@ -4,25 +4,32 @@ import { canonicalBytes, type Json } from './canonical.ts';
 /** What a statement is about. It stands in the signed header, so that one can never pass for another. */
 export type StatementType = 'mfa-activation+jws' | 'mfa-decision+jws' | 'mfa-keys+jws' | 'mfa-prompts+jws';
 
-const MAX_CHARACTERS = 64 * 1024;
+/** The longest list of prompts that the schema allows, in letters of four bytes, is shorter. */
+const MAX_CHARACTERS = 192 * 1024;
+/** 64 bytes. */
+const SIGNATURE_PATTERN = /^[\w-]{86}$/;
 
 /**
- * Signs the canonical form of a value: a compact JWS with ES256.
- * @param keyId thumbprint of the key.
+ * Signs the canonical form of a value: a compact JWS with ES256, whose header is `{"alg":"ES256","typ":…,"kid":…}` in this order.
+ * @param key its `keyId` is its thumbprint.
+ * @throws RangeError when it is longer than 192 KiB, since nobody would accept it.
  * @see RFC 7515, RFC 8785
  */
-export function signStatement(
+export async function signStatement(
   type: StatementType,
   value: Json,
   key: { readonly privateKey: CryptoKey; readonly keyId: string },
 ): Promise<string> {
-  return new CompactSign(canonicalBytes(value))
+  const statement = await new CompactSign(canonicalBytes(value))
     .setProtectedHeader({ alg: 'ES256', typ: type, kid: key.keyId })
     .sign(key.privateKey);
+  if (statement.length > MAX_CHARACTERS) throw new RangeError(`a statement has at most ${MAX_CHARACTERS} characters`);
+  return statement;
 }
 
 /** The thumbprint of the key that a statement says it is signed with: to look the key up, and for nothing else. */
 export function keyIdOfStatement(statement: string): string | undefined {
+  if (statement.length > MAX_CHARACTERS) return undefined;
   try {
     const { kid } = decodeProtectedHeader(statement);
     return typeof kid === 'string' ? kid : undefined;
@@ -32,8 +39,9 @@ export function keyIdOfStatement(statement: string): string | undefined {
 }
 
 /**
- * The value that was signed. Undefined when the key did not sign it, when it is of another type, has a header that the profile does not
- * know, is not in canonical form, or is longer than 64 KiB.
+ * The value that was signed. Undefined when the key did not sign it, when it is of another type, longer than 192 KiB, or written in any
+ * other way than `signStatement` does: what one implementation reads, every other reads as well, years later too. A signature can still be
+ * replaced by a second one that is as good (ECDSA), so that statements are never told apart by their text.
  */
 export async function verifyStatement(
   type: StatementType,
@@ -41,12 +49,14 @@ export async function verifyStatement(
   key: { readonly publicKey: CryptoKey; readonly keyId: string },
 ): Promise<Json | undefined> {
   if (statement.length > MAX_CHARACTERS) return undefined;
+  const [header, text, signature = ''] = statement.split('.');
+  if (header !== base64url.encode(JSON.stringify({ alg: 'ES256', typ: type, kid: key.keyId }))) return undefined;
+  if (!SIGNATURE_PATTERN.test(signature) || base64url.encode(base64url.decode(signature)) !== signature)
+    return undefined;
   try {
-    const { payload, protectedHeader } = await compactVerify(statement, key.publicKey, { algorithms: ['ES256'] });
-    const { alg, typ, kid, ...others } = protectedHeader;
-    if (alg !== 'ES256' || typ !== type || kid !== key.keyId || Object.keys(others).length > 0) return undefined;
+    const { payload } = await compactVerify(statement, key.publicKey, { algorithms: ['ES256'] });
     const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)) as Json;
-    return base64url.encode(canonicalBytes(value)) === base64url.encode(payload) ? value : undefined;
+    return base64url.encode(canonicalBytes(value)) === text ? value : undefined;
   } catch {
     return undefined;
   }

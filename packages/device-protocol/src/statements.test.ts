@@ -2,7 +2,7 @@ import { base64url, CompactSign } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { activationCodeHash, signActivationProof, verifyActivationProof } from './activation-proof.ts';
 import { signDecision, verifyDecision } from './decision.ts';
-import { generateKeyPair, importPublicKey, type KeyPair } from './device-key.ts';
+import { ES256, generateKeyPair, importPublicKey, type KeyPair } from './device-key.ts';
 import { acceptKeySet, signKeySet } from './key-set.ts';
 import { signPrompts, verifyPrompts, type Displayed, type Prompt, type Prompts } from './prompt.ts';
 import { signStatement, verifyStatement } from './statement.ts';
@@ -65,6 +65,7 @@ describe('a statement', () => {
     ['a name twice', '{"a":1,"a":1}', {}],
     ['a header that the profile does not know', '{"a":1}', { jku: 'https://example.com/keys' }],
     ['the name of another key', '{"a":1}', { kid: 'other' }],
+    ['text after a byte order mark', '\uFEFF{"a":1}', {}],
   ])('%s is refused, although the key signed it', async (_, text, header) => {
     const statement = await new CompactSign(new TextEncoder().encode(text))
       .setProtectedHeader({ alg: 'ES256', typ: 'mfa-decision+jws', kid: device.thumbprint, ...header })
@@ -72,7 +73,43 @@ describe('a statement', () => {
 
     expect(await verifyStatement('mfa-decision+jws', statement, device.checker)).toBeUndefined();
   });
+
+  test('a type that stands twice in the header is refused, although the key signed it', async () => {
+    const header = base64url.encode(
+      `{"typ":"mfa-prompts+jws","alg":"ES256","typ":"mfa-decision+jws","kid":"${device.thumbprint}"}`,
+    );
+    const signed = `${header}.${base64url.encode('{"a":1}')}`;
+    const bytes = await crypto.subtle.sign(ES256, device.privateKey, new TextEncoder().encode(signed));
+    const statement = `${signed}.${base64url.encode(new Uint8Array(bytes))}`;
+
+    expect(await verifyStatement('mfa-decision+jws', statement, device.checker)).toBeUndefined();
+  });
+
+  test.each<[string, (signature: string) => string]>([
+    ['padding', (signature) => `${signature}==`],
+    ['a space', (signature) => `${signature.slice(0, 9)} ${signature.slice(9)}`],
+    ['loose bits at the end', (signature) => `${signature.slice(0, -1)}${after(signature.slice(-1))}`],
+  ])('a signature with %s is refused', async (_, change) => {
+    const [header, text, signature = ''] = (await signStatement('mfa-decision+jws', { a: 1 }, device.signer)).split(
+      '.',
+    );
+    const statement = [header, text, change(signature)].join('.');
+
+    expect(await verifyStatement('mfa-decision+jws', statement, device.checker)).toBeUndefined();
+  });
+
+  test('what is too long for a phone is not signed', async () => {
+    const text = 'a'.repeat(192 * 1024);
+
+    await expect(signStatement('mfa-prompts+jws', { text }, server.signer)).rejects.toThrow(RangeError);
+  });
 });
+
+/** The next letter of base64url: the same bits but for the last ones. */
+function after(letter: string): string {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return alphabet.charAt(alphabet.indexOf(letter) + 1);
+}
 
 describe('a decision', () => {
   const asked = { prompt, deviceId: DEVICE };
@@ -114,11 +151,23 @@ describe('a decision', () => {
     });
   });
 
+  test.each([
+    ['a member more', { extra: true }],
+    ['another version', { v: 2 }],
+    ['an unknown answer', { decision: 'maybe' }],
+    ['a number that is none', { number: '12a' }],
+  ])('with %s is refused, although the device signed it', async (_, change) => {
+    const right = (await verifyStatement('mfa-decision+jws', await decide(), device.checker)) as Record<string, string>;
+    const wrong = await signStatement('mfa-decision+jws', { ...right, ...change }, device.signer);
+
+    expect(await verifyDecision(wrong, device.checker, asked)).toEqual({ outcome: 'refused', reason: 'invalid' });
+  });
+
   test('of another device key, or with a number where it denies, is refused', async () => {
     const denial = await signDecision({ ...asked, at: AT }, { decision: 'deny', number: '042' }, device.signer);
 
     expect(await verifyDecision(await decide(stranger), device.checker, asked)).toMatchObject({ reason: 'not_signed' });
-    expect(await verifyDecision(denial, device.checker, asked)).toMatchObject({ reason: 'not_signed' });
+    expect(await verifyDecision(denial, device.checker, asked)).toMatchObject({ reason: 'invalid' });
   });
 });
 
@@ -138,6 +187,32 @@ describe('the answer to a poll', () => {
       await verifyPrompts(statement, server.checker, { ...prompts, answers: 'BBECAwQFBgcICQoLDA0ODw' }),
     ).toBeUndefined();
   });
+
+  test('the longest list there can be is taken', async () => {
+    const long = (length: number) => '😀'.repeat(length);
+    const displayed = {
+      ...prompt.displayed,
+      user: long(1024),
+      application: long(256),
+      source: long(64),
+      message: long(512),
+    };
+    const longest = { ...prompts, prompts: Array.from({ length: 16 }, () => ({ ...prompt, displayed })) };
+
+    expect(await verifyPrompts(await signPrompts(longest, server.signer), server.checker, prompts)).toEqual(longest);
+  });
+
+  test.each([
+    ['two lines', 'VPN\nFrom: 10.0.0.1'],
+    ['the direction of writing turned', 'VPN \u202E1.0.0.01'],
+    ['half a character', 'VPN \uD83D'],
+  ])('text with %s is neither signed nor shown', async (_, message) => {
+    const disguised = { ...prompts, prompts: [{ ...prompt, displayed: { ...prompt.displayed, message } }] };
+
+    await expect(signPrompts(disguised, server.signer)).rejects.toThrow(TypeError);
+    const statement = await signStatement('mfa-prompts+jws', disguised, server.signer).catch(() => 'nonsense');
+    expect(await verifyPrompts(statement, server.checker, prompts)).toBeUndefined();
+  });
 });
 
 describe('proof of possession', () => {
@@ -151,25 +226,39 @@ describe('proof of possession', () => {
       at: AT,
     };
     const statement = await signActivationProof(proof, device.privateKey);
-    const { publicKey } = device.checker;
 
-    expect(await verifyActivationProof(statement, publicKey, proof)).toEqual(proof);
+    expect(await verifyActivationProof(statement, device.publicKey, proof)).toEqual(proof);
     const others = {
       activationId: 'activation-9876543210',
       codeHash: await activationCodeHash('another'),
-      keyThumbprint: stranger.thumbprint,
       serverKeyThumbprint: stranger.thumbprint,
     };
     for (const [name, other] of Object.entries(others)) {
-      expect(await verifyActivationProof(statement, publicKey, { ...proof, [name]: other }), name).toBeUndefined();
+      expect(
+        await verifyActivationProof(statement, device.publicKey, { ...proof, [name]: other }),
+        name,
+      ).toBeUndefined();
     }
-    expect(await verifyActivationProof(statement, stranger.checker.publicKey, proof)).toBeUndefined();
-    const ofAnother = await signStatement(
-      'mfa-activation+jws',
-      { ...proof, keyThumbprint: stranger.thumbprint },
-      device.signer,
-    );
-    expect(await verifyActivationProof(ofAnother, publicKey, proof)).toBeUndefined();
+    expect(await verifyActivationProof(statement, stranger.publicKey, proof)).toBeUndefined();
+    expect(
+      await verifyActivationProof(statement, { ...device.publicKey, y: device.publicKey.x }, proof),
+    ).toBeUndefined();
+  });
+
+  test('nobody claims the name of another key', async () => {
+    const proof = {
+      v: 1 as const,
+      activationId: 'activation-0123456789',
+      codeHash: await activationCodeHash('the code'),
+      keyThumbprint: device.thumbprint,
+      serverKeyThumbprint: server.thumbprint,
+      at: AT,
+    };
+    const inHeader = await signActivationProof(proof, stranger.privateKey);
+    const inText = await signStatement('mfa-activation+jws', proof, stranger.signer);
+
+    expect(await verifyActivationProof(inHeader, stranger.publicKey, proof)).toBeUndefined();
+    expect(await verifyActivationProof(inText, stranger.publicKey, proof)).toBeUndefined();
   });
 });
 
@@ -187,7 +276,14 @@ describe('a change of the server keys', () => {
     expect(await acceptKeySet(await signKeySet(next, server.signer), setOf(1, server))).toEqual(next);
   });
 
+  test('is taken from any of the trusted keys', async () => {
+    const next = setOf(2, stranger);
+
+    expect(await acceptKeySet(await signKeySet(next, server.signer), setOf(1, stranger, server))).toEqual(next);
+  });
+
   test.each<[string, () => Promise<string>]>([
+    ['it leaves one out', () => signKeySet(setOf(3, stranger), server.signer)],
     ['it is signed by a key of its own', () => signKeySet(setOf(2, stranger), stranger.signer)],
     ['it is as old as what is trusted', () => signKeySet(setOf(1, stranger), server.signer)],
     [
