@@ -88,6 +88,7 @@ describe('a statement', () => {
   test.each<[string, (signature: string) => string]>([
     ['padding', (signature) => `${signature}==`],
     ['a space', (signature) => `${signature.slice(0, 9)} ${signature.slice(9)}`],
+    ['a letter that is none', (signature) => `${signature.slice(0, -1)}!`],
     ['loose bits at the end', (signature) => `${signature.slice(0, -1)}${after(signature.slice(-1))}`],
   ])('a signature with %s is refused', async (_, change) => {
     const [header, text, signature = ''] = (await signStatement('mfa-decision+jws', { a: 1 }, device.signer)).split(
