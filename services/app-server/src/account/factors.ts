@@ -1,12 +1,10 @@
 import type { Factor } from '@countersign/contracts';
-import type { Selectable } from 'kysely';
 import { isRemoved, type UserState } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
-import type { Schema } from '../database/schema.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { passkeysOf } from '../passkey/store.ts';
 import { codesLeft, recoverySetOf } from '../recovery/store.ts';
-import { maskedPhone } from '../user/view.ts';
+import { viewAuthenticator, viewPasskey } from '../user/view.ts';
 
 /**
  * Everything a person may have, oldest first, without what the ledger took away. Numbers are masked also for their owner: a screen is
@@ -30,8 +28,13 @@ export async function factorsOf(
   );
   const isThere = ({ expires_at: at }: { expires_at: Date | null }) => at === null || at.getTime() > now();
   const factors: Factor[] = [
-    ...authenticators.filter(isThere).map((row) => authenticatorView(ring, row)),
-    ...passkeys.filter(isThere).map(passkeyView),
+    ...authenticators.filter(isThere).map((row) => viewAuthenticator(ring, row)),
+    ...passkeys
+      .filter(isThere)
+      .map((row): Factor => ({
+        ...viewPasskey(row),
+        ...(row.backup_eligible !== null && { synced: row.backup_eligible }),
+      })),
     ...(recovery === undefined
       ? []
       : [
@@ -53,28 +56,4 @@ export async function factorsOf(
 /** Those that somebody can sign in with: recovery codes are for when all of them are lost. */
 export function activeFactors(factors: readonly Factor[]): Factor[] {
   return factors.filter(({ state, type }) => state === 'active' && type !== 'recovery');
-}
-
-function authenticatorView(ring: KeyRing, row: Selectable<Schema['authenticator']>): Factor {
-  return {
-    authenticatorId: row.authenticator_id,
-    type: row.type,
-    label: row.label,
-    state: row.state,
-    ...(row.phone_sealed !== null && { phone: maskedPhone(ring, row.authenticator_id, row.phone_sealed) }),
-    createdAt: row.created_at.toISOString(),
-    ...(row.last_used_at !== null && { lastUsedAt: row.last_used_at.toISOString() }),
-  };
-}
-
-function passkeyView(row: Selectable<Schema['passkey']>): Factor {
-  return {
-    authenticatorId: row.passkey_id,
-    type: 'passkey',
-    label: row.label,
-    state: row.state,
-    ...(row.backup_eligible !== null && { synced: row.backup_eligible }),
-    createdAt: row.created_at.toISOString(),
-    ...(row.last_used_at !== null && { lastUsedAt: row.last_used_at.toISOString() }),
-  };
 }

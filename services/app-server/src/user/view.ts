@@ -90,7 +90,8 @@ async function readRows(db: Kysely<Schema>, userIds: readonly string[]) {
   return { users, aliases, authenticators, passkeys };
 }
 
-function viewAuthenticator(ring: KeyRing, row: Selectable<Schema['authenticator']>): AuthenticatorView {
+/** Without its secrets; a number is masked. */
+export function viewAuthenticator(ring: KeyRing, row: Selectable<Schema['authenticator']>): AuthenticatorView {
   return {
     authenticatorId: row.authenticator_id,
     type: row.type,
@@ -102,7 +103,7 @@ function viewAuthenticator(ring: KeyRing, row: Selectable<Schema['authenticator'
   };
 }
 
-function viewPasskey(row: Selectable<Schema['passkey']>): AuthenticatorView {
+export function viewPasskey(row: Selectable<Schema['passkey']>): AuthenticatorView {
   return {
     authenticatorId: row.passkey_id,
     type: 'passkey',
@@ -114,7 +115,7 @@ function viewPasskey(row: Selectable<Schema['passkey']>): AuthenticatorView {
 }
 
 /** Looking at a user must work also when one of the rows was tampered with. */
-export function maskedPhone(ring: KeyRing, authenticatorId: string, sealed: string): string {
+function maskedPhone(ring: KeyRing, authenticatorId: string, sealed: string): string {
   try {
     return maskPhone(ring.open(sealed, sealedAt({ authenticatorId, type: 'phone' })).toString('utf8'));
   } catch (error) {
