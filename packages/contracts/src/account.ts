@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { MethodName } from './challenge.ts';
+import { ActivationCode } from './device.ts';
 import { Access } from './evidence.ts';
 import { Uuid } from './ids.ts';
 import { operation } from './operation.ts';
@@ -10,7 +11,7 @@ const closed = { additionalProperties: false } as const;
 const Timestamp = Type.String({ format: 'date-time' });
 
 /** What a person may have, as the portal speaks of it. */
-export const FACTOR_TYPES = ['totp', 'phone', 'passkey', 'recovery'] as const;
+export const FACTOR_TYPES = ['totp', 'phone', 'app', 'passkey', 'recovery'] as const;
 export type FactorType = (typeof FACTOR_TYPES)[number];
 const FactorTypeName = Type.Enum([...FACTOR_TYPES]);
 const Label = Type.String({ minLength: 1, maxLength: 64, examples: ['Work phone'] });
@@ -104,6 +105,7 @@ export const accountEnrol = operation('account.enrol', {
       },
       closed,
     ),
+    Type.Object({ access: Access, type: Type.Literal('app'), label: Type.Optional(Label) }, closed),
     Type.Object({ access: Access, type: Type.Literal('passkey'), label: Type.Optional(Label) }, closed),
     Type.Object({ access: Access, type: Type.Literal('recovery') }, closed),
   ]),
@@ -113,7 +115,10 @@ export const accountEnrol = operation('account.enrol', {
     state: Type.Enum(['pending', 'active']),
     expiresAt: Type.Optional(Timestamp),
     secret: Type.Optional(Type.String({ description: 'Of TOTP: base32, shown this once.' })),
-    uri: Type.Optional(Type.String()),
+    uri: Type.Optional(
+      Type.String({ description: 'Of TOTP: otpauth. Of an app: the link that activates it, good once.' }),
+    ),
+    activationCode: Type.Optional(ActivationCode),
     qr: Type.Optional(Type.String({ description: 'The URI as a PNG, as a data: URI.' })),
     digits: Type.Optional(Type.Integer({ description: 'How many digits the code has that confirms it.' })),
     notice: Type.Optional(Type.String()),
@@ -126,13 +131,14 @@ export const accountEnrol = operation('account.enrol', {
   }),
 });
 
-/** Shows that the new factor works: a code from it, or the answer of the browser. */
+/** Shows that the new factor works: a code from it, the answer of the browser, or that the app was activated on a phone meanwhile. */
 export const accountConfirm = operation('account.confirm', {
   scope: 'portal',
   changes: true,
   input: Type.Union([
     Type.Object({ access: Access, authenticatorId: Uuid, code: Type.String({ minLength: 1, maxLength: 64 }) }, closed),
     Type.Object({ access: Access, authenticatorId: Uuid, passkey: PasskeyRegistration }, closed),
+    Type.Object({ access: Access, authenticatorId: Uuid, app: Type.Literal('activated') }, closed),
   ]),
   output: Type.Object({
     authenticatorId: Uuid,

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { ActivationCode } from './device.ts';
 import { Uuid } from './ids.ts';
 import { operation } from './operation.ts';
 
@@ -39,13 +40,17 @@ export const authenticatorEnrol = operation('authenticator.enrol', {
       },
       { additionalProperties: false },
     ),
+    Type.Object({ userId: Uuid, type: Type.Literal('app'), label: Label }, { additionalProperties: false }),
   ]),
   output: Type.Object({
     authenticatorId: Uuid,
     state: Type.Union([Type.Literal('pending'), Type.Literal('active')]),
     expiresAt: Type.Optional(Timestamp),
     secret: Type.Optional(Type.String({ description: 'Base32, shown this once.' })),
-    uri: Type.Optional(Type.String({ description: 'otpauth URI, shown this once.' })),
+    uri: Type.Optional(
+      Type.String({ description: 'otpauth URI, or the link that activates the app; shown this once.' }),
+    ),
+    activationCode: Type.Optional(ActivationCode),
     qr: Type.Optional(Type.String({ description: 'The URI as a PNG, as a data: URI, shown this once.' })),
     notice: Type.Optional(
       Type.String({

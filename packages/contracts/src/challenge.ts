@@ -4,11 +4,21 @@ import { operation } from './operation.ts';
 import { PasskeyAssertion, PasskeyOptions } from './passkey.ts';
 
 /** How a person answers. The word is the same in policy, audit, ledger and on the wire. */
-export const METHODS = ['passkey', 'totp', 'sms', 'recovery'] as const;
+export const METHODS = ['passkey', 'app', 'totp', 'sms', 'recovery'] as const;
 export type Method = (typeof METHODS)[number];
 export const MethodName = Type.Enum([...METHODS]);
-/** Those that only a caller who says so is offered: a passkey takes a page of ours, and recovery codes are for when all else is lost. */
-export const METHODS_ON_REQUEST = ['passkey', 'recovery'] as const satisfies readonly Method[];
+/**
+ * Those that only a caller who says so is offered: a passkey takes a page of ours, an app a caller who shows the number and waits, and
+ * recovery codes are for when all else is lost.
+ */
+export const METHODS_ON_REQUEST = ['passkey', 'app', 'recovery'] as const satisfies readonly Method[];
+
+/** To show beside the prompt: what the person types into the app is this number, so that nobody approves what somebody else began. */
+export const ShownNumber = Type.String({
+  pattern: '^[0-9]{2,6}$',
+  description: 'Show it: the person types it into the app.',
+  examples: ['492'],
+});
 
 /** `approved` without a person's answer happens only through a one-time bypass, which is named as the method. */
 export const CHALLENGE_STATES = ['pending', 'approved', 'denied', 'cancelled', 'expired'] as const;
@@ -48,6 +58,7 @@ const StartedChallenge = Type.Object({
   expiresAt: Timestamp,
   alternatives: Type.Array(MethodName),
   pin: Type.Optional(WantsPin),
+  number: Type.Optional(ShownNumber),
   passkey: Type.Optional(PasskeyOptions),
   result: Type.Optional(SignedResult),
 });
@@ -146,7 +157,19 @@ export const challengeGet = operation('challenge.get', {
   output: ChallengeView,
 });
 
+/** How long after a challenge has ended its result can be fetched. */
+export const CLAIM_SECONDS = 60;
+
 const OneChallenge = Type.Object({ challengeId: ChallengeId }, { additionalProperties: false });
+
+/** Fetches the result of a challenge that a person approved elsewhere: in the app. It is handed out once. */
+export const challengeClaim = operation('challenge.claim', {
+  scope: 'challenge',
+  changes: true,
+  urgent: true,
+  input: OneChallenge,
+  output: VerifiedChallenge,
+});
 
 export const challengeCancel = operation('challenge.cancel', {
   scope: 'challenge',

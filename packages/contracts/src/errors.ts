@@ -9,6 +9,16 @@ export const ERRORS = {
     title: 'The API key or client certificate is missing, unknown or revoked.',
   },
   SIGN_IN_NEEDED: { status: 401, title: 'Nobody is signed in, or the session has ended. Sign in.' },
+  DEVICE_UNKNOWN: {
+    status: 401,
+    title: 'This phone is not registered, or not any more. Activate it again with a new code.',
+  },
+  SIGNATURE_INVALID: { status: 401, title: 'The request does not carry a valid signature of this phone.' },
+  CLOCK_WRONG: {
+    status: 401,
+    title: 'The clock of this phone is wrong. Correct the time by Countersign-Time and repeat the request.',
+  },
+  REPLAYED: { status: 401, title: 'This request was sent before. Make a new one.' },
   FORBIDDEN: { status: 403, title: 'This application may not do that.' },
   STEP_UP_NEEDED: { status: 403, title: 'Confirm with a second factor first, then repeat the request.' },
   NOT_ALLOWED: { status: 403, title: 'The policy of your organisation does not allow this.' },
@@ -23,6 +33,10 @@ export const ERRORS = {
   JOIN_REFUSED: { status: 403, title: 'The join token is unknown, used, expired or taken back. Ask for a new one.' },
   RENEWAL_REFUSED: { status: 403, title: 'The certificate is unknown or was revoked. Join again with a new token.' },
   CHALLENGE_NOT_FOUND: { status: 404, title: 'This application has no such challenge.' },
+  ACTIVATION_NOT_FOUND: {
+    status: 404,
+    title: 'This code is unknown, used or expired. Get a new one where you got this.',
+  },
   USER_NOT_FOUND: { status: 404, title: 'There is no such user.' },
   AUTHENTICATOR_NOT_FOUND: { status: 404, title: 'This user has no such authenticator.' },
   DIRECTORY_NOT_FOUND: { status: 404, title: 'There is no such directory.' },
@@ -72,6 +86,11 @@ export const ERRORS = {
     title: 'A request with this Idempotency-Key is under way. Repeat it in a moment.',
   },
   CODE_REJECTED: { status: 422, title: 'The code was not accepted.' },
+  NUMBER_WRONG: { status: 422, title: 'This is not the number on the other screen. The request was ended.' },
+  DISPLAY_MISMATCH: {
+    status: 422,
+    title: 'This phone showed something else than what was asked. The answer does not count.',
+  },
   CREDENTIALS_REJECTED: { status: 422, title: 'The name or the password was not accepted.' },
   PASSWORD_EXPIRED: {
     status: 422,

@@ -1,5 +1,13 @@
 import { Type } from 'typebox';
-import { LoginContext, MethodName, TypedPin, WantsPin } from './challenge.ts';
+import {
+  CHALLENGE_STATES,
+  LoginContext,
+  MAX_WAIT_SECONDS,
+  MethodName,
+  ShownNumber,
+  TypedPin,
+  WantsPin,
+} from './challenge.ts';
 import { ChallengeId } from './ids.ts';
 import { operation } from './operation.ts';
 import { PasskeyAssertion, PasskeyOptions } from './passkey.ts';
@@ -49,6 +57,7 @@ const HandoverChallenge = Type.Object({
   expiresAt: Timestamp,
   alternatives: Type.Array(MethodName),
   pin: Type.Optional(WantsPin),
+  number: Type.Optional(ShownNumber),
   passkey: Type.Optional(PasskeyOptions),
   result: Type.Optional(Type.String()),
   returnUrl: Type.String(),
@@ -87,6 +96,31 @@ export const handoverVerify = operation('handover.verify', {
     ),
     Type.Object({ request: Request, challengeId: ChallengeId, passkey: PasskeyAssertion }, closed),
   ]),
+  output: Approved,
+});
+
+/** Where the challenge stands, for a page that waits for the app. */
+export const handoverWait = operation('handover.wait', {
+  scope: 'portal',
+  changes: false,
+  urgent: true,
+  input: Type.Object(
+    {
+      request: Request,
+      challengeId: ChallengeId,
+      waitSeconds: Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS }),
+    },
+    closed,
+  ),
+  output: Type.Object({ state: Type.Enum([...CHALLENGE_STATES]) }),
+});
+
+/** The result of what was approved in the app. It is handed out once. */
+export const handoverClaim = operation('handover.claim', {
+  scope: 'portal',
+  changes: true,
+  urgent: true,
+  input: Type.Object({ request: Request, challengeId: ChallengeId }, closed),
   output: Approved,
 });
 

@@ -3,6 +3,7 @@ export * from './application.ts';
 export * from './authenticator.ts';
 export * from './challenge.ts';
 export * from './cluster.ts';
+export * from './device.ts';
 export * from './directory.ts';
 export * from './enrolment.ts';
 export * from './questions.ts';

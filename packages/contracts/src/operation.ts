@@ -10,6 +10,8 @@ export const SCOPES = [
   'password',
   /** What the user portal does for the person who is signed in; each call carries that person's evidence. */
   'portal',
+  /** What the mobile app web service hands on for phones; each call carries that phone's signature, or the code that activates one. */
+  'device',
   'admin',
 ] as const;
 export type Scope = (typeof SCOPES)[number];

@@ -170,6 +170,31 @@ export const PolicySchema = Type.Object(
         description: 'For those who come from a product that had one. It is a password and no factor (AAL-24).',
       },
     ),
+    app: Type.Object(
+      {
+        digits: Type.Integer({ minimum: 2, maximum: 6, description: 'Of the number that is typed to approve.' }),
+        lifeSeconds: seconds(30, 300),
+        activationSeconds: seconds(60, 600),
+        maxDevices: Type.Integer({ minimum: 1, maximum: 10 }),
+        prompts: Type.Object(
+          { burst: Type.Integer({ minimum: 1, maximum: 100 }), refillSeconds: seconds(1, 86_400) },
+          {
+            ...closed,
+            description: 'So many in a row may be sent to one person, and one more each time so long has passed.',
+          },
+        ),
+        unanswered: Type.Integer({
+          minimum: 1,
+          maximum: 20,
+          description: 'After so many without an approval no more is sent for coolDownSeconds.',
+        }),
+        coolDownSeconds: seconds(60, 86_400),
+        reportBlocks: Type.Boolean({
+          description: 'After "this was not me" nothing is sent to the person until an administrator allows it again.',
+        }),
+      },
+      { ...closed, description: 'Approvals in the Countersign authenticator.' },
+    ),
     recovery: Type.Object({ codes: Type.Integer({ minimum: 5, maximum: 20 }) }, closed),
     portal: Type.Object(
       {
@@ -186,7 +211,7 @@ export const PolicySchema = Type.Object(
         idleSeconds: seconds(60, 3600),
         absoluteSeconds: seconds(300, 43_200),
         maxSessions: Type.Integer({ minimum: 1, maximum: 20 }),
-        enrol: Type.Array(Type.Enum(['totp', 'phone', 'passkey', 'recovery']), { uniqueItems: true }),
+        enrol: Type.Array(Type.Enum(['totp', 'phone', 'app', 'passkey', 'recovery']), { uniqueItems: true }),
         maxPhones: Type.Integer({ minimum: 0, maximum: 5, description: 'The second is the backup phone.' }),
         remove: Type.Boolean(),
         rename: Type.Boolean(),
@@ -236,7 +261,7 @@ export type PolicyDocument = Section;
  * from unknown and known devices, has a chance under 1 % (R4; the arithmetic is a test).
  */
 export const DEFAULT_POLICY: Policy = {
-  methods: { order: ['passkey', 'totp', 'sms', 'recovery'] },
+  methods: { order: ['passkey', 'app', 'totp', 'sms', 'recovery'] },
   code: { digits: 6, lifeSeconds: 300, originHost: null },
   totp: {
     pastSteps: 1,
@@ -277,6 +302,17 @@ export const DEFAULT_POLICY: Policy = {
   directory: { createUsers: false, statusSeconds: 30, phones: 'ignore' },
   passkeys: { userVerification: 'required', syncable: true, attestation: 'none', models: [] },
   pin: { methods: [], minLength: 8, allowWeak: false, history: 5, lifeDays: 0 },
+  // Of 100 logins that somebody else begins, three reach the person: then it is quiet for a quarter of an hour (R22).
+  app: {
+    digits: 3,
+    lifeSeconds: 90,
+    activationSeconds: 600,
+    maxDevices: 3,
+    prompts: { burst: 5, refillSeconds: 120 },
+    unanswered: 3,
+    coolDownSeconds: 900,
+    reportBlocks: true,
+  },
   recovery: { codes: 10 },
   portal: {
     signIn: ['password', 'provider', 'passkey'],
@@ -286,7 +322,7 @@ export const DEFAULT_POLICY: Policy = {
     idleSeconds: 900,
     absoluteSeconds: 28_800,
     maxSessions: 5,
-    enrol: ['totp', 'phone', 'passkey', 'recovery'],
+    enrol: ['totp', 'phone', 'app', 'passkey', 'recovery'],
     maxPhones: 2,
     remove: true,
     rename: true,

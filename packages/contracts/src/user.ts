@@ -23,7 +23,13 @@ const Timestamp = Type.String({ format: 'date-time' });
 
 const AuthenticatorView = Type.Object({
   authenticatorId: Uuid,
-  type: Type.Union([Type.Literal('totp'), Type.Literal('phone'), Type.Literal('passkey'), Type.Literal('recovery')]),
+  type: Type.Union([
+    Type.Literal('totp'),
+    Type.Literal('phone'),
+    Type.Literal('app'),
+    Type.Literal('passkey'),
+    Type.Literal('recovery'),
+  ]),
   label: Type.String(),
   state: Type.Union([Type.Literal('pending'), Type.Literal('active')]),
   phone: Type.Optional(Type.String({ description: 'Masked.', examples: ['+371 ••• ••12'] })),

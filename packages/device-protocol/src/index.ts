@@ -1,3 +1,4 @@
+export { Activated, signActivated, verifyActivated } from './activated.ts';
 export { activationLink, parseActivationLink, type ActivationLink } from './activation-link.ts';
 export { activationCodeHash, ActivationProof, signActivationProof, verifyActivationProof } from './activation-proof.ts';
 export { canonicalBytes, canonicalHash, type Json } from './canonical.ts';
@@ -18,7 +19,9 @@ export {
   type PublicKeyJwk,
 } from './device-key.ts';
 export { acceptKeySet, KeySet, signKeySet } from './key-set.ts';
+export { Outcome, signOutcome, verifyOutcome } from './outcome.ts';
 export { displayHash, Displayed, Prompt, Prompts, signPrompts, verifyPrompts } from './prompt.ts';
+export { Rotation, signRotation, verifyRotation } from './rotation.ts';
 export {
   CLOCK_WINDOW_SECONDS,
   isFresh,
@@ -32,3 +35,4 @@ export {
   type SignatureHeaders,
   type SigningOptions,
 } from './signed-request.ts';
+export { keyIdOfStatement } from './statement.ts';

@@ -2,7 +2,14 @@ import { base64url, compactVerify, CompactSign, decodeProtectedHeader } from 'jo
 import { canonicalBytes, type Json } from './canonical.ts';
 
 /** What a statement is about. It stands in the signed header, so that one can never pass for another. */
-export type StatementType = 'mfa-activation+jws' | 'mfa-decision+jws' | 'mfa-keys+jws' | 'mfa-prompts+jws';
+export type StatementType =
+  | 'mfa-activated+jws'
+  | 'mfa-activation+jws'
+  | 'mfa-decision+jws'
+  | 'mfa-keys+jws'
+  | 'mfa-outcome+jws'
+  | 'mfa-prompts+jws'
+  | 'mfa-rotation+jws';
 
 /** The longest list of prompts that the schema allows, in letters of four bytes, is shorter. */
 const MAX_CHARACTERS = 192 * 1024;

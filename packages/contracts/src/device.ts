@@ -1,0 +1,152 @@
+import { Type, type Static } from 'typebox';
+import { operation } from './operation.ts';
+
+const closed = { additionalProperties: false } as const;
+
+/** Longest time one poll waits for a login. */
+export const MAX_POLL_SECONDS = 25;
+/** Larger bodies are no requests of phones. */
+export const MAX_DEVICE_BODY_BYTES = 16_384;
+
+/** In place of the QR code, for whoever cannot scan it. */
+export const ActivationCode = Type.String({
+  pattern: '^[0-9]{9}$',
+  description: 'To type on the phone in place of scanning the code.',
+  examples: ['492039118'],
+});
+
+const Base64UrlHash = Type.String({ pattern: '^[\\w-]{43}$' });
+const Coordinate = Type.String({ pattern: '^[\\w-]{43}$' });
+/** Public half of an ES256 key (RFC 7518 section 6.2.1). */
+export const DevicePublicKey = Type.Object(
+  { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: Coordinate, y: Coordinate },
+  closed,
+);
+const Label = Type.String({ minLength: 1, maxLength: 64, examples: ['Pixel 11'] });
+const Statement = Type.String({ maxLength: 200_000, description: 'A compact JWS; see docs/device-protocol.md.' });
+const Address = Type.String({ maxLength: 64, description: 'Where the phone calls from, as the edge sees it.' });
+
+/** What stands in the QR code: whoever typed the short code gets the same. */
+export const activationFind = operation('activation.find', {
+  scope: 'device',
+  changes: false,
+  input: Type.Object({ activationCode: ActivationCode, address: Address }, closed),
+  output: Type.Object({ link: Type.String({ description: 'As the QR code holds it.' }) }),
+});
+
+/** Makes a phone an authenticator of the person who was given the code. Good once. */
+export const activationRedeem = operation('activation.redeem', {
+  scope: 'device',
+  changes: true,
+  input: Type.Object(
+    {
+      activationId: Type.String({ minLength: 16, maxLength: 64 }),
+      code: Type.String({ minLength: 22, maxLength: 64 }),
+      key: DevicePublicKey,
+      proof: Statement,
+      label: Type.Optional(Label),
+    },
+    closed,
+  ),
+  output: Type.Object({ activated: Statement }),
+});
+
+/**
+ * A request of a phone as it reached the edge, for app-server to check: the edge has no keys to do so. The authority is the edge's own
+ * public name, never what a balancer made of it.
+ */
+export const SignedRequest = Type.Object(
+  {
+    method: Type.Literal('POST'),
+    authority: Type.String({ minLength: 1, maxLength: 260 }),
+    path: Type.String({ minLength: 1, maxLength: 256 }),
+    query: Type.String({ minLength: 1, maxLength: 256 }),
+    body: Type.String({ maxLength: MAX_DEVICE_BODY_BYTES, description: 'The very text that came.' }),
+    signatureInput: Type.String({ maxLength: 600 }),
+    signature: Type.String({ maxLength: 600 }),
+    contentDigest: Type.String({ maxLength: 200 }),
+  },
+  closed,
+);
+export type SignedRequest = Static<typeof SignedRequest>;
+
+const OneRequest = Type.Object({ request: SignedRequest }, closed);
+
+export const PollBody = Type.Object(
+  {
+    keySet: Type.Integer({ minimum: 1, description: 'Version of the key set that the phone trusts.' }),
+    wait: Type.Integer({ minimum: 0, maximum: MAX_POLL_SECONDS, description: 'Seconds to wait for a login.' }),
+  },
+  closed,
+);
+
+/** The logins that wait for a phone; with `wait`, at once when one begins. */
+export const devicePoll = operation('device.poll', {
+  scope: 'device',
+  changes: false,
+  urgent: true,
+  input: OneRequest,
+  output: Type.Object({
+    prompts: Statement,
+    keySets: Type.Array(Statement, { description: 'Those that the phone missed, oldest first.' }),
+  }),
+});
+
+export const AnswerBody = Type.Object({ decision: Statement }, closed);
+
+/** Approves, denies, or reports that it was somebody else. */
+export const deviceAnswer = operation('device.answer', {
+  scope: 'device',
+  changes: false,
+  urgent: true,
+  input: OneRequest,
+  output: Type.Object({ outcome: Statement }),
+});
+
+/** A subscription of the Push API. */
+export const PushSubscription = Type.Object(
+  {
+    endpoint: Type.String({ pattern: '^https://', maxLength: 1024 }),
+    keys: Type.Object(
+      { p256dh: Type.String({ pattern: '^[\\w-]{87}$' }), auth: Type.String({ pattern: '^[\\w-]{22}$' }) },
+      closed,
+    ),
+  },
+  closed,
+);
+export type PushSubscription = Static<typeof PushSubscription>;
+
+export const UpdateBody = Type.Object(
+  {
+    label: Type.Optional(Label),
+    push: Type.Optional(Type.Union([PushSubscription, Type.Null()], { description: 'Null: no wake-ups any more.' })),
+  },
+  closed,
+);
+
+/** What the phone is called, and how it is woken. */
+export const deviceUpdate = operation('device.update', {
+  scope: 'device',
+  changes: false,
+  input: OneRequest,
+  output: Type.Object({ label: Type.String() }),
+});
+
+export const RotateBody = Type.Object({ key: DevicePublicKey, rotation: Statement }, closed);
+
+/** A new key in place of the one that signs the request. */
+export const deviceRotate = operation('device.rotate', {
+  scope: 'device',
+  changes: false,
+  input: OneRequest,
+  output: Type.Object({ keyThumbprint: Base64UrlHash }),
+});
+
+/** The phone takes itself away. */
+export const deviceRemove = operation('device.remove', {
+  scope: 'device',
+  changes: false,
+  urgent: true,
+  input: OneRequest,
+  output: Type.Object({ deviceId: Type.String() }),
+});
