@@ -75,7 +75,14 @@ const OneRequest = Type.Object({ request: SignedRequest }, closed);
 export const PollBody = Type.Object(
   {
     keySet: Type.Integer({ minimum: 1, description: 'Version of the key set that the phone trusts.' }),
-    wait: Type.Integer({ minimum: 0, maximum: MAX_POLL_SECONDS, description: 'Seconds to wait for a login.' }),
+    wait: Type.Integer({ minimum: 0, maximum: MAX_POLL_SECONDS, description: 'Seconds to wait for news.' }),
+    known: Type.Optional(
+      Type.Array(Type.String({ maxLength: 64 }), {
+        maxItems: 16,
+        uniqueItems: true,
+        description: 'Challenges that the phone shows already: with `wait`, the answer comes when there are others.',
+      }),
+    ),
   },
   closed,
 );

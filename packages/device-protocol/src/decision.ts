@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { displayHash, Hash, Id, Instant, type Prompt } from './prompt.ts';
-import { signStatement, verifyStatement } from './statement.ts';
+import { signStatement, unprovenValue, verifyStatement } from './statement.ts';
 
 /** What a person decided, in the form in which it is signed and kept as evidence. */
 export const Decision = Type.Object(
@@ -42,6 +42,12 @@ export async function signDecision(
     at,
   };
   return signStatement('mfa-decision+jws', signed, key);
+}
+
+/** Of which challenge a decision says it is: to look it up, and for nothing else. */
+export function challengeOfDecision(statement: string): string | undefined {
+  const unproven = unprovenValue(statement);
+  return Value.Check(Decision, unproven) ? unproven.challengeId : undefined;
 }
 
 /** Why an answer does not count. `display_mismatch`: the phone showed something else than the server meant. */

@@ -3,6 +3,7 @@ export { activationLink, parseActivationLink, type ActivationLink } from './acti
 export { activationCodeHash, ActivationProof, signActivationProof, verifyActivationProof } from './activation-proof.ts';
 export { canonicalBytes, canonicalHash, type Json } from './canonical.ts';
 export {
+  challengeOfDecision,
   Decision,
   signDecision,
   verifyDecision,

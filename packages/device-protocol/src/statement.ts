@@ -45,6 +45,16 @@ export function keyIdOfStatement(statement: string): string | undefined {
   }
 }
 
+/** What a statement says, before anybody has looked whether it is signed: to find out with which key it would have to be. */
+export function unprovenValue(statement: string): unknown {
+  if (statement.length > MAX_CHARACTERS) return undefined;
+  try {
+    return JSON.parse(new TextDecoder().decode(base64url.decode(statement.split('.')[1] ?? '')));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The value that was signed. Undefined when the key did not sign it, when it is of another type, longer than 192 KiB, or written in any
  * other way than `signStatement` does: what one implementation reads, every other reads as well, years later too. A signature can still be

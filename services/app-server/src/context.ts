@@ -20,6 +20,10 @@ import type { Job } from './dispatch/job.ts';
 import type { Dispatcher } from './dispatch/queue.ts';
 import { Directories } from './directory/directories.ts';
 import { DirectoryStatus } from './directory/status.ts';
+import { Devices } from './device/devices.ts';
+import { ensureNoncesStream, jetStreamNonces, type Nonces } from './device/nonces.ts';
+import { natsWakePhones, type WakePhones } from './device/wake-phones.ts';
+import type { LimitStore } from './dispatch/limit-store.ts';
 import { startDispatch } from './dispatch/start.ts';
 import type { Environment } from './environment.ts';
 import { Evidence } from './evidence/evidence.ts';
@@ -30,6 +34,7 @@ import { ensureIdempotencyStream } from './idempotency/stream.ts';
 import { readRing } from './keys/open-ring.ts';
 import { RingWatch } from './keys/ring-watch.ts';
 import type { KeyRing } from './keys/ring.ts';
+import { PhoneKeys } from './keys/phone-keys.ts';
 import { SigningKeys } from './keys/signing-keys.ts';
 import { ResultSigner } from './keys/signing.ts';
 import type { Placed } from './leaders/read.ts';
@@ -86,6 +91,13 @@ export interface Context {
   metadata: MetadataFile | undefined;
   /** Where people reach the portal. */
   portalUrl: string | undefined;
+  /** Where phones reach us; without it there are no apps. */
+  deviceUrl: string | undefined;
+  devices: Devices;
+  nonces: Nonces;
+  phoneKeys: PhoneKeys;
+  wakePhones: WakePhones;
+  limits: LimitStore;
   applications: Applications;
   policies: Policies;
   signingKeys: SigningKeys;
@@ -197,6 +209,7 @@ export async function createContext(
     ensureTrailStream(setup, copies),
     ensureIdempotencyStream(setup, copies),
     ensureSessionStreams(setup, copies),
+    ensureNoncesStream(setup, copies),
   ]);
   assertStreams(await readStreams(setup, partitions), partitions, copies);
 
@@ -222,7 +235,8 @@ export async function createContext(
   const issuer = environment.COUNTERSIGN_PUBLIC_URL;
   const signingKeys = new SigningKeys({ router, ring, issuer, now, onProblem: problem('keys.stale') });
   const directories = new Directories(router, ring, now, problem('directories.stale'));
-  await Promise.all([applications.start(), policies.start(), signingKeys.start(), directories.start()]);
+  const phoneKeys = new PhoneKeys({ router, ring, now, onProblem: problem('keys.stale') });
+  await Promise.all([applications, policies, signingKeys, phoneKeys, directories].map((reader) => reader.start()));
   const directoryStatus = new DirectoryStatus({
     directories,
     freshMs: () => policies.global().directory.statusSeconds * 1000,
@@ -310,6 +324,12 @@ export async function createContext(
     evidence: new Evidence(signingKeys, now, randomBytes),
     sessions: natsSessions(manager, client, now),
     portalUrl,
+    deviceUrl: environment.COUNTERSIGN_DEVICE_URL,
+    devices: new Devices(router, now),
+    nonces: jetStreamNonces(client, manager),
+    phoneKeys,
+    wakePhones: natsWakePhones(bus.nats),
+    limits: dispatch.limits,
     trail,
     budgets: dispatch.budgets,
     dispatcher: dispatch.dispatcher,
@@ -334,7 +354,17 @@ export async function createContext(
       },
       watches: () => {
         clearInterval(ticking);
-        for (const watch of [leaders, applications, policies, signingKeys, directories, settled, ringWatch, metadata])
+        for (const watch of [
+          leaders,
+          applications,
+          policies,
+          signingKeys,
+          phoneKeys,
+          directories,
+          settled,
+          ringWatch,
+          metadata,
+        ])
           watch?.stop();
         return Promise.resolve();
       },

@@ -3,6 +3,8 @@ import { endpoint, type Endpoint } from '@countersign/bus';
 import * as contracts from '@countersign/contracts';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
 import { parseTraceparent } from '@countersign/telemetry';
+import * as findActivation from './activation/find.ts';
+import * as redeemActivation from './activation/redeem.ts';
 import * as bypassAccount from './account/bypass.ts';
 import * as confirmAccount from './account/confirm.ts';
 import * as enrolAccount from './account/enrol.ts';
@@ -24,6 +26,7 @@ import * as enrolAuthenticator from './authenticator/enrol.ts';
 import * as removeAuthenticator from './authenticator/remove.ts';
 import * as assertChallenge from './challenge/assert.ts';
 import * as cancelChallenge from './challenge/cancel.ts';
+import * as claimChallenge from './challenge/claim.ts';
 import * as getChallenge from './challenge/get.ts';
 import * as resendChallenge from './challenge/resend.ts';
 import * as startChallenge from './challenge/start.ts';
@@ -31,6 +34,11 @@ import * as verifyChallenge from './challenge/verify.ts';
 import * as finalizeCluster from './cluster/finalize.ts';
 import * as clusterStatus from './cluster/status.ts';
 import type { Context } from './context.ts';
+import * as answerDevice from './device/answer.ts';
+import * as pollDevice from './device/poll.ts';
+import * as removeDevice from './device/remove.ts';
+import * as rotateDevice from './device/rotate.ts';
+import * as updateDevice from './device/update.ts';
 import * as checkDirectory from './directory/check.ts';
 import * as createDirectory from './directory/create.ts';
 import * as deleteDirectory from './directory/delete.ts';
@@ -42,10 +50,12 @@ import { requestHash } from './idempotency/canonical.ts';
 import * as grantEnrolment from './enrolment/grant.ts';
 import * as withdrawEnrolment from './enrolment/withdraw.ts';
 import * as cancelHandover from './handover/cancel.ts';
+import * as claimHandover from './handover/claim.ts';
 import * as createHandover from './handover/create.ts';
 import * as resendHandover from './handover/resend.ts';
 import * as startHandover from './handover/start.ts';
 import * as verifyHandover from './handover/verify.ts';
+import * as waitHandover from './handover/wait.ts';
 import { withIdempotency } from './idempotency/with-idempotency.ts';
 import * as unlinkIdentity from './identity/unlink.ts';
 import * as verifyIdentity from './identity/verify.ts';
@@ -88,6 +98,8 @@ import * as updateUser from './user/update.ts';
 
 /** Long polls hold no work, so they have a bound of their own and cannot keep logins out. */
 const MAX_WAITING = 2000;
+/** The same of phones, which wait all day: one process keeps this many apart from its work. */
+const MAX_PHONES_WAITING = 25_000;
 
 /** Every operation of app-server and the use case that answers it. */
 export function endpoints(context: Context): Endpoint[] {
@@ -99,6 +111,15 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.challengeGet, getChallenge.get, { maxInFlight: MAX_WAITING }),
     serve(contracts.challengeCancel, cancelChallenge.cancel),
     serve(contracts.challengeResend, resendChallenge.resend),
+    serve(contracts.challengeClaim, claimChallenge.claim),
+
+    serve(contracts.activationFind, findActivation.find),
+    serve(contracts.activationRedeem, redeemActivation.redeem),
+    serve(contracts.devicePoll, pollDevice.poll, { maxInFlight: MAX_PHONES_WAITING }),
+    serve(contracts.deviceAnswer, answerDevice.answer),
+    serve(contracts.deviceUpdate, updateDevice.update),
+    serve(contracts.deviceRotate, rotateDevice.rotate),
+    serve(contracts.deviceRemove, removeDevice.remove),
 
     serve(contracts.passwordVerify, verifyPassword.verify),
     serve(contracts.identityVerify, verifyIdentity.verify),
@@ -146,6 +167,8 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.handoverCreate, createHandover.create),
     serve(contracts.handoverStart, startHandover.start),
     serve(contracts.handoverVerify, verifyHandover.verify),
+    serve(contracts.handoverWait, waitHandover.wait, { maxInFlight: MAX_WAITING }),
+    serve(contracts.handoverClaim, claimHandover.claim),
     serve(contracts.handoverResend, resendHandover.resend),
     serve(contracts.handoverCancel, cancelHandover.cancel),
 

@@ -190,6 +190,13 @@ export const ENVIRONMENT = settings({
         'Without it there is no passkey.',
     }),
   ),
+  COUNTERSIGN_DEVICE_URL: Type.Optional(
+    Type.String({
+      pattern: '^https://[^/]+$',
+      description:
+        'Where phones reach mobile-app-web-service, for example https://phones.example.com. Without it no app can be activated.',
+    }),
+  ),
   COUNTERSIGN_FIDO_METADATA_FILE: Type.Optional(
     Type.String({
       description:

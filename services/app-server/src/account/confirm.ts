@@ -4,9 +4,11 @@ import {
   confirm as confirmAuthenticator,
   type ConfirmDependencies as AuthenticatorDependencies,
 } from '../authenticator/confirm.ts';
+import type { Confirming } from '../authenticator/confirm.ts';
 import { confirmPasskey, type ConfirmPasskeyDependencies } from '../passkey/confirm.ts';
 import { assertWelcome, freshUntil } from '../session/opened.ts';
 import type { AccountDependencies } from './get.ts';
+import { getLogin, type LoginUser } from '../user/store.ts';
 import { personOf } from './person.ts';
 
 export type ConfirmDependencies = AccountDependencies & AuthenticatorDependencies & ConfirmPasskeyDependencies;
@@ -24,15 +26,11 @@ export async function confirm(
   const { application } = request;
   // What was begun in time may be ended a little later: the enrolment itself lives for minutes only.
   const { user, access, policy } = await personOf(deps, input.access, 'newcomer', request);
-  const { userId } = user;
   // From the leader: with a first factor they are in, and no later look tells that they were sent out as a newcomer.
-  if (access.level === 'enrolment') assertWelcome(user, await deps.ledger.peek(userId, () => false), access);
+  if (access.level === 'enrolment') assertWelcome(user, await deps.ledger.peek(user.userId, () => false), access);
   const { authenticatorId } = input;
   const confirming = { onlyFirst: access.level === 'enrolment' };
-  const confirmed =
-    'passkey' in input
-      ? await confirmPasskey(deps, { user, authenticatorId, passkey: input.passkey }, request, confirming)
-      : await confirmAuthenticator(deps, { userId, authenticatorId, code: input.code }, request, confirming);
+  const confirmed = await confirmNew(deps, input, { user, confirming }, request);
   if (confirmed.state !== 'active') throw new MfaError('INTERNAL', { reason: 'confirmed and not active' });
   if (access.level === 'full') return { authenticatorId, state: 'active' };
   // It began when it began: whoever signed everybody out meanwhile signed this one out as well.
@@ -44,4 +42,33 @@ export async function confirm(
     freshUntil: new Date(freshUntil(full, policy.portal)).toISOString(),
     expiresAt: new Date(full.endsAt).toISOString(),
   };
+}
+
+interface Confirmation {
+  user: LoginUser;
+  confirming: Confirming;
+}
+
+async function confirmNew(
+  deps: ConfirmDependencies,
+  input: InputOf<typeof accountConfirm>,
+  { user, confirming }: Confirmation,
+  request: AuthorisedRequest,
+): Promise<{ state: string }> {
+  const { authenticatorId } = input;
+  const { userId } = user;
+  if ('passkey' in input) {
+    return confirmPasskey(deps, { user, authenticatorId, passkey: input.passkey }, request, confirming);
+  }
+  if ('app' in input) return confirmApp(deps, userId, authenticatorId);
+  return confirmAuthenticator(deps, { userId, authenticatorId, code: input.code }, request, confirming);
+}
+
+/** The phone has shown that it works when it was activated, and as whose first factor, if it was to be one. */
+async function confirmApp({ router }: ConfirmDependencies, userId: string, authenticatorId: string) {
+  const user = await getLogin(router, userId, { from: 'primary' });
+  const app = user?.authenticators.find((one) => one.authenticatorId === authenticatorId && one.type === 'app');
+  if (app === undefined) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
+  if (app.state !== 'active') throw new MfaError('CHALLENGE_NOT_FOUND', { detail: 'No phone has been activated yet.' });
+  return { state: app.state };
 }

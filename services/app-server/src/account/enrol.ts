@@ -5,6 +5,7 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, changeWasMade, recordAdministration } from '../audit/administration.ts';
 import {
   enrol as enrolAuthenticator,
+  enrolApp,
   type EnrolDependencies as AuthenticatorDependencies,
 } from '../authenticator/enrol.ts';
 import { authenticatorIdOf } from '../authenticator/enrolment.ts';
@@ -15,7 +16,7 @@ import { recordNotices } from '../notice/record.ts';
 import { assertKnown } from '../ledger/state-form.ts';
 import type { AccountDependencies } from './get.ts';
 import { factorsOf } from './factors.ts';
-import { mayDo } from './may.ts';
+import { mayDo, servedBy } from './may.ts';
 import { personOf, type Person } from './person.ts';
 
 export type EnrolDependencies = AccountDependencies & AuthenticatorDependencies & EnrolPasskeyDependencies;
@@ -34,11 +35,12 @@ export async function enrol(deps: EnrolDependencies, input: Input, request: Auth
   const { user, state, access, policy } = person;
   const factors = await factorsOf(deps, user.userId, state, { from: 'primary' });
   const isRepeated = factors.some(({ authenticatorId }) => authenticatorId === authenticatorIdOf(request));
-  const { enrol: allowed } = mayDo(policy, access, factors, deps.relyingParty !== undefined);
+  const { enrol: allowed } = mayDo(policy, access, factors, servedBy(deps));
   if (!isRepeated && !allowed.includes(input.type)) refuse(person, factors.length, input.type);
   const { userId } = user;
   const begin: { [T in Input['type']]: (of: Extract<Input, { type: T }>) => Promise<Output> } = {
     totp: ({ label }) => enrolTotp(deps, { userId, label }, request),
+    app: ({ label }) => beginApp(deps, person, { label }, request),
     phone: ({ phone, label }) => enrolPhone(deps, person, { phone, label }, request),
     passkey: ({ label }) => enrolPasskey(deps, { user, label }, request),
     recovery: () => issueRecoveryCodes(deps, person, request),
@@ -61,6 +63,21 @@ async function enrolTotp(
   const digits = 6;
   const input = { userId, type: 'totp', digits, ...(label !== undefined && { label }) } as const;
   return { ...(await enrolAuthenticator(deps, input, request)), type: 'totp', digits };
+}
+
+async function beginApp(
+  deps: EnrolDependencies,
+  { user: { userId }, access }: Person,
+  { label }: { label: string | undefined },
+  request: AuthorisedRequest,
+): Promise<Output> {
+  const authenticatorId = authenticatorIdOf(request);
+  const onlyFirst = access.level === 'enrolment';
+  const begun = await enrolApp(deps, { userId, ...(label !== undefined && { label }) }, request, {
+    authenticatorId,
+    onlyFirst,
+  });
+  return { ...begun, type: 'app' };
 }
 
 async function enrolPhone(

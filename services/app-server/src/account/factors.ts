@@ -29,12 +29,10 @@ export async function factorsOf(
   const isThere = ({ expires_at: at }: { expires_at: Date | null }) => at === null || at.getTime() > now();
   const factors: Factor[] = [
     ...authenticators.filter(isThere).map((row) => viewAuthenticator(ring, row)),
-    ...passkeys
-      .filter(isThere)
-      .map((row): Factor => ({
-        ...viewPasskey(row),
-        ...(row.backup_eligible !== null && { synced: row.backup_eligible }),
-      })),
+    ...passkeys.filter(isThere).map((row): Factor => ({
+      ...viewPasskey(row),
+      ...(row.backup_eligible !== null && { synced: row.backup_eligible }),
+    })),
     ...(recovery === undefined
       ? []
       : [

@@ -15,17 +15,24 @@ import type { RelyingParty } from '../passkey/relying-party.ts';
 import { pinView } from '../pin/view.ts';
 import { freshUntil } from '../session/opened.ts';
 import { factorsOf } from './factors.ts';
-import { mayDo } from './may.ts';
+import { mayDo, servedBy } from './may.ts';
 import { personOf, type Person, type PersonDependencies } from './person.ts';
 
 export interface AccountDependencies extends PersonDependencies {
   router: Router;
   ring: KeyRing;
   relyingParty: RelyingParty | undefined;
+  deviceUrl: string | undefined;
 }
 
 /** By which method one signs in with what one has. */
-const FACTOR_OF: Record<Method, FactorType> = { passkey: 'passkey', totp: 'totp', sms: 'phone', recovery: 'recovery' };
+const FACTOR_OF: Record<Method, FactorType> = {
+  passkey: 'passkey',
+  app: 'app',
+  totp: 'totp',
+  sms: 'phone',
+  recovery: 'recovery',
+};
 
 /**
  * Everything about oneself.
@@ -57,7 +64,7 @@ export async function viewAccount(
     factors,
     methods: methodsOf(factors, preferred(policy.methods.order, policy.portal.chooseMethod ? user.methods : undefined)),
     ...(pin !== undefined && { pin }),
-    may: mayDo(policy, access, factors, deps.relyingParty !== undefined),
+    may: mayDo(policy, access, factors, servedBy(deps)),
   };
 }
 

@@ -18,21 +18,31 @@ import type { OpenChallenge } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { recordNotices } from '../notice/record.ts';
+import { typedCodeMac, typedCodeOf } from '../activation/code.ts';
+import { linkFor } from '../activation/link.ts';
+import { insertDevice } from '../device/store.ts';
+import type { PhoneKeys } from '../keys/phone-keys.ts';
+import { assertKnown, type Settled } from '../ledger/state-form.ts';
 import type { Policies } from '../policy/policies.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { getLogin, type LoginAuthenticator, type LoginUser } from '../user/store.ts';
 import { authenticatorIdOf, enrolmentChallenge } from './enrolment.ts';
-import { claimPlace, insertPhone, insertTotp } from './store.ts';
+import { claimPlace, insertApp, insertPhone, insertTotp } from './store.ts';
 
 export interface EnrolDependencies extends MessageDependencies {
   router: Router;
   ledger: UserLedger;
   policies: Policies;
+  phoneKeys: PhoneKeys;
+  settled: Pick<Settled, 'number'>;
+  /** Where phones reach us; without it there are no apps. */
+  deviceUrl: string | undefined;
 }
 
 type Input = InputOf<typeof authenticatorEnrol>;
 type TotpInput = Extract<Input, { type: 'totp' }>;
 type PhoneInput = Extract<Input, { type: 'phone' }>;
+type AppInput = Pick<Extract<Input, { type: 'app' }>, 'userId' | 'label'>;
 type Output = OutputOf<typeof authenticatorEnrol>;
 
 /** @see SP 800-63B-4 section 3.1.3.3 and AAL-13: who enrols a phone is told of its risks. */
@@ -42,6 +52,7 @@ const SMS_NOTICE =
 /** What is asked besides of a person who enrols for themselves. */
 interface OwnLimits {
   maxPhones?: number;
+  maxApps?: number;
 }
 
 /**
@@ -55,9 +66,58 @@ export async function enrol(
   limits: OwnLimits = {},
 ): Promise<Output> {
   const authenticatorId = authenticatorIdOf(request);
+  if (input.type === 'app') return enrolApp(deps, input, request, { authenticatorId });
   return input.type === 'totp'
     ? enrolTotp(deps, input, request, authenticatorId)
     : enrolPhone(deps, input, request, authenticatorId, limits);
+}
+
+/** Whoever begins it: let in to enrol the first factor and nothing else, or not. */
+interface Beginning {
+  authenticatorId: string;
+  onlyFirst?: boolean;
+}
+
+/**
+ * A place for a phone, and the code with which it takes it: to scan, and to type.
+ * @throws MfaError as `enrol`; NOT_ALLOWED where phones cannot reach us; UPGRADE_UNFINISHED.
+ */
+export async function enrolApp(
+  deps: EnrolDependencies,
+  { userId, label = 'Phone' }: AppInput,
+  request: AuthorisedRequest,
+  { authenticatorId, onlyFirst = false }: Beginning,
+): Promise<Output> {
+  const { ring, deviceUrl } = deps;
+  if (deviceUrl === undefined) throw new MfaError('NOT_ALLOWED', { reason: 'COUNTERSIGN_DEVICE_URL is not set' });
+  assertKnown(deps.settled);
+  const policy = deps.policies.effective(request.application.applicationId);
+  const { activationSeconds, maxDevices: maxApps } = policy.app;
+  const { challengeId } = enrolmentChallenge(ring, userId, authenticatorId);
+  const typed = typedCodeOf(ring, challengeId);
+  const now = deps.now();
+  const expiresAt = new Date(now + activationSeconds * 1000);
+  const row = { userId, authenticatorId, type: 'app', state: 'pending' as const, maxApps };
+  await save(deps, request, row, policy, now, async (db) => {
+    const isNew = await insertApp(db, { ...row, label, createdAt: new Date(now), expiresAt });
+    if (isNew) {
+      const activationMac = typedCodeMac(ring, typed);
+      await insertDevice(db, { deviceId: authenticatorId, activationMac, onlyFirst });
+    }
+    return isNew;
+  });
+  const { authenticator } = await readBack(deps, userId, authenticatorId);
+  await openEnrolment(deps, request, authenticator, userId, policy, 'app', 0, activationSeconds);
+  if (authenticator.state !== 'pending') throw new MfaError('CHALLENGE_CLOSED');
+  const uri = linkFor(deps, { challengeId, deviceUrl, organisation: policy.totp.issuer });
+  return {
+    authenticatorId,
+    state: 'pending',
+    expiresAt: expiresAt.toISOString(),
+    uri,
+    qr: await toDataURL(uri, { errorCorrectionLevel: 'L', margin: 2 }),
+    activationCode: typed,
+  };
 }
 
 async function enrolTotp(

@@ -37,16 +37,18 @@ interface Place {
   max: number;
   /** Of phones, when it is to be one. */
   maxPhones?: number;
+  /** Of apps, likewise. */
+  maxApps?: number;
   now: Date;
 }
 
 /**
  * Makes room for one more: drops what was never confirmed in time, and counts the rest under a lock on the user.
- * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_LIMIT, NOT_ALLOWED when there are as many phones as a person may have.
+ * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_LIMIT, also of apps; NOT_ALLOWED when there are as many phones as a person may have.
  */
 export async function claimPlace(
   db: Database,
-  { userId, authenticatorId, max, maxPhones = Infinity, now }: Place,
+  { userId, authenticatorId, max, maxPhones = Infinity, maxApps = Infinity, now }: Place,
 ): Promise<void> {
   await lockUser(db, userId);
   await db
@@ -77,6 +79,7 @@ export async function claimPlace(
   if (others.filter(({ type }) => type === 'phone').length >= maxPhones) {
     throw new MfaError('NOT_ALLOWED', { reason: 'maxPhones' });
   }
+  if (others.filter(({ type }) => type === 'app').length >= maxApps) throw new MfaError('AUTHENTICATOR_LIMIT');
 }
 
 /** @returns false when this attempt made the row before; it is left as it is. */
@@ -100,6 +103,11 @@ export async function insertPhone(db: Database, phone: NewPhone): Promise<boolea
     phone_last_two: phone.lastTwo,
     phone_mac: phone.mac,
   });
+}
+
+/** @returns false when this attempt made the row before; it is left as it is. */
+export function insertApp(db: Database, app: NewAuthenticator): Promise<boolean> {
+  return inserted(db, { ...common(app), type: 'app' });
 }
 
 /** @throws MfaError AUTHENTICATOR_NOT_FOUND when it is gone meanwhile. */

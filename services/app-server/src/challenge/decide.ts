@@ -1,4 +1,4 @@
-import { MAX_CODE_LIFE_SECONDS, MfaError, type Method, type Policy } from '@countersign/contracts';
+import { CLAIM_SECONDS, MAX_CODE_LIFE_SECONDS, MfaError, type Method, type Policy } from '@countersign/contracts';
 import { refund, spend, waitMs, type LaneName } from './attempts.ts';
 import type { EventContext, PinOutcome, RejectionReason, UserEvent } from './events.ts';
 import { attemptsOf, laneOf } from './evolve.ts';
@@ -34,6 +34,8 @@ export interface StartCommand {
   reveal: boolean;
   /** As Postgres has it: holds also where the ledger was not told. */
   disabled?: boolean;
+  /** Of the app: where the login comes from. */
+  source?: string;
 }
 
 export function decideStart(state: UserState, command: StartCommand, now: number): Decision {
@@ -47,8 +49,16 @@ export function decideStart(state: UserState, command: StartCommand, now: number
     return { append: { type: 'bypass.used', key, applicationId, attemptId, expiresAt: now + command.lifeMs, by } };
   }
 
+  if (method === 'app' && purpose === 'login' && state.pushBlocked === true) {
+    return refuse('METHOD_UNAVAILABLE', {
+      detail:
+        'The person reported a login as not theirs: nothing is sent to the app until an administrator unblocks them.',
+      reason: 'reported',
+    });
+  }
   const lane = laneOf(state, command.device);
-  const wait = waitMs(attemptsOf(state, method, lane), command.attempts, lane, costOf(method, command.cost), now);
+  const cost = costOf(method, command.cost);
+  const wait = waitMs(attemptsOf(state, method, lane), command.attempts, lane, cost, now);
   if (wait > 0) return tryLater(wait);
 
   // A standby that lags may still name a phone that was taken away: nothing is sent there.
@@ -70,10 +80,15 @@ export function decideStart(state: UserState, command: StartCommand, now: number
         expiresAt: now + Math.min(command.lifeMs, MAX_CODE_LIFE_SECONDS * 1000),
         ...(command.device !== undefined && { device: command.device }),
         ...(command.pin === true && { pin: true }),
+        ...(command.source !== undefined && { source: command.source }),
         ...(dead && { void: true }),
       },
       ...(command.decoy === true && { decoy: true }),
       ...(command.context !== undefined && { context: command.context }),
+      ...(method === 'app' &&
+        purpose === 'login' && {
+          prompted: { lane, attempts: spend(attemptsOf(state, method, lane), command.attempts, lane, cost, now) },
+        }),
     },
   };
 }
@@ -211,6 +226,7 @@ function lookAt(state: UserState, command: LookCommand, now: number): Look | { r
   const { challenge } = found;
   const { method } = challenge;
   if (method === 'passkey') return refuse('REQUEST_INVALID', { detail: 'This challenge is answered with a passkey.' });
+  if (method === 'app') return refuse('REQUEST_INVALID', { detail: 'This challenge is answered in the app.' });
   if (command.code.length !== challenge.digits && !command.otherDigits.includes(command.code.length)) {
     return refuse('REQUEST_INVALID', {
       invalid: [{ pointer: '/code', message: `must be ${challenge.digits} digits` }],
@@ -238,6 +254,20 @@ export function decideCancel(state: UserState, command: CancelCommand, now: numb
   if ('refuse' in found) return found;
   const { key, applicationId } = found.challenge;
   return { append: { type: 'challenge.cancelled', key, applicationId, attemptId: command.attemptId } };
+}
+
+/** Hands an approval out once, for a short time, and only while the person may still sign in. */
+export function decideClaim(state: UserState, command: CancelCommand, now: number): Decision {
+  const { key, applicationId, attemptId } = command;
+  const ended = state.closed.find((one) => one.key === key && one.applicationId === applicationId);
+  if (ended === undefined || ended.purpose === 'enrol') {
+    const open = openChallenge(state, command, now);
+    return 'refuse' in open ? open : refuse('REQUEST_INVALID', { detail: 'Nobody has approved this challenge yet.' });
+  }
+  const { approvedAt } = ended;
+  const isOver = approvedAt === undefined || now >= approvedAt + CLAIM_SECONDS * 1000;
+  if (ended.claimed === true || isOver || barredReason(state) !== undefined) return refuse('CHALLENGE_CLOSED');
+  return { append: { type: 'challenge.claimed', key, applicationId, method: 'app', attemptId, approvedAt } };
 }
 
 export interface ResendCommand extends CancelCommand {

@@ -1,6 +1,7 @@
 import type { Method } from '@countersign/contracts';
 import type { AttemptLane, LaneName } from './attempts.ts';
 import type { PasskeyRefusal } from '../passkey/client-data.ts';
+import type { Displayed, PublicKeyJwk } from '@countersign/device-protocol';
 import type { OpenChallenge, Purpose } from './state.ts';
 
 /** Why a code was refused. For the audit; the caller hears CODE_REJECTED whatever it was. */
@@ -32,6 +33,18 @@ export interface Refund {
   attempts: AttemptLane;
 }
 
+/** What a phone signed, with all that it takes to check it years later without us (DEV-31). */
+export interface DecisionEvidence {
+  /** The signed decision; see packages/device-protocol. */
+  statement: string;
+  /** Of the device, when it decided. */
+  key: PublicKeyJwk;
+  /** As we meant it to be shown. */
+  displayed: Displayed;
+  serverNonce: string;
+  deviceId: string;
+}
+
 /** What the caller knows of a login, kept for the audit. */
 export interface EventContext {
   ip?: string;
@@ -47,6 +60,8 @@ export type UserEvent =
       /** Nobody by this name, or nobody who could answer. */
       decoy?: true;
       context?: EventContext;
+      /** Of the app: what is left of the prompts that may be sent (R22). */
+      prompted?: { lane: LaneName; attempts: AttemptLane };
     }
   | {
       type: 'challenge.approved';
@@ -67,9 +82,14 @@ export type UserEvent =
       userVerified?: boolean;
       /** Of a passkey that is copied: a sign of two that count apart (WEB-06). */
       counterWentBack?: true;
+      /** Of the app. */
+      evidence?: DecisionEvidence;
     }
   | {
-      /** The code was right, and is used up; the person has no PIN that could be asked for beside it, and sets one at the portal. */
+      /**
+       * Somebody said no in the app; or a code was right, and is used up, and the person has no PIN that could be asked for beside it, and
+       * sets one at the portal.
+       */
       type: 'challenge.denied';
       key: string;
       applicationId: string;
@@ -81,6 +101,19 @@ export type UserEvent =
       driftSteps?: number;
       pin?: PinOutcome;
       refund?: Refund;
+      evidence?: DecisionEvidence;
+      /** "This was not me": everything under way ends. `blocks`: and nothing more is sent to an app. */
+      fraud?: 'noted' | 'blocks';
+    }
+  | {
+      /** The result of an approval in the app was handed out. */
+      type: 'challenge.claimed';
+      key: string;
+      applicationId: string;
+      method: 'app';
+      attemptId: string;
+      /** ms since the epoch. */
+      approvedAt: number;
     }
   | {
       /** Paid for before the PIN is held against the person's (AAL-21). */
@@ -145,7 +178,6 @@ export type UserEvent =
   | { type: 'enrolment.rejected'; applicationId: string; reason: RejectionReason; attempts: AttemptLane }
   | { type: 'fraud.reported'; applicationId: string; loginId: string }
   | { type: 'session.ended'; reason: string; by: string }
-  | { type: 'push.unblocked'; by: string }
   | { type: 'code.resent'; key: string; applicationId: string; codeMac?: string; expiresAt: number }
   | { type: 'challenge.cancelled'; key: string; applicationId: string; attemptId: string }
   | { type: 'bypass.granted'; expiresAt: number; reason: string; by: string }

@@ -14,6 +14,7 @@ import {
   type AcceptedInvitation,
   type ClosedChallenge,
   type OpenChallenge,
+  type Purpose,
   type UserState,
 } from './state.ts';
 
@@ -28,26 +29,35 @@ type Transitions = {
 };
 
 const TRANSITIONS: Transitions = {
-  'challenge.started': (state, { challenge, at }) => {
-    const { open, closed } = makeRoom(state, at);
-    return { ...state, open: [...open, challenge], closed };
+  'challenge.started': (state, { challenge, prompted, at }) => {
+    const { open, closed } = makeRoom(superseding(state, challenge), at);
+    const attempts = prompted === undefined ? state.attempts : spent(state, prompted);
+    return { ...state, open: [...open, challenge], closed, attempts };
   },
 
   'challenge.approved': (state, event) => ({
-    ...close(state, event.key, 'approved', event.attemptId),
+    ...close(state, event.key, 'approved', event.attemptId, isInApp(event) ? { approvedAt: event.at } : {}),
     // A right code for one thing takes back nothing that was tried at another (R9): an enrolment proves a new authenticator.
     attempts:
       event.purpose === 'login'
-        ? (refunded(state, event) ?? recovered(state, event.method, event.device))
+        ? listenedTo(refunded(state, event) ?? recovered(state, event.method, event.device))
         : state.attempts,
     factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
     knownDevices: event.purpose === 'login' ? rememberDevice(state.knownDevices, event.device) : state.knownDevices,
   }),
 
-  'challenge.denied': (state, event) => ({
-    ...close(state, event.key, 'denied', event.attemptId),
-    attempts: refunded(state, event) ?? state.attempts,
-    factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
+  'challenge.denied': (state, event) => {
+    const denied = {
+      ...close(state, event.key, 'denied', event.attemptId),
+      attempts: refunded(state, event) ?? state.attempts,
+      factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
+    };
+    return event.fraud === undefined ? denied : reported(denied, { ...event, blocks: event.fraud === 'blocks' });
+  },
+
+  'challenge.claimed': (state, { key }) => ({
+    ...state,
+    closed: state.closed.map((one) => (one.key === key ? { ...one, claimed: true } : one)),
   }),
 
   'pin.tried': (state, { method, lane, attempts }) => withAttempts(state, method, lane, attempts),
@@ -89,10 +99,6 @@ const TRANSITIONS: Transitions = {
 
   'fraud.reported': (state, { at }) => ({ ...state, pushBlocked: true, signedOutAt: at }),
   'session.ended': (state, { at }) => ({ ...state, signedOutAt: at }),
-  'push.unblocked': (state) => {
-    const { pushBlocked: _lifted, ...rest } = state;
-    return rest;
-  },
 
   'code.resent': (state, { key, codeMac, expiresAt, at }) => ({
     ...state,
@@ -125,7 +131,7 @@ const TRANSITIONS: Transitions = {
   },
 
   'user.unblocked': (state) => {
-    const { blocked: _lifted, ...rest } = state;
+    const { blocked: _lifted, pushBlocked: _too, ...rest } = state;
     return rest;
   },
 
@@ -149,6 +155,22 @@ const TRANSITIONS: Transitions = {
     removed: newestFirst(state.removed, shortId(authenticatorId), MAX_REMOVED),
   }),
 };
+
+/** One prompt at a time for one application: the newest is the one that the person sees on the other screen (R22). */
+function superseding(state: UserState, { method, purpose, applicationId }: OpenChallenge): UserState {
+  if (method !== 'app' || purpose !== 'login') return state;
+  const before = state.open.filter(
+    (one) => one.method === 'app' && one.purpose === 'login' && one.applicationId === applicationId,
+  );
+  return before.reduce((rest, one) => ({ ...rest, ...ended(rest, one, 'cancelled', '') }), state);
+}
+
+/** Somebody else is at it with the person's password: no other login that is under way goes on. */
+function reported(state: UserState, { at, attemptId, blocks }: { at: number; attemptId: string; blocks: boolean }) {
+  const logins = state.open.filter(({ purpose }) => purpose === 'login');
+  const over = logins.reduce((rest, one) => ({ ...rest, ...ended(rest, one, 'denied', attemptId) }), state);
+  return { ...over, signedOutAt: at, ...(blocks && { pushBlocked: true as const }) };
+}
 
 /** Which budget a challenge draws on. */
 export function laneOf(state: UserState, device: string | undefined): LaneName {
@@ -184,9 +206,19 @@ function makeRoom(state: UserState, now: number): Pick<UserState, 'open' | 'clos
   return victim === undefined ? state : ended(state, victim, victim.expiresAt <= now ? 'expired' : 'cancelled', '');
 }
 
-function close(state: UserState, key: string, as: 'approved' | 'denied' | 'cancelled', attemptId: string): UserState {
+function close(
+  state: UserState,
+  key: string,
+  as: 'approved' | 'denied' | 'cancelled',
+  attemptId: string,
+  more: Pick<ClosedChallenge, 'approvedAt'> = {},
+): UserState {
   const challenge = state.open.find((candidate) => candidate.key === key);
-  return challenge === undefined ? state : { ...state, ...ended(state, challenge, as, attemptId) };
+  return challenge === undefined ? state : { ...state, ...ended(state, challenge, as, attemptId, more) };
+}
+
+function isInApp({ method, purpose }: { method: Method; purpose: Purpose }): boolean {
+  return method === 'app' && purpose === 'login';
 }
 
 function ended(
@@ -194,9 +226,19 @@ function ended(
   challenge: OpenChallenge,
   as: ClosedChallenge['state'],
   attemptId: string,
+  more: Pick<ClosedChallenge, 'approvedAt'> = {},
 ): Pick<UserState, 'open' | 'closed'> {
   const { key, applicationId, purpose, method, expiresAt } = challenge;
-  const end = { key, applicationId, method, state: as, expiresAt, attemptId, ...(purpose === 'enrol' && { purpose }) };
+  const end = {
+    key,
+    applicationId,
+    method,
+    state: as,
+    expiresAt,
+    attemptId,
+    ...(purpose === 'enrol' && { purpose }),
+    ...more,
+  };
   return { open: open.filter((candidate) => candidate !== challenge), closed: rememberClosed(closed, end) };
 }
 
@@ -208,6 +250,18 @@ function rememberClosed(closed: ClosedChallenge[], latest: ClosedChallenge): Clo
   if (closed.length < MAX_CLOSED) return [...closed, latest];
   const victim = closed.find((candidate) => candidate.state !== 'approved') ?? closed[0];
   return [...closed.filter((candidate) => candidate !== victim), latest];
+}
+
+function spent({ attempts }: UserState, { lane, attempts: left }: { lane: LaneName; attempts: AttemptLane }) {
+  return { ...attempts, app: { ...attempts.app, [lane]: left } };
+}
+
+/** Whoever got in, in whichever way, is there: prompts that went unanswered before were nobody's siege. */
+function listenedTo(attempts: UserState['attempts']): UserState['attempts'] {
+  const { app } = attempts;
+  if (app === undefined) return attempts;
+  const lanes = Object.fromEntries(Object.entries(app).map(([lane, left]) => [lane, recover(left)]));
+  return { ...attempts, app: lanes };
 }
 
 function refunded(

@@ -4,7 +4,11 @@ import type { RecoverySet } from '../recovery/store.ts';
 import type { LoginAuthenticator, LoginUser } from '../user/store.ts';
 
 /** Which authenticators answer by which method. */
-const AUTHENTICATOR_OF: Partial<Record<Method, LoginAuthenticator['type']>> = { totp: 'totp', sms: 'phone' };
+const AUTHENTICATOR_OF: Partial<Record<Method, LoginAuthenticator['type']>> = {
+  totp: 'totp',
+  sms: 'phone',
+  app: 'app',
+};
 
 export interface ChosenMethod {
   method: Method;

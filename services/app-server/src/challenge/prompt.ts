@@ -1,12 +1,15 @@
 import type { Method } from '@countersign/contracts';
 
-type PromptTexts = Record<Method, (parts: { digits: number; phone: string }) => string> & { bypass: () => string };
+type PromptTexts = Record<Method, (parts: { digits: number; phone: string; number: string }) => string> & {
+  bypass: () => string;
+};
 
 const PROMPTS = {
   en: {
     totp: ({ digits }) => `Enter the ${digits}-digit code from your authenticator.`,
     sms: ({ digits, phone }) => `Enter the ${digits}-digit code sent to ${phone}.`,
     passkey: () => 'Use your passkey.',
+    app: ({ number }) => `Open Countersign on your phone and enter ${number}.`,
     recovery: () => 'Enter one of your recovery codes.',
     bypass: () => 'No code is needed this time.',
   },
@@ -14,6 +17,7 @@ const PROMPTS = {
     totp: ({ digits }) => `Введите код из приложения (цифр: ${digits}).`,
     sms: ({ digits, phone }) => `Введите код из SMS на номер ${phone} (цифр: ${digits}).`,
     passkey: () => 'Подтвердите вход ключом доступа.',
+    app: ({ number }) => `Откройте Countersign на телефоне и введите ${number}.`,
     recovery: () => 'Введите один из кодов восстановления.',
     bypass: () => 'В этот раз код не нужен.',
   },
@@ -28,11 +32,15 @@ const PIN_TOO = { en: 'Your PIN is needed as well.', ru: 'Нужен также 
 export function promptFor(
   method: Method | 'bypass',
   language: string | undefined,
-  parts: { digits: number; phoneEnd: string; pin?: boolean },
+  parts: { digits: number; phoneEnd: string; pin?: boolean; number?: string },
 ): string {
   const primary = language?.split('-')[0] ?? 'en';
   const known = Object.hasOwn(PROMPTS, primary) ? (primary as keyof typeof PROMPTS) : 'en';
   const texts: PromptTexts = PROMPTS[known];
-  const prompt = texts[method]({ digits: parts.digits, phone: `••• ••• ${parts.phoneEnd}` });
+  const prompt = texts[method]({
+    digits: parts.digits,
+    phone: `••• ••• ${parts.phoneEnd}`,
+    number: parts.number ?? '',
+  });
   return parts.pin === true ? `${prompt} ${PIN_TOO[known]}` : prompt;
 }

@@ -27,6 +27,11 @@ import type { LoginPasskeys } from '../passkey/login-passkeys.ts';
 import { offerPasskey } from '../passkey/offer.ts';
 import type { RelyingParty } from '../passkey/relying-party.ts';
 import { recoverySetOf } from '../recovery/store.ts';
+import { waitMs } from './attempts.ts';
+import { attemptsOf, laneOf } from './evolve.ts';
+import { promptBudget } from './prompt-budget.ts';
+import { numberFor, sourceOf } from '../device/prompt.ts';
+import type { WakePhones } from '../device/wake-phones.ts';
 import { chooseMethod, preferred, takeable, type ChosenMethod } from './method.ts';
 import { promptFor } from './prompt.ts';
 
@@ -38,6 +43,9 @@ export interface StartDependencies extends MessageDependencies {
   router: Router;
   passkeys: LoginPasskeys;
   relyingParty: RelyingParty | undefined;
+  /** Where phones reach us; without it there are no apps. */
+  deviceUrl: string | undefined;
+  wakePhones: WakePhones;
   randomBytes: (size: number) => Buffer;
 }
 
@@ -62,11 +70,8 @@ export async function start(
     throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: '/username', message: name.refused }] });
   }
   // Who asks by name can take it; and where there is no portal, nobody can take a passkey.
-  const { relyingParty } = deps;
   const also = [...(input.also ?? []), ...(input.method === undefined ? [] : [input.method])];
-  const order = takeable(policy.methods.order, also).filter(
-    (method) => method !== 'passkey' || relyingParty !== undefined,
-  );
+  const order = takeable(policy.methods.order, also).filter((method) => isServed(deps, method));
   if (input.method !== undefined && !order.includes(input.method)) {
     throw new MfaError('METHOD_UNAVAILABLE', { detail: 'The policy does not allow this method.' });
   }
@@ -84,7 +89,15 @@ export async function start(
     recovery: order.includes('recovery') ? await recoverySetOf(deps.router, userId) : undefined,
   };
   const wanted = preferred(order, policy.portal.chooseMethod ? able?.methods : undefined);
-  const chosen = chooseMethod(able, has, wanted, input.method, ring.mac('disguise', userId).readUInt8(0));
+  const choose = (from: readonly Method[]) =>
+    chooseMethod(able, has, from, input.method, ring.mac('disguise', userId).readUInt8(0));
+  const first = choose(wanted);
+  const isQuiet = first.method === 'app' && first.alternatives.length > 0 && input.method === undefined;
+  // Whoever must be left in peace is asked in another way, if there is one (R22).
+  const chosen =
+    isQuiet && (await isLeftInPeace(deps, input, request, { userId, policy }))
+      ? choose(wanted.filter((method) => method !== 'app'))
+      : first;
   if (reveal && chosen.decoy) throw new MfaError('METHOD_UNAVAILABLE');
 
   return chosen.method === 'sms'
@@ -123,6 +136,7 @@ async function open(
   const drawnId = challengeIdFor(userId, drawn);
   const device = deviceFingerprint(ring, userId, application.applicationId, input.context);
   const answerable = answerableBy(chosen, policy);
+  const source = method === 'app' ? sourceOf(input.context) : undefined;
   const sent =
     recipient.phone === undefined
       ? chosen.recovery !== undefined && { authenticatorId: chosen.recovery.setId }
@@ -144,7 +158,8 @@ async function open(
           method,
           ...answerable,
           ...sent,
-          attempts: policy.attempts,
+          attempts: method === 'app' ? promptBudget(policy.app) : policy.attempts,
+          ...(source !== undefined && { source }),
           ...(wantsPin(policy, method) && { pin: true }),
           ...(device !== undefined && { device }),
           ...(input.context !== undefined && { context: input.context }),
@@ -181,11 +196,14 @@ async function open(
   }
   const challengeId = challengeIdFor(userId, Buffer.from(challenge.key, 'base64url'));
   if (method === 'sms') await handOver(deps, recipient, challengeId, challenge, application, policy);
+  if (method === 'app') deps.wakePhones.of(userId);
   const { digits, pin = false } = challenge;
+  const number = method === 'app' ? numberFor(ring, challengeId, digits) : undefined;
   const prompt = promptFor(method, application.promptLanguage ?? user?.language, {
     digits,
     phoneEnd: phoneEndOf(ring, recipient),
     pin,
+    ...(number !== undefined && { number }),
   });
   const started: StartedChallenge = {
     challengeId,
@@ -195,6 +213,7 @@ async function open(
     expiresAt: iso(challenge.expiresAt),
     alternatives,
     ...(pin && { pin }),
+    ...(number !== undefined && { number }),
   };
   if (method !== 'passkey' || deps.relyingParty === undefined) return started;
   const { relyingParty } = deps;
@@ -212,9 +231,29 @@ function answerableBy(
     totp: { digits: authenticators[0]?.digits ?? 6, lifeMs, cost: Math.max(1, authenticators.length) },
     sms: { digits: policy.code.digits, lifeMs: policy.code.lifeSeconds * 1000, cost: 1 },
     passkey: { digits: 0, lifeMs: Math.min(lifeMs, LONGEST_CEREMONY_SECONDS * 1000), cost: 1 },
+    app: { digits: policy.app.digits, lifeMs: policy.app.lifeSeconds * 1000, cost: 1 },
     recovery: { digits: LOOKUP_SECRET_CHARACTERS, lifeMs, cost: 1 },
   };
   return answers[method];
+}
+
+/** Passkeys take a portal, and apps a place where phones reach us. */
+function isServed({ relyingParty, deviceUrl }: StartDependencies, method: Method): boolean {
+  if (method === 'passkey') return relyingParty !== undefined;
+  return method !== 'app' || deviceUrl !== undefined;
+}
+
+/** As far as one look tells; the append decides. */
+async function isLeftInPeace(
+  deps: StartDependencies,
+  input: Input,
+  { application }: AuthorisedRequest,
+  { userId, policy }: { userId: string; policy: Policy },
+): Promise<boolean> {
+  const state = await deps.ledger.peek(userId);
+  const lane = laneOf(state, deviceFingerprint(deps.ring, userId, application.applicationId, input.context));
+  const waitsMs = waitMs(attemptsOf(state, 'app', lane), promptBudget(policy.app), lane, 1, deps.now());
+  return state.pushBlocked === true || waitsMs > 0;
 }
 
 /** By the policy alone: whether somebody has a PIN, nobody is told who only knows a name (R21). */

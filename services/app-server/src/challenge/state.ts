@@ -3,7 +3,7 @@ import type { AttemptLanes, BudgetFactor } from './attempts.ts';
 
 /**
  * Everything that decides whether one user gets in, as it stands after the newest message on `auth.<userId>`.
- * Every list is bounded, so that the record stays under 4 KiB however many challenges are opened.
+ * Every list is bounded, so that the record stays under 5 KiB however many challenges are opened.
  */
 export interface UserState {
   version: 1;
@@ -26,7 +26,7 @@ export interface UserState {
   bypass?: { expiresAt: number; by: string };
   /** A temporary access code: lets whoever has no factor enrol the first one, once. */
   enrolment?: { codeMac: string; expiresAt: number };
-  /** The person said that a login was not theirs. For approvals in an app: no method of this release looks at it. */
+  /** The person said that a login was not theirs: nothing is sent to an app until an administrator lifts it. */
   pushBlocked?: true;
   /** Evidence of a sign-in from before counts no more (APP-06), ms since the epoch. */
   signedOutAt?: number;
@@ -42,7 +42,7 @@ export interface OpenChallenge {
   applicationId: string;
   purpose: Purpose;
   method: Method;
-  /** The phone a code went to, or the authenticator being enrolled. */
+  /** The phone a code went to, or the authenticator being enrolled. Absent: any that fits the method. */
   authenticatorId?: string;
   digits: number;
   /** Keyed hash of the code that was sent (KEY-10). Absent: TOTP, or nothing can be right. */
@@ -55,6 +55,8 @@ export interface OpenChallenge {
   device?: string;
   /** The code needs the person's PIN as well. */
   pin?: true;
+  /** Where the login comes from, in one line, as the app shows it; shortened. */
+  source?: string;
   /** Wrong answers of passkeys so far. */
   tries?: number;
   /** The user was disabled or the authenticator removed meanwhile: no code is right any more (R17). */
@@ -71,6 +73,10 @@ export interface ClosedChallenge {
   attemptId: string;
   /** Left out for a login, which is what this list is asked for. */
   purpose?: 'enrol';
+  /** Of what was approved in the app: when, ms since the epoch. Its result is fetched within CLAIM_SECONDS. */
+  approvedAt?: number;
+  /** It was fetched. */
+  claimed?: true;
 }
 
 /** The first 48 bits of its key, and when it was made, in ms since the epoch: as short as tells one user's apart. */
@@ -81,7 +87,7 @@ export interface FactorRecord {
   driftSteps: number;
 }
 
-/** Bounds that keep the record under 4 KiB; a test fills all of them at once. */
+/** Bounds that keep the record under 5 KiB; a test fills all of them at once. */
 export const MAX_OPEN = 4;
 export const MAX_CLOSED = 4;
 export const MAX_INVITATIONS = 4;

@@ -11,6 +11,7 @@ export const TABLE_GRANTS: readonly { tables: readonly string[]; privileges: rea
       'directory',
       'user_identity',
       'passkey',
+      'device',
       'recovery_set',
       'recovery_use',
       'user_pin',
@@ -28,6 +29,7 @@ export const TABLE_GRANTS: readonly { tables: readonly string[]; privileges: rea
   {
     tables: [
       'signing_key',
+      'phone_key_set',
       'key_root',
       'projection_checkpoint',
       'ledger_memory',

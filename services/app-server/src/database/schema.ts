@@ -8,6 +8,8 @@ export interface Schema {
   directory: DirectoryTable;
   user_identity: UserIdentityTable;
   passkey: PasskeyTable;
+  device: DeviceTable;
+  phone_key_set: PhoneKeySetTable;
   recovery_set: RecoverySetTable;
   recovery_use: RecoveryUseTable;
   user_pin: UserPinTable;
@@ -102,6 +104,35 @@ interface PasskeyTable {
   last_used_at: Date | null;
 }
 
+/** Of an authenticator of type `app`: the phone it is on. */
+interface DeviceTable {
+  device_id: string;
+  /** Keyed hash of the code that is typed to activate it; null once it is. */
+  activation_mac: Buffer | null;
+  /** Whoever began it was let in to enrol the first factor, and nothing else. */
+  only_first: boolean;
+  /** From here on null while pending. JWK. */
+  public_key: ColumnType<unknown, string | null, string | null>;
+  /** RFC 7638. */
+  key_thumbprint: string | null;
+  /** What keeps the private key (DEV-12). */
+  key_protection: 'software' | null;
+  /** How it is woken; null: not at all. */
+  push_sealed: string | null;
+}
+
+/** What phones trust, version by version: each is signed by a key of the one before. */
+interface PhoneKeySetTable {
+  version: number;
+  /** The signed set, as phones are given it; null of the first, which they get when they are activated. */
+  statement: string | null;
+  /** Public halves, the one that signs first. */
+  keys: Json;
+  /** Of the one that signs. */
+  private_sealed: string;
+  created_at: Date;
+}
+
 interface RecoverySetTable {
   user_id: string;
   set_id: string;
@@ -139,7 +170,7 @@ interface UserAliasTable {
 interface AuthenticatorTable {
   authenticator_id: string;
   user_id: string;
-  type: 'totp' | 'phone';
+  type: 'totp' | 'phone' | 'app';
   label: string;
   state: 'pending' | 'active';
   secret_sealed: string | null;

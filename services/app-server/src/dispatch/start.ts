@@ -10,7 +10,7 @@ import { createCarrierPool, type CarrierPool } from './carriers/pool.ts';
 import { createClaims } from './claims.ts';
 import { DELIVERY_PACE, type DeliveryPace } from './deliver.ts';
 import type { Job } from './job.ts';
-import { createLimitStore } from './limit-store.ts';
+import { createLimitStore, type LimitStore } from './limit-store.ts';
 import { createDispatcher, type Dispatcher } from './queue.ts';
 import { ensureDispatchStreams } from './streams.ts';
 import { watchQueue } from './watch-queue.ts';
@@ -38,6 +38,8 @@ export interface DispatchDependencies {
 export interface Dispatch {
   dispatcher: Dispatcher;
   budgets: SendBudgets;
+  /** What budgets of other things are kept in as well. */
+  limits: LimitStore;
   pool: CarrierPool;
   /** Call it before the NATS connection is closed. */
   drain(timeoutMs?: number): Promise<void>;
@@ -73,6 +75,7 @@ export async function startDispatch(deps: DispatchDependencies): Promise<Dispatc
   return {
     dispatcher: createDispatcher({ nats, ring, metrics, tracing }),
     budgets,
+    limits: store,
     pool,
     drain: async (timeoutMs) => {
       advisories.unsubscribe();

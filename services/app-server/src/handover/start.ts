@@ -18,7 +18,7 @@ export async function start(
   const { facts, request: theirs } = await onBehalf(deps, token, request);
   const input = {
     username: facts.username,
-    also: ['passkey', 'recovery'] as const,
+    also: ['passkey', 'app', 'recovery'] as const,
     ...(method !== undefined && { method }),
     ...(context !== undefined && { context }),
   };

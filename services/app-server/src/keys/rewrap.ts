@@ -4,9 +4,11 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import { recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
+import { pushAt } from '../device/store.ts';
 import { bindPasswordAt } from '../directory/store.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { SealBroken, type KeyRing } from './ring.ts';
+import { phoneKeyAt } from './phone-keys.ts';
 import { KEY_ROOT_AT } from './root.ts';
 import { AUTHORITY_AT } from '../replica/authority.ts';
 import { signingKeyAt } from './signing-keys.ts';
@@ -35,6 +37,8 @@ const SEALED_COLUMNS: readonly { table: string; id: string; column: string; plac
   },
   { table: 'directory', id: 'directory_id', column: 'bind_password_sealed', place: bindPasswordAt },
   { table: 'signing_key', id: 'kid', column: 'private_sealed', place: signingKeyAt },
+  { table: 'phone_key_set', id: 'version', column: 'private_sealed', place: phoneKeyAt },
+  { table: 'device', id: 'device_id', column: 'push_sealed', place: pushAt },
   { table: 'key_root', id: 'purpose', column: 'sealed', place: () => KEY_ROOT_AT },
   { table: 'authority', id: 'purpose', column: 'sealed', place: () => AUTHORITY_AT },
 ];

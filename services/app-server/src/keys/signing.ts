@@ -7,6 +7,8 @@ import type { SigningKeys } from './signing-keys.ts';
 const AMR: Record<Method | 'bypass', string[]> = {
   // A key that was shown to be held, and somebody there. Not `hwk`: without attestation nobody knows what holds it.
   passkey: ['pop', 'user'],
+  // A key on another device than the one that signs in, and somebody there who typed what they saw.
+  app: ['pop', 'user', 'mca'],
   totp: ['otp'],
   sms: ['sms', 'otp'],
   recovery: ['otp'],

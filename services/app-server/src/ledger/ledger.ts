@@ -42,6 +42,7 @@ const LOOK_AGAIN_MS = 20;
 /** What must not be recorded twice for one attempt, however late its second copy arrives. */
 const LETS_IN: ReadonlySet<UserEvent['type']> = new Set([
   'challenge.approved',
+  'challenge.claimed',
   'invitation.accepted',
   'bypass.granted',
   'bypass.used',

@@ -2,7 +2,7 @@ import { languagesFor } from '../dispatch/texts.ts';
 
 /** What people are told of: every way in which what they sign in with changes (AAL-26). */
 export type NoticeKind =
-  | `${'totp' | 'phone' | 'passkey' | 'recovery'}.${'added' | 'removed'}`
+  | `${'totp' | 'phone' | 'app' | 'passkey' | 'recovery'}.${'added' | 'removed'}`
   | 'access-code.granted'
   | 'pin.changed'
   | 'pin.removed'
@@ -17,6 +17,8 @@ const TEXTS: Record<string, Texts> = {
     'totp.removed': 'An authenticator app was removed from your account at {{application}}.',
     'phone.added': 'A phone was added to your account at {{application}}.',
     'phone.removed': 'A phone was removed from your account at {{application}}.',
+    'app.added': 'The Countersign app on a phone was added to your account at {{application}}.',
+    'app.removed': 'The Countersign app on a phone was removed from your account at {{application}}.',
     'passkey.added': 'A passkey was added to your account at {{application}}.',
     'passkey.removed': 'A passkey was removed from your account at {{application}}.',
     'recovery.added': 'New recovery codes were made for your account at {{application}}.',
@@ -35,6 +37,8 @@ const TEXTS: Record<string, Texts> = {
     'totp.removed': 'Из вашей учётной записи в {{application}} удалено приложение для кодов.',
     'phone.added': 'К вашей учётной записи в {{application}} добавлен телефон.',
     'phone.removed': 'Из вашей учётной записи в {{application}} удалён телефон.',
+    'app.added': 'К вашей учётной записи в {{application}} добавлено приложение Countersign на телефоне.',
+    'app.removed': 'Из вашей учётной записи в {{application}} удалено приложение Countersign на телефоне.',
     'passkey.added': 'К вашей учётной записи в {{application}} добавлен ключ доступа.',
     'passkey.removed': 'Из вашей учётной записи в {{application}} удалён ключ доступа.',
     'recovery.added': 'Для вашей учётной записи в {{application}} созданы новые коды восстановления.',

@@ -1,5 +1,6 @@
 import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { TRAIL_STREAM } from '../audit/trail.ts';
+import { NONCES } from '../device/nonces.ts';
 import { DISPATCH, LIMITS } from '../dispatch/streams.ts';
 import { IDEMPOTENCY } from '../idempotency/stream.ts';
 import type { Partition } from '../ledger/partition.ts';
@@ -50,6 +51,11 @@ const OTHERS: readonly Wanted[] = [
     name: SIGN_INS,
     purpose: 'who is on the way in at the portal',
     settings: { retention: 'limits', storage: 'file', max_msgs_per_subject: 1, allow_direct: false },
+  },
+  {
+    name: NONCES,
+    purpose: 'requests of phones that were made lately',
+    settings: { retention: 'limits', storage: 'memory', discard: 'new', max_msgs_per_subject: 1, allow_direct: false },
   },
   {
     name: IDEMPOTENCY,

@@ -94,6 +94,8 @@ const CHANCE_OF_A_GUESS: Readonly<Record<Method, (policy: Policy) => number>> = 
   recovery: () => 0,
   totp: ({ totp }) => (totp.pastSteps + 1 + totp.futureSteps) / 10 ** 6,
   sms: ({ code }) => 1 / 10 ** code.digits,
+  // Nobody can type it who has not the key of the phone.
+  app: () => 0,
 };
 
 /**

@@ -24,6 +24,10 @@ import { checkCanary } from '../keys/canary.ts';
 import { loadKeyRing, type KeyRing } from '../keys/ring.ts';
 import { adoptKeyRoot } from '../keys/root.ts';
 import { Evidence } from '../evidence/evidence.ts';
+import { Devices } from '../device/devices.ts';
+import { ensureNoncesStream, jetStreamNonces, type Nonces } from '../device/nonces.ts';
+import { natsWakePhones, type WakePhones } from '../device/wake-phones.ts';
+import { PhoneKeys } from '../keys/phone-keys.ts';
 import { SigningKeys } from '../keys/signing-keys.ts';
 import { ResultSigner } from '../keys/signing.ts';
 import { LedgerContinuity } from '../ledger/continuity.ts';
@@ -57,6 +61,11 @@ export interface Replica {
   signingKeys: SigningKeys;
   signer: ResultSigner;
   evidence: Evidence;
+  devices: Devices;
+  nonces: Nonces;
+  phoneKeys: PhoneKeys;
+  wakePhones: WakePhones;
+  deviceUrl: string;
   jetstream: JetStreamClient;
   manager: JetStreamManager;
   logger: Logger;
@@ -110,6 +119,7 @@ export async function startHouse(name: string): Promise<House> {
     const client = jetstream(connection, { timeout: 1000 });
     const manager = await jetstreamManager(connection, { timeout: 1000 });
     await ensureLedgerStream(manager, UNDIVIDED, 1);
+    await ensureNoncesStream(manager, 1);
     const continuity = new LedgerContinuity({ now, uptime: () => performance.now(), onLoss: () => {} });
     continuity.check(0, 0, Infinity);
     const ledger = new Ledger({
@@ -125,9 +135,10 @@ export async function startHouse(name: string): Promise<House> {
     const applications = new Applications(router, now, ignore);
     const policies = new Policies(router, ignore);
     const signingKeys = new SigningKeys({ router, ring, issuer: ISSUER, now, onProblem: ignore });
-    await Promise.all([applications.start(), policies.start(), signingKeys.start()]);
+    const phoneKeys = new PhoneKeys({ router, ring, now, onProblem: ignore });
+    await Promise.all([applications, policies, signingKeys, phoneKeys].map((reader) => reader.start()));
     closing.push(async () => {
-      for (const reader of [applications, policies, signingKeys]) reader.stop();
+      for (const reader of [applications, policies, signingKeys, phoneKeys]) reader.stop();
       await Promise.all([connection.close(), router.close()]);
     });
     const users = new LoginUsers(router, ring, now);
@@ -152,6 +163,11 @@ export async function startHouse(name: string): Promise<House> {
       signingKeys,
       signer: new ResultSigner(signingKeys, now),
       evidence: new Evidence(signingKeys, now, (size) => randomBytes(size)),
+      devices: new Devices(router, now),
+      nonces: jetStreamNonces(client, manager),
+      phoneKeys,
+      wakePhones: natsWakePhones(connection),
+      deviceUrl: 'https://phones.example.com',
       jetstream: client,
       manager,
       logger: silentLogger(),

@@ -32,14 +32,14 @@ export interface LoginPin {
 
 export interface LoginAuthenticator {
   authenticatorId: string;
-  type: 'totp' | 'phone';
+  type: 'totp' | 'phone' | 'app';
   state: 'pending' | 'active';
   /** ms since the epoch. */
   createdAt: number;
   algorithm: OtpAlgorithm;
   digits: OtpDigits;
   periodSeconds: number;
-  /** The TOTP secret as bytes, or the phone number in E.164, sealed for `sealedAt` of login-users.ts. */
+  /** The TOTP secret as bytes, or the phone number in E.164, sealed for `sealedAt` of login-users.ts. Of an app: empty, it shares no secret with us. */
   sealed: string;
   /** Phone: the last two digits. */
   phoneEnd?: string;
@@ -80,10 +80,10 @@ interface LoginRow {
   directory_id: string | null;
   directory_object: string | null;
   authenticator_id: string | null;
-  type: 'totp' | 'phone';
+  type: 'totp' | 'phone' | 'app';
   state: 'pending' | 'active';
   created_at: Date;
-  sealed: string;
+  sealed: string | null;
   algorithm: OtpAlgorithm | null;
   digits: OtpDigits | null;
   period_seconds: number | null;
@@ -145,7 +145,7 @@ async function readLogin(
           algorithm: row.algorithm ?? 'SHA1',
           digits: row.digits ?? 6,
           periodSeconds: row.period_seconds ?? 30,
-          sealed: row.sealed,
+          sealed: row.sealed ?? '',
           ...(row.phone_last_two !== null && { phoneEnd: row.phone_last_two }),
         },
       ];

@@ -8,6 +8,7 @@ import { people } from './0006_people.ts';
 import { pin } from './0007_pin.ts';
 import { notices } from './0008_notices.ts';
 import { questions } from './0009_questions.ts';
+import { phones } from './0011_phones.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, in order. */
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   notices,
   questions,
   attestation,
+  phones,
 ];

@@ -1,0 +1,76 @@
+import { clientOf } from '@countersign/http';
+import { MfaError, type activationFind, type InputOf, type OutputOf } from '@countersign/contracts';
+import { enrolmentChallenge } from '../authenticator/enrolment.ts';
+import type { Router } from '../database/router.ts';
+import { deviceOfCode } from '../device/store.ts';
+import type { LimitStore } from '../dispatch/limit-store.ts';
+import type { PhoneKeys } from '../keys/phone-keys.ts';
+import type { KeyRing } from '../keys/ring.ts';
+import type { Policies } from '../policy/policies.ts';
+import { typedCodeMac } from './code.ts';
+import { linkFor } from './link.ts';
+
+export interface FindDependencies {
+  router: Router;
+  limits: LimitStore;
+  policies: Policies;
+  phoneKeys: PhoneKeys;
+  ring: KeyRing;
+  deviceUrl: string | undefined;
+  now: () => number;
+}
+
+/** A code lives no longer. */
+const WINDOW_MS = 600_000;
+/** Wrong ones in that time, from one address (DEV-10), and from everywhere: 9 digits are few, and many may be waiting. */
+const PER_ADDRESS = 5;
+const EVERYWHERE = 300;
+
+interface Tries {
+  v: 1;
+  at: number[];
+}
+
+/**
+ * The link of whoever types a code in place of scanning it. Paid for before it is looked up, so that no number of replicas looks more
+ * often; a right one costs nothing in the end.
+ * @throws MfaError ACTIVATION_NOT_FOUND, TRY_LATER, PRIMARY_UNAVAILABLE, UNAVAILABLE.
+ */
+export async function find(
+  deps: FindDependencies,
+  { activationCode, address }: InputOf<typeof activationFind>,
+): Promise<OutputOf<typeof activationFind>> {
+  const { ring, deviceUrl } = deps;
+  if (deviceUrl === undefined)
+    throw new MfaError('ACTIVATION_NOT_FOUND', { reason: 'COUNTERSIGN_DEVICE_URL is not set' });
+  const client = ring.mac('activation-address', clientOf(address)).subarray(0, 12).toString('base64url');
+  const lanes = [
+    { key: `activation.${client}`, most: PER_ADDRESS },
+    { key: 'activation.everywhere', most: EVERYWHERE },
+  ];
+  const paidAt = deps.now();
+  for (const lane of lanes) await pay(deps, lane, paidAt);
+  const device = await deviceOfCode(deps.router, typedCodeMac(ring, activationCode));
+  if (device === undefined) throw new MfaError('ACTIVATION_NOT_FOUND');
+  for (const { key } of lanes) await giveBack(deps, key, paidAt);
+  const { challengeId } = enrolmentChallenge(ring, device.userId, device.deviceId);
+  return { link: linkFor(deps, { challengeId, deviceUrl, organisation: deps.policies.global().totp.issuer }) };
+}
+
+async function pay({ limits }: FindDependencies, { key, most }: { key: string; most: number }, now: number) {
+  const waitMs = await limits.update<Tries, number>(key, (record) => {
+    const at = (record?.at ?? []).filter((tried) => now - tried < WINDOW_MS);
+    const [oldest = now] = at;
+    if (at.length >= most) return { result: oldest + WINDOW_MS - now };
+    return { record: { v: 1, at: [...at, now] }, result: 0 };
+  });
+  if (waitMs > 0) throw new MfaError('TRY_LATER', { retryAfterSeconds: Math.ceil(waitMs / 1000) });
+}
+
+function giveBack({ limits }: FindDependencies, key: string, paidAt: number): Promise<void> {
+  return limits.update<Tries, void>(key, (record) => {
+    const at = record?.at ?? [];
+    const mine = at.indexOf(paidAt);
+    return mine === -1 ? { result: undefined } : { record: { v: 1, at: at.toSpliced(mine, 1) }, result: undefined };
+  });
+}

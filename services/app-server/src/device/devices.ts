@@ -1,0 +1,45 @@
+import type { Router } from '../database/router.ts';
+import { bounded } from '../user/login-users.ts';
+import { readByThumbprint, type Device } from './store.ts';
+
+/** How long a device is believed without a look. What must bite at once, that it was removed, is in the ledger. */
+const BELIEVED_MS = 10_000;
+/** The same while no node of Postgres answers. */
+const REMEMBERED_MS = 15 * 60_000;
+
+/** Reads devices by their keys: every poll asks, and thousands of phones poll. */
+export class Devices {
+  readonly #router: Router;
+  readonly #now: () => number;
+  readonly #seen = new Map<string, { device: Device; at: number }>();
+
+  constructor(router: Router, now: () => number) {
+    this.#router = router;
+    this.#now = now;
+  }
+
+  /**
+   * @param options.fresh whatever is remembered: a key that was changed a moment ago counts no more.
+   * @throws MfaError UNAVAILABLE when no node answers and the device was not seen lately.
+   */
+  async byThumbprint(keyThumbprint: string, options: { fresh?: boolean } = {}): Promise<Device | undefined> {
+    const seen = this.#seen.get(keyThumbprint);
+    if (options.fresh !== true && seen !== undefined && this.#now() - seen.at < BELIEVED_MS) return seen.device;
+    try {
+      const device = await this.#read(keyThumbprint, seen !== undefined);
+      if (device === undefined) this.#seen.delete(keyThumbprint);
+      else bounded(this.#seen, keyThumbprint, { device, at: this.#now() });
+      return device;
+    } catch (unanswered) {
+      if (seen === undefined || this.#now() - seen.at > REMEMBERED_MS) throw unanswered;
+      return seen.device;
+    }
+  }
+
+  /** One that no node of those that lag has heard of may have been activated a moment ago. */
+  async #read(keyThumbprint: string, isKnown: boolean): Promise<Device | undefined> {
+    const device = await readByThumbprint(this.#router, keyThumbprint, { lane: 'verify' });
+    if (device !== undefined || isKnown) return device;
+    return readByThumbprint(this.#router, keyThumbprint, { from: 'primary', lane: 'verify' }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,123 @@
+import { PollBody, type devicePoll, type InputOf, type OutputOf } from '@countersign/contracts';
+import { signPrompts } from '@countersign/device-protocol';
+import type { Applications } from '../application/applications.ts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { OpenChallenge, UserState } from '../challenge/state.ts';
+import type { PhoneKeys } from '../keys/phone-keys.ts';
+import type { KeyRing } from '../keys/ring.ts';
+import type { LoginUsers } from '../user/login-users.ts';
+import { promptsOf } from './decide.ts';
+import { promptOf } from './prompt.ts';
+import { bodyReader, signedCall, type SignedCallDependencies } from './signed-call.ts';
+import type { Device } from './store.ts';
+import type { WakePhones } from './wake-phones.ts';
+
+export interface PollDependencies extends SignedCallDependencies {
+  wakePhones: WakePhones;
+  phoneKeys: PhoneKeys;
+  applications: Pick<Applications, 'all'>;
+  users: LoginUsers;
+  ring: KeyRing;
+}
+
+const readBody = bodyReader(PollBody);
+/** Time kept back for the answer's way to the phone. */
+const ANSWER_MS = 500;
+
+/**
+ * The logins that wait for a phone. With `wait` it is answered when they are others than those that the phone knows, when the time is
+ * over, or when this replica is told to stop: whoever asks again is answered by another.
+ * @throws MfaError as `signedCall`.
+ */
+export async function poll(
+  deps: PollDependencies,
+  { request: signed }: InputOf<typeof devicePoll>,
+  request: AuthorisedRequest,
+): Promise<OutputOf<typeof devicePoll>> {
+  const { device, body, nonce, state: atFirst } = await signedCall(deps, signed, readBody, request);
+  const until = Math.min(deps.now() + body.wait * 1000, request.deadline - ANSWER_MS);
+  const known = new Set(body.known ?? []);
+  let state = atFirst;
+  const isNews = () => {
+    const open = promptsOf(state, deps.now());
+    return open.length !== known.size || open.some(({ key }) => !isAmong(known, key));
+  };
+  if (!isNews() && body.wait > 0) {
+    state = await waitForNews(deps, device, until, request.stopping, (now) => {
+      state = now;
+      return isNews();
+    });
+  }
+  const open = promptsOf(state, deps.now());
+  const { signing } = deps.phoneKeys.current();
+  const prompts = await signPrompts(
+    {
+      v: 1,
+      deviceId: device.deviceId,
+      answers: nonce,
+      at: deps.now(),
+      prompts: open.length === 0 ? [] : await shownPrompts(deps, device, open),
+    },
+    signing,
+  );
+  return { prompts, keySets: deps.phoneKeys.after(body.keySet) };
+}
+
+/** Ids of challenges end with the key within the person's record. */
+function isAmong(known: ReadonlySet<string>, key: string): boolean {
+  for (const challengeId of known) if (challengeId.endsWith(key)) return true;
+  return false;
+}
+
+/**
+ * Looks again at each hint, and when a prompt of now runs out; the last look is at the end of the time. Each look may fail: a phone asks
+ * again.
+ */
+async function waitForNews(
+  deps: PollDependencies,
+  { userId }: Device,
+  until: number,
+  stopping: AbortSignal,
+  isNews: (state: UserState) => boolean,
+): Promise<UserState> {
+  let resume = () => {};
+  let isHinted = false;
+  using _waiting = deps.wakePhones.wait(userId, () => {
+    isHinted = true;
+    resume();
+  });
+  const onStop = () => resume();
+  stopping.addEventListener('abort', onStop);
+  try {
+    for (;;) {
+      // Whoever was hinted at is told what the leader says: a copy may not have heard of it yet.
+      const wasHinted = isHinted;
+      isHinted = false;
+      const state = await deps.ledger.peek(userId, (seen) => !wasHinted || isNews(seen));
+      const leftMs = until - deps.now();
+      if (isNews(state) || stopping.aborted || leftMs <= 0) return state;
+      if (isHinted) continue;
+      const nextEnd = Math.min(...promptsOf(state, deps.now()).map(({ expiresAt }) => expiresAt - deps.now()));
+      const { promise, resolve } = Promise.withResolvers<void>();
+      resume = resolve;
+      const timer = setTimeout(resolve, Math.max(0, Math.min(leftMs, nextEnd)));
+      await promise;
+      clearTimeout(timer);
+    }
+  } finally {
+    stopping.removeEventListener('abort', onStop);
+  }
+}
+
+async function shownPrompts(deps: PollDependencies, { userId }: Device, open: readonly OpenChallenge[]) {
+  const user = await deps.users.byId(userId);
+  // Whom their directory keeps out is asked nothing.
+  if (user === undefined || user.status === 'disabled') return [];
+  const names = new Map(deps.applications.all().map(({ applicationId, name }) => [applicationId, name]));
+  return open.flatMap((challenge) => {
+    const application = names.get(challenge.applicationId);
+    return application === undefined
+      ? []
+      : [promptOf(deps.ring, userId, challenge, { user: user.username, application })];
+  });
+}

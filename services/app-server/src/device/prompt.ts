@@ -1,0 +1,60 @@
+import { challengeIdAt } from '@countersign/contracts';
+import type { Prompt } from '@countersign/device-protocol';
+import type { EventContext } from '../challenge/events.ts';
+import { MAX_TEXT_BYTES_IN_STATE, type OpenChallenge } from '../challenge/state.ts';
+import type { KeyRing } from '../keys/ring.ts';
+
+const NONCE_BYTES = 16;
+/** What one line of text cannot hold; see packages/device-protocol. */
+const UNSHOWABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
+
+/**
+ * The number that the application shows and the person types. Derived, so that every replica knows it and the ledger holds nothing of
+ * it; with a key of its own, so that it is never taken for the code of a message.
+ * @param digits 2 to 6.
+ */
+export function numberFor(ring: KeyRing, challengeId: string, digits: number): string {
+  const number = ring.mac('app-number', challengeId).readBigUInt64BE(0) % 10n ** BigInt(digits);
+  return number.toString().padStart(digits, '0');
+}
+
+/** Where a login comes from, in one line, as far as the application says; short enough to be kept with the challenge. */
+export function sourceOf({ ip, location, device }: EventContext = {}): string | undefined {
+  const words = [ip, location, device].filter((word) => word !== undefined && word !== '');
+  const line = words.join(', ').replaceAll(UNSHOWABLE, ' ').trim();
+  let kept = '';
+  for (const character of line) {
+    if (Buffer.byteLength(JSON.stringify(kept + character)) - 2 > MAX_TEXT_BYTES_IN_STATE) break;
+    kept += character;
+  }
+  return kept === '' ? undefined : kept;
+}
+
+/**
+ * What a phone is to show of a challenge. Made from what is on record, each time anew: the answer is held against it (DEV-30).
+ * @param names as they are shown.
+ */
+export function promptOf(
+  ring: KeyRing,
+  userId: string,
+  { key, source, createdAt, expiresAt, digits }: OpenChallenge,
+  names: { user: string; application: string },
+): Prompt {
+  const challengeId = challengeIdAt({ userId, key });
+  return {
+    challengeId,
+    serverNonce: ring.mac('prompt-nonce', challengeId).subarray(0, NONCE_BYTES).toString('base64url'),
+    displayed: {
+      user: shown(names.user),
+      application: shown(names.application),
+      ...(source !== undefined && { source }),
+      createdAt,
+      expiresAt,
+      digits,
+    },
+  };
+}
+
+function shown(name: string): string {
+  return name.replaceAll(UNSHOWABLE, ' ');
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import { compileValidator } from '@countersign/bus';
+import { MfaError, type SignedRequest } from '@countersign/contracts';
+import { importPublicKey, isFresh, parseSignature, verifyRequest } from '@countersign/device-protocol';
+import type { Static, TSchema } from 'typebox';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { Trail } from '../audit/trail.ts';
+import { isRemoved, type UserState } from '../challenge/state.ts';
+import type { UserLedger } from '../ledger/partitioned-ledger.ts';
+import type { Devices } from './devices.ts';
+import type { Nonces } from './nonces.ts';
+import type { Device } from './store.ts';
+
+export interface SignedCallDependencies {
+  devices: Devices;
+  nonces: Nonces;
+  ledger: UserLedger;
+  trail: Trail;
+  now: () => number;
+}
+
+/** A request that this phone made, now and once. */
+export interface SignedCall<Body> {
+  device: Device;
+  body: Body;
+  /** Of the request: what we answer is bound to it. */
+  nonce: string;
+  /** Names what the request does for ever: repeated by the edge it is the same, and no edge can name it otherwise. */
+  attemptId: string;
+  /** As one look showed it, a moment ago. */
+  state: UserState;
+}
+
+/** Reads the body of one kind of request. Compiled once. */
+export type BodyReader<S extends TSchema> = (text: string) => Static<S>;
+
+export function bodyReader<S extends TSchema>(schema: S): BodyReader<S> {
+  const validate = compileValidator(schema);
+  return (text) => {
+    let body: unknown;
+    try {
+      body = JSON.parse(text);
+    } catch {
+      throw new MfaError('REQUEST_INVALID', { detail: 'The body is no JSON.' });
+    }
+    const invalid = validate(body);
+    if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
+    return body as Static<S>;
+  };
+}
+
+/**
+ * Whose request it is: the signature of a key that is enrolled, over exactly this request, made now, and never seen before (DEV-20 to
+ * DEV-23). What a phone that we know is refused for is audited: it may be somebody between.
+ * @param options.fresh the device is read from Postgres and not from memory: for what changes something.
+ * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE.
+ */
+export async function signedCall<S extends TSchema>(
+  deps: SignedCallDependencies,
+  signed: SignedRequest,
+  readBody: BodyReader<S>,
+  request: AuthorisedRequest,
+  options: { fresh?: boolean } = {},
+): Promise<SignedCall<Static<S>>> {
+  const signature = parseSignature({ 'signature-input': signed.signatureInput, signature: signed.signature }, true);
+  if (signature === undefined) throw new MfaError('SIGNATURE_INVALID', { reason: 'form' });
+  if (!isFresh(signature, Math.floor(deps.now() / 1000))) throw new MfaError('CLOCK_WRONG');
+  const { keyId, nonce } = signature;
+  const device = await deps.devices.byThumbprint(keyId, options);
+  if (device === undefined) throw new MfaError('DEVICE_UNKNOWN');
+
+  const refuse = async (code: 'SIGNATURE_INVALID' | 'REPLAYED' | 'DEVICE_UNKNOWN', reason: string) => {
+    await recordRefusal(deps, device, code, request);
+    return new MfaError(code, { reason });
+  };
+  const publicKey = await importPublicKey(device.publicKey);
+  const { method, authority, path, query, contentDigest } = signed;
+  const body = new TextEncoder().encode(signed.body);
+  const isTheirs =
+    publicKey !== undefined &&
+    (await verifyRequest({ method, authority, path, query, body }, signature, contentDigest, publicKey));
+  if (!isTheirs) throw await refuse('SIGNATURE_INVALID', 'signature');
+  if (!(await deps.nonces.claim(keyId, nonce, request.attemptId))) throw await refuse('REPLAYED', 'nonce');
+
+  const state = await deps.ledger.peek(device.userId);
+  if (isRemoved(state, device.deviceId)) throw await refuse('DEVICE_UNKNOWN', 'removed');
+  const attemptId = createHash('sha256').update(`device.request ${keyId} ${nonce}`).digest('base64url');
+  return { device, body: readBody(signed.body), nonce, attemptId, state };
+}
+
+/** Of a phone that is enrolled, and so known to somebody; strangers leave no row. */
+export async function recordRefusal(
+  { trail, now }: Pick<SignedCallDependencies, 'trail' | 'now'>,
+  { deviceId, userId }: Pick<Device, 'deviceId' | 'userId'>,
+  reason: string,
+  { attemptId, traceId }: AuthorisedRequest,
+  more: { challengeId?: string; applicationId?: string } = {},
+): Promise<void> {
+  await trail.record({
+    type: 'device.refused',
+    at: now(),
+    attemptId,
+    userId,
+    method: 'app',
+    reason,
+    traceId,
+    ...more,
+    detail: { deviceId },
+  });
+}

@@ -1,0 +1,49 @@
+import { UpdateBody, type deviceUpdate, type InputOf, type OutputOf } from '@countersign/contracts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import { changeOnce, recordAdministration } from '../audit/administration.ts';
+import type { Router } from '../database/router.ts';
+import type { KeyRing } from '../keys/ring.ts';
+import { bodyReader, signedCall, type SignedCallDependencies } from './signed-call.ts';
+import { keepPush, pushAt } from './store.ts';
+
+const readBody = bodyReader(UpdateBody);
+
+/** What a phone is called, and how it is woken. @throws MfaError as `signedCall`; PRIMARY_UNAVAILABLE. */
+export async function update(
+  deps: SignedCallDependencies & { router: Router; ring: KeyRing },
+  { request: signed }: InputOf<typeof deviceUpdate>,
+  request: AuthorisedRequest,
+): Promise<OutputOf<typeof deviceUpdate>> {
+  const { device, body, attemptId } = await signedCall(deps, signed, readBody, request, { fresh: true });
+  const { deviceId, userId } = device;
+  const { label, push } = body;
+  await deps.router.write((db) =>
+    changeOnce(db, attemptId, async (transaction) => {
+      if (label !== undefined) {
+        await transaction
+          .updateTable('authenticator')
+          .set({ label })
+          .where('authenticator_id', '=', deviceId)
+          .execute();
+      }
+      if (push !== undefined) {
+        const sealed = push === null ? null : deps.ring.seal(Buffer.from(JSON.stringify(push)), pushAt(deviceId));
+        await keepPush(transaction, deviceId, sealed);
+      }
+      await recordAdministration(transaction, {
+        type: 'device.update',
+        at: deps.now(),
+        attemptId,
+        actor: device.label,
+        userId,
+        // Where a phone can be woken is nobody's business.
+        detail: {
+          deviceId,
+          ...(label !== undefined && { label }),
+          ...(push !== undefined && { wakeUps: push !== null }),
+        },
+      });
+    }),
+  );
+  return { label: label ?? device.label };
+}
