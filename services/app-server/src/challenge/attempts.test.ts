@@ -104,6 +104,7 @@ describe('R4: an attacker who guesses for a year, as early as allowed, on every 
     sms: 1 / 10 ** code.digits,
     passkey: 0,
     recovery: 0,
+    app: 0,
   };
 
   /** @returns the units of cost spent within a year. */

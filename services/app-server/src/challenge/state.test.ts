@@ -31,7 +31,7 @@ import {
   verify,
 } from './testing/commands.ts';
 
-const LIMIT_BYTES = 4096;
+const LIMIT_BYTES = 5120;
 /** As the bus gives them: an UUID. */
 const ATTEMPT = '5b0d4c1e-8a55-4f7d-9f62-6f1f8b9c2d3e';
 
@@ -101,10 +101,11 @@ function fullStory(text: string): Story {
     story.append({ type: 'password.tried', applicationId: uuid(1), run: 'run', lane, attempts: worst });
     const common = { key: keyOf('none'), applicationId: uuid(1), method: 'recovery', reason: 'wrong' } as const;
     story.append({ type: 'code.rejected', ...common, lane, attempts: worst });
+    story.append({ type: 'code.rejected', ...common, method: 'app', lane, attempts: worst });
   }
   story.append({ type: 'fraud.reported', applicationId: uuid(1), loginId: text });
   // Those that decide nothing more: open challenges stay as long as they are, with their codes.
-  const { open } = story.state;
+  const { open, closed } = story.state;
   story.append({ type: 'user.blocked', reason: text, by: text });
   story.append({ type: 'user.disabled', by: text });
   story.append({ type: 'bypass.granted', expiresAt: story.now + 1000, reason: text, by: text });
@@ -113,12 +114,13 @@ function fullStory(text: string): Story {
   story.append({ type: 'enrolment.rejected', applicationId: uuid(1), reason: 'wrong', attempts: worst });
   story.state = {
     ...story.state,
-    open: open.map((challenge) => ({ ...challenge, purpose: 'login', sends: 11 })),
+    open: open.map((challenge) => ({ ...challenge, purpose: 'login', sends: 11, source: 'x'.repeat(64) })),
+    closed: closed.map((challenge) => ({ ...challenge, approvedAt: story.now, claimed: true })),
   };
   return story;
 }
 
-describe('the record stays under 4 KiB', () => {
+describe('the record stays under 5 KiB', () => {
   test.each([
     ['astral', '𝕬'.repeat(250)],
     ['emoji', '🦊'.repeat(500)],
@@ -135,7 +137,7 @@ describe('the record stays under 4 KiB', () => {
     expect(Object.keys(state.factors)).toHaveLength(MAX_FACTORS);
     expect(state.removed).toHaveLength(MAX_REMOVED);
     expect(state.knownDevices).toHaveLength(MAX_KNOWN_DEVICES);
-    expect(Object.values(state.attempts).flatMap((lanes) => Object.keys(lanes))).toHaveLength(9);
+    expect(Object.values(state.attempts).flatMap((lanes) => Object.keys(lanes))).toHaveLength(11);
     expect(bytes(storedState(state, { number: RELEASE }))).toBeLessThan(LIMIT_BYTES);
     expect(bytes(storedState(state, { number: RELEASE }))).toBeGreaterThan(LIMIT_BYTES * 0.85);
   });

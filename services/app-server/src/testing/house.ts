@@ -14,6 +14,7 @@ import {
   type PostgresPair,
 } from '@countersign/testkit';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { Applications } from '../application/applications.ts';
@@ -66,6 +67,7 @@ export interface Replica {
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
   deviceUrl: string;
+  nats: NatsConnection;
   jetstream: JetStreamClient;
   manager: JetStreamManager;
   logger: Logger;
@@ -168,6 +170,7 @@ export async function startHouse(name: string): Promise<House> {
       phoneKeys,
       wakePhones: natsWakePhones(connection),
       deviceUrl: 'https://phones.example.com',
+      nats: connection,
       jetstream: client,
       manager,
       logger: silentLogger(),

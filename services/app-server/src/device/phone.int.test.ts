@@ -1,0 +1,498 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MfaError, type Method, type SignedRequest } from '@countersign/contracts';
+import { generateKeyPair, signRotation, type Answer, type Prompt } from '@countersign/device-protocol';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import * as activation from '../activation/find.ts';
+import { redeem } from '../activation/redeem.ts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import { create as createApplication } from '../application/create.ts';
+import type { TrailEvent } from '../audit/trail.ts';
+import { enrol } from '../authenticator/enrol.ts';
+import { remove as removeAuthenticator } from '../authenticator/remove.ts';
+import { claim } from '../challenge/claim.ts';
+import { get } from '../challenge/get.ts';
+import { start } from '../challenge/start.ts';
+import { verify } from '../challenge/verify.ts';
+import { natsWake } from '../challenge/wake.ts';
+import { memoryStore } from '../dispatch/testing/memory-store.ts';
+import { addPhoneKeySet } from '../keys/phone-keys.ts';
+import { set } from '../policy/set.ts';
+import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
+import { create as createUser } from '../user/create.ts';
+import { unblock } from '../user/unblock.ts';
+import { answer } from './answer.ts';
+import { poll } from './poll.ts';
+import { remove } from './remove.ts';
+import { rotate } from './rotate.ts';
+import { Phone, redemption } from './testing/phone.ts';
+import { update } from './update.ts';
+
+let house: House;
+let a: Desk;
+let b: Desk;
+let application: AuthorisedRequest['application'];
+let other: AuthorisedRequest['application'];
+const trailed: TrailEvent[] = [];
+type Desk = ReturnType<typeof desk>;
+const limits = memoryStore();
+
+function desk(replica: Replica) {
+  return {
+    ...replica,
+    limits,
+    relyingParty: undefined,
+    randomBytes: (size: number) => randomBytes(size),
+    trail: { record: async (event: TrailEvent) => void trailed.push(event) },
+    budgets: { reserve: async () => ({ ok: true as const }) },
+    dispatcher: { hand: async () => undefined },
+    wake: natsWake(replica.nats),
+  };
+}
+
+const asApplication = (of = application): AuthorisedRequest => ({ ...requestOf(), application: of });
+const asEdge = () => ({ ...requestOf({ scopes: ['device'] }), deadline: Date.now() + 30_000 });
+const refusalOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'none',
+    (error: unknown) => (error instanceof MfaError ? error.code : String(error)),
+  );
+let names = 0;
+
+beforeAll(async () => {
+  house = await startHouse('phone');
+  [a, b] = [desk(await house.replica('a')), desk(await house.replica('b'))];
+  const make = async (name: string) => {
+    const made = await createApplication(a, { name, scopes: ['challenge'] }, requestOf());
+    return { applicationId: made.applicationId, name, scopes: ['challenge' as const] };
+  };
+  [application, other] = [await make('Intranet'), await make('Payroll')];
+  // More than one test would use up the prompts of another.
+  await set(a, { scope: 'global', expectedVersion: 0, document: { app: { activationSeconds: 60 } } }, requestOf());
+  await Promise.all([a, b].flatMap(({ applications, policies }) => [applications.refresh(), policies.refresh()]));
+});
+afterAll(() => house.stop());
+beforeEach(() => {
+  trailed.length = 0;
+});
+
+interface Person {
+  userId: string;
+  username: string;
+}
+
+async function person(): Promise<Person> {
+  names += 1;
+  const username = `person${names}`;
+  const { userId } = await createUser(a, { username }, requestOf());
+  return { userId, username };
+}
+
+const begin = ({ userId }: Person) => enrol(a, { userId, type: 'app' }, requestOf());
+
+async function phoneOf(owner: Person): Promise<Phone> {
+  const { uri = '' } = await begin(owner);
+  const redeemed = await redemption(uri);
+  const { activated } = await redeem(b, redeemed.input, asEdge());
+  return Phone.of(activated, redeemed);
+}
+
+async function withPhone(): Promise<{ owner: Person; phone: Phone }> {
+  const owner = await person();
+  return { owner, phone: await phoneOf(owner) };
+}
+
+interface StartOptions {
+  on?: Desk;
+  by?: AuthorisedRequest['application'];
+  method?: Method;
+}
+const startFor = ({ username }: Person, { on = a, by = application, method = 'app' }: StartOptions = {}) =>
+  start(
+    on,
+    { username, method, context: { ip: '203.0.113.7', location: 'Riga', device: 'Firefox' } },
+    asApplication(by),
+  );
+
+async function polled(phone: Phone, { on = b, wait = 0, known = [] as string[] } = {}): Promise<Prompt[]> {
+  const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: phone.keySet.version, wait, known });
+  return phone.read(await poll(on, { request }, asEdge()), nonce);
+}
+
+async function answered(phone: Phone, prompt: Prompt, said: Answer, on = b) {
+  const decision = await phone.decide(prompt, said);
+  const { request, nonce } = await phone.sign('/v1/device/answer', { decision });
+  const { outcome } = await answer(on, { request }, asEdge());
+  return phone.outcome(outcome, prompt.challengeId, nonce);
+}
+
+const stateOf = async (challengeId: string) => (await get(b, { challengeId }, asApplication())).state;
+
+async function prompted(owner: Person, phone: Phone, options: StartOptions = {}) {
+  const started = await startFor(owner, options);
+  const prompt = (await polled(phone)).find(({ challengeId }) => challengeId === started.challengeId);
+  if (prompt === undefined) throw new Error('the phone was not asked');
+  return { ...started, number: started.number ?? '', prompt };
+}
+
+describe('activation', () => {
+  test('DEV-10: a code makes one device, also of two phones that redeem it on two replicas at once', async () => {
+    const owner = await person();
+    const { uri = '' } = await begin(owner);
+    const phones = await Promise.all([redemption(uri), redemption(uri)]);
+    const tried = await Promise.all([
+      refusalOf(redeem(a, phones[0]?.input ?? ({} as never), asEdge())),
+      refusalOf(redeem(b, phones[1]?.input ?? ({} as never), asEdge())),
+    ]);
+    expect(tried.toSorted()).toEqual(['ACTIVATION_NOT_FOUND', 'none']);
+    expect(await refusalOf(redeem(a, (await redemption(uri)).input, asEdge()))).toBe('ACTIVATION_NOT_FOUND');
+  });
+
+  test('the same redemption, repeated on another replica, gets the same device', async () => {
+    const { uri = '' } = await begin(await person());
+    const redeemed = await redemption(uri);
+    const request = asEdge();
+    const first = await Phone.of((await redeem(a, redeemed.input, request)).activated, redeemed);
+    const again = await Phone.of((await redeem(b, redeemed.input, request)).activated, redeemed);
+    expect(again.deviceId).toBe(first.deviceId);
+  });
+
+  test('DEV-11: without the private half of the key, or for another server, there is no device', async () => {
+    const { uri = '' } = await begin(await person());
+    const { input } = await redemption(uri);
+    const stranger = await redemption(uri);
+    const elsewhere = await redemption(uri, { link: { serverKeyThumbprint: 'A'.repeat(43) } });
+    const wrong = [{ ...input, proof: stranger.input.proof }, { ...input, key: stranger.input.key }, elsewhere.input];
+    for (const one of wrong) expect(await refusalOf(redeem(b, one, asEdge()))).toBe('SIGNATURE_INVALID');
+    const code = `A${input.code.slice(1) === input.code ? 'B' : input.code.slice(1)}`;
+    const guessed = code === input.code ? `B${code.slice(1)}` : code;
+    expect(await refusalOf(redeem(b, { ...input, code: guessed }, asEdge()))).toBe('ACTIVATION_NOT_FOUND');
+    expect(await refusalOf(redeem(b, input, asEdge())), 'and the right one still').toBe('none');
+  });
+
+  test('a code that is over makes no device', async () => {
+    const { uri = '' } = await begin(await person());
+    const { input } = await redemption(uri);
+    b.advance(61_000);
+    try {
+      expect(await refusalOf(redeem(b, input, asEdge()))).toBe('ACTIVATION_NOT_FOUND');
+    } finally {
+      b.advance(-61_000);
+    }
+  });
+
+  test('DEV-10: the typed code leads to the link; five wrong ones of one address, and it has to wait', async () => {
+    const { uri, activationCode = '' } = await begin(await person());
+    const from = (address: string, code: string) => activation.find(b, { activationCode: code, address });
+    expect(await from('198.51.100.1', activationCode)).toEqual({ link: uri });
+    const wrong = activationCode === '000000000' ? '000000001' : '000000000';
+    for (let tries = 0; tries < 5; tries += 1) {
+      expect(await refusalOf(from('198.51.100.2', wrong))).toBe('ACTIVATION_NOT_FOUND');
+    }
+    expect(await refusalOf(from('198.51.100.2', activationCode))).toBe('TRY_LATER');
+    expect(await refusalOf(from('198.51.100.1', activationCode)), 'another address').toBe('none');
+  });
+
+  test('DEV-14: no more phones than the policy says', async () => {
+    const owner = await person();
+    for (let phones = 0; phones < 3; phones += 1) await phoneOf(owner);
+    expect(await refusalOf(begin(owner))).toBe('AUTHENTICATOR_LIMIT');
+  });
+});
+
+describe('a login', () => {
+  test('starts on one replica, is shown by another to a phone that waits there, and is approved by the number', async () => {
+    const { owner, phone } = await withPhone();
+    const waiting = polled(phone, { on: b, wait: 20 });
+    await sleep(300);
+    const startedAt = performance.now();
+    const { challengeId, number = '', prompt: sentence } = await startFor(owner);
+    const [prompt] = await waiting;
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    if (prompt === undefined) throw new Error('the phone was not asked');
+    expect(sentence).toContain(number);
+    expect(prompt).toMatchObject({
+      challengeId,
+      displayed: { user: owner.username, application: 'Intranet', source: '203.0.113.7, Riga, Firefox', digits: 3 },
+    });
+    const approval = get(a, { challengeId, waitSeconds: 10 }, { ...asApplication(), deadline: Date.now() + 15_000 });
+    expect(await answered(phone, prompt, { decision: 'approve', number })).toMatchObject({
+      state: 'approved',
+      counted: true,
+    });
+    expect((await approval).state).toBe('approved');
+
+    const request = asApplication();
+    const claimed = await claim(b, { challengeId }, request);
+    expect(claimed).toMatchObject({ state: 'approved', method: 'app' });
+    expect((await claim(a, { challengeId }, request)).state, 'the same attempt').toBe('approved');
+    expect(await refusalOf(claim(a, { challengeId }, asApplication())), 'once').toBe('CHALLENGE_CLOSED');
+    expect(await refusalOf(claim(a, { challengeId }, asApplication(other)))).toBe('CHALLENGE_NOT_FOUND');
+  });
+
+  test('DEV-31: what was signed, and over what, is in the event', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    await answered(phone, prompt, { decision: 'approve', number });
+    const { state } = await a.ledger.act(
+      owner.userId,
+      randomBytes(8).toString('hex'),
+      () => ({
+        append: { type: 'session.ended', reason: 'test', by: 'test' },
+      }),
+      asApplication(),
+    );
+    expect(state.closed.find(({ key }) => challengeId.endsWith(key))).toMatchObject({
+      state: 'approved',
+      method: 'app',
+    });
+  });
+
+  test('a result that is not fetched in time is gone; one that nobody approved is not there', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    expect(await refusalOf(claim(a, { challengeId }, asApplication()))).toBe('REQUEST_INVALID');
+    await answered(phone, prompt, { decision: 'approve', number });
+    a.advance(61_000);
+    try {
+      expect(await refusalOf(claim(a, { challengeId }, asApplication()))).toBe('CHALLENGE_CLOSED');
+    } finally {
+      a.advance(-61_000);
+    }
+  });
+
+  test('the number is no code: whoever sees it on the other screen cannot answer with it', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number } = await prompted(owner, phone);
+    const code = number.padStart(6, '0');
+    expect(await refusalOf(verify(a as never, { challengeId, code }, asApplication()))).toBe('REQUEST_INVALID');
+    expect(await stateOf(challengeId)).toBe('pending');
+  });
+
+  test('a wrong number ends it', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    const wrong = number === '111' ? '222' : '111';
+    expect(await refusalOf(answered(phone, prompt, { decision: 'approve', number: wrong }))).toBe('NUMBER_WRONG');
+    expect(await stateOf(challengeId)).toBe('denied');
+    expect(await refusalOf(answered(phone, prompt, { decision: 'approve', number }))).toBe('CHALLENGE_CLOSED');
+    expect(await refusalOf(claim(a, { challengeId }, asApplication()))).toBe('CHALLENGE_CLOSED');
+  });
+
+  test('an approval without a number is a wrong one', async () => {
+    const { owner, phone } = await withPhone();
+    const { prompt } = await prompted(owner, phone);
+    expect(await refusalOf(answered(phone, prompt, { decision: 'approve' }))).toBe('NUMBER_WRONG');
+  });
+
+  test('DEV-32: of two answers one counts; the same one, sent again, hears the same', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    const decision = await phone.decide(prompt, { decision: 'deny' });
+    const send = async (on: Desk) => {
+      const { request, nonce } = await phone.sign('/v1/device/answer', { decision });
+      return phone.outcome((await answer(on, { request }, asEdge())).outcome, challengeId, nonce);
+    };
+    expect((await send(a)).state).toBe('denied');
+    expect((await send(b)).state).toBe('denied');
+    expect(await refusalOf(answered(phone, prompt, { decision: 'approve', number }))).toBe('CHALLENGE_CLOSED');
+    expect(trailed).toContainEqual(expect.objectContaining({ type: 'device.refused', reason: 'denied', challengeId }));
+  });
+
+  test('R22: the newest takes the place of the one before, and the other application has its own', async () => {
+    const { owner, phone } = await withPhone();
+    const first = await prompted(owner, phone);
+    const elsewhere = await prompted(owner, phone, { by: other });
+    const second = await prompted(owner, phone);
+    const shown = (await polled(phone)).map(({ challengeId }) => challengeId);
+    expect(shown.toSorted()).toEqual([elsewhere.challengeId, second.challengeId].toSorted());
+    const late = answered(phone, first.prompt, { decision: 'approve', number: first.number });
+    expect(await refusalOf(late)).toBe('CHALLENGE_CLOSED');
+    expect(await stateOf(first.challengeId)).toBe('cancelled');
+  });
+
+  test('what has expired is neither shown nor approved', async () => {
+    const { owner, phone } = await withPhone();
+    const { number, prompt } = await prompted(owner, phone);
+    b.advance(50_000);
+    b.advance(41_000);
+    phone.aheadMs = 91_000;
+    try {
+      expect(await polled(phone)).toEqual([]);
+      expect(await refusalOf(answered(phone, prompt, { decision: 'approve', number }))).toBe('CHALLENGE_CLOSED');
+    } finally {
+      b.advance(-91_000);
+      phone.aheadMs = 0;
+    }
+  });
+
+  test('DEV-30: an answer over something else than was meant does not count, and is audited', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    for (const change of [{ application: 'Payroll' }, { source: '192.0.2.1' }, { digits: 0 }, { user: 'eve' }]) {
+      const altered = { ...prompt, displayed: { ...prompt.displayed, ...change } };
+      const tried = answered(phone, altered, { decision: 'approve', number });
+      expect(await refusalOf(tried), JSON.stringify(change)).toBe('DISPLAY_MISMATCH');
+    }
+    expect(trailed).toContainEqual(expect.objectContaining({ reason: 'display_mismatch', challengeId }));
+    expect(await stateOf(challengeId)).toBe('pending');
+  });
+
+  test('somebody else’s phone neither sees nor answers it', async () => {
+    const { owner, phone } = await withPhone();
+    const { phone: stranger } = await withPhone();
+    const { number, prompt } = await prompted(owner, phone);
+    expect(await polled(stranger)).toEqual([]);
+    const said = { decision: 'approve', number } as const;
+    expect(await refusalOf(answered(stranger, prompt, said))).toBe('CHALLENGE_NOT_FOUND');
+  });
+});
+
+describe('a request', () => {
+  const components: [string, (request: SignedRequest) => SignedRequest][] = [
+    ['the authority', (request) => ({ ...request, authority: 'phones.example.org' })],
+    ['the path', (request) => ({ ...request, path: '/v1/device/answer' })],
+    ['the query', (request) => ({ ...request, query: '?x' })],
+    ['the body', (request) => ({ ...request, body: `${request.body} ` })],
+    ['the digest', (request) => ({ ...request, contentDigest: request.contentDigest.replace(/=:$/, 'A:') })],
+    ['the signature', (request) => ({ ...request, signature: request.signature.replace(/:.{4}/, ':AAAA') })],
+    [
+      'the nonce',
+      (request) => ({ ...request, signatureInput: request.signatureInput.replace(/nonce=".{4}/, 'nonce="AAAA') }),
+    ],
+    [
+      'the tag',
+      (request) => ({ ...request, signatureInput: request.signatureInput.replace('mfa-device-v1', 'mfa-device-v2') }),
+    ],
+  ];
+
+  test.each(components)('DEV-20: with %s altered it is refused', async (_what, alter) => {
+    const { phone } = await withPhone();
+    const { request } = await phone.sign('/v1/device/poll', { keySet: 1, wait: 0 });
+    expect(await refusalOf(poll(b, { request: alter(request) }, asEdge()))).toBe('SIGNATURE_INVALID');
+    expect(await refusalOf(poll(b, { request }, asEdge())), 'as it was').toBe('none');
+  });
+
+  test('DEV-23: a copy is refused by another replica, and audited; a repeat by the edge is not', async () => {
+    const { phone } = await withPhone();
+    const { request } = await phone.sign('/v1/device/poll', { keySet: 1, wait: 0 });
+    const first = asEdge();
+    await poll(a, { request }, first);
+    await poll(b, { request }, first);
+    expect(await refusalOf(poll(b, { request }, asEdge()))).toBe('REPLAYED');
+    expect(trailed).toContainEqual(expect.objectContaining({ type: 'device.refused', reason: 'REPLAYED' }));
+  });
+
+  test('DEV-23: with a clock that is three minutes off it is refused, whoever signed it', async () => {
+    const { phone } = await withPhone();
+    for (const aheadMs of [180_000, -180_000]) {
+      phone.aheadMs = aheadMs;
+      expect(await refusalOf(polled(phone))).toBe('CLOCK_WRONG');
+    }
+  });
+
+  test('of a key that nobody enrolled, or with the key of another, it is refused', async () => {
+    const { phone } = await withPhone();
+    const { phone: stranger } = await withPhone();
+    const { request } = await phone.sign('/v1/device/poll', { keySet: 1, wait: 0 }, { key: await generateKeyPair() });
+    expect(await refusalOf(poll(b, { request }, asEdge()))).toBe('DEVICE_UNKNOWN');
+    const mixed = { ...stranger.key, thumbprint: phone.key.thumbprint };
+    const forged = await phone.sign('/v1/device/poll', { keySet: 1, wait: 0 }, { key: mixed });
+    expect(await refusalOf(poll(b, { request: forged.request }, asEdge()))).toBe('SIGNATURE_INVALID');
+  });
+
+  test('DEV-14: a device that was taken away is refused at once on every replica', async () => {
+    const { owner, phone } = await withPhone();
+    const { number, prompt } = await prompted(owner, phone);
+    await removeAuthenticator(a, { userId: owner.userId, authenticatorId: phone.deviceId }, requestOf());
+    expect(await refusalOf(polled(phone))).toBe('DEVICE_UNKNOWN');
+    expect(await refusalOf(answered(phone, prompt, { decision: 'approve', number }))).toBe('DEVICE_UNKNOWN');
+  });
+
+  test('a phone names itself, and takes itself away', async () => {
+    const { owner, phone } = await withPhone();
+    const named = await phone.sign('/v1/device/update', { label: 'Old phone' });
+    expect(await update(b, { request: named.request }, asEdge())).toEqual({ label: 'Old phone' });
+    const removing = await phone.sign('/v1/device/remove', {});
+    await remove(a, { request: removing.request }, asEdge());
+    expect(await refusalOf(polled(phone))).toBe('DEVICE_UNKNOWN');
+    expect(await refusalOf(startFor(owner).then(({ challengeId }) => stateOf(challengeId)))).toBe('none');
+  });
+
+  test('DEV-26: a new key takes the place of the old one, if both say so', async () => {
+    const { phone } = await withPhone();
+    const next = await generateKeyPair();
+    const { deviceId, key } = phone;
+    const said = { v: 1, deviceId, from: key.thumbprint, to: next.thumbprint, at: Date.now() } as const;
+    const send = async (rotation: string) => {
+      const { request } = await phone.sign('/v1/device/rotate', { key: next.publicKey, rotation });
+      return rotate(b, { request }, asEdge());
+    };
+    expect(await refusalOf(send(await signRotation(said, key.privateKey)))).toBe('SIGNATURE_INVALID');
+    expect(await send(await signRotation(said, next.privateKey))).toEqual({ keyThumbprint: next.thumbprint });
+    const { request } = await phone.sign('/v1/device/answer', { decision: 'x' });
+    expect(await refusalOf(answer(a, { request }, asEdge()))).toBe('DEVICE_UNKNOWN');
+    phone.key = next;
+    expect(await polled(phone, { on: a })).toEqual([]);
+  });
+
+  test('DEV-25: phones follow our keys from one to the next, and none that is not announced', async () => {
+    const { owner, phone } = await withPhone();
+    const before = phone.keySet.version;
+    await a.router.write((db) =>
+      db.transaction().execute((transaction) => addPhoneKeySet(transaction, a.ring, Date.now())),
+    );
+    await a.phoneKeys.refresh('primary');
+    const { challengeId } = await startFor(owner);
+    const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: before, wait: 0 });
+    const told = await poll(a, { request }, asEdge());
+    await expect(phone.read({ ...told, keySets: [] }, nonce)).rejects.toThrow('does not trust');
+    expect((await phone.read(told, nonce)).map((prompt) => prompt.challengeId)).toEqual([challengeId]);
+    expect(phone.keySet.version).toBe(before + 1);
+    await expect(
+      polled(phone, { on: b, known: [challengeId] }),
+      'a replica that has not heard of it',
+    ).resolves.toHaveLength(1);
+    await b.phoneKeys.refresh('primary');
+  });
+});
+
+describe('fatigue (R22)', () => {
+  test('of 100 logins three reach the phone; then it is quiet, and the person gets in in another way', async () => {
+    const { owner, phone } = await withPhone();
+    await enrol(a, { userId: owner.userId, type: 'phone', phone: '+37120000055', verified: true }, requestOf());
+    const said: Record<string, number> = {};
+    const seen = new Set<string>();
+    for (let login = 0; login < 100; login += 1) {
+      const outcome = await refusalOf(startFor(owner));
+      said[outcome] = (said[outcome] ?? 0) + 1;
+      for (const { challengeId } of login < 10 ? await polled(phone) : []) seen.add(challengeId);
+    }
+    expect(said).toEqual({ none: 3, TRY_LATER: 97 });
+    expect(seen.size).toBe(3);
+    const asked = await start(a, { username: owner.username, also: ['app'] }, asApplication());
+    expect(asked.method).toBe('sms');
+  });
+
+  test('an approval ends the count', async () => {
+    const { owner, phone } = await withPhone();
+    for (let login = 0; login < 4; login += 1) {
+      const { number, prompt } = await prompted(owner, phone);
+      expect((await answered(phone, prompt, { decision: 'approve', number })).state).toBe('approved');
+    }
+  });
+
+  test('DEV-33: after "this was not me" everything under way ends and nothing more is sent until it is lifted', async () => {
+    const { owner, phone } = await withPhone();
+    await enrol(a, { userId: owner.userId, type: 'phone', phone: '+37120000056', verified: true }, requestOf());
+    const theirs = await prompted(owner, phone);
+    const bySms = await startFor(owner, { by: other, method: 'sms' });
+    expect((await answered(phone, theirs.prompt, { decision: 'fraud' })).state).toBe('denied');
+    expect((await get(b, { challengeId: bySms.challengeId }, asApplication(other))).state).toBe('denied');
+    for (let login = 0; login < 5; login += 1) expect(await refusalOf(startFor(owner))).toBe('METHOD_UNAVAILABLE');
+    expect(await polled(phone)).toEqual([]);
+    expect((await start(a, { username: owner.username, also: ['app'] }, asApplication())).method).toBe('sms');
+    await unblock(a, { userId: owner.userId, reason: 'talked to them' }, requestOf());
+    expect(await refusalOf(startFor(owner))).toBe('none');
+  });
+});
