@@ -29,6 +29,11 @@ export const keysRotate = operation('keys.rotate', {
   changes: true,
   input: Type.Object(
     {
+      of: Type.Optional(
+        Type.Enum(['results', 'phones'], {
+          description: 'What it signs: results of logins, unless given, or what phones are told. Phones need no lead.',
+        }),
+      ),
       leadSeconds: Type.Optional(
         Type.Integer({
           minimum: 0,

@@ -2,15 +2,62 @@ import { MfaError, type InputOf, type keysRotate, type OutputOf } from '@counter
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
+import { addPhoneKeySet, type PhoneKeys } from './phone-keys.ts';
 import type { KeyRing } from './ring.ts';
 import { addSigningKey, type SigningKeys } from './signing-keys.ts';
 
 const DEFAULT_LEAD_SECONDS = 3600;
 
-/** Publishes a new signing key now and signs with it after the lead. @throws MfaError PRIMARY_UNAVAILABLE. */
+export interface RotateDependencies {
+  router: Router;
+  ring: KeyRing;
+  signingKeys: SigningKeys;
+  phoneKeys: PhoneKeys;
+  now: () => number;
+}
+
+/** A new key in place of the one that signs. @throws MfaError REQUEST_INVALID, PRIMARY_UNAVAILABLE. */
 export async function rotate(
-  deps: { router: Router; ring: KeyRing; signingKeys: SigningKeys; now: () => number },
-  { leadSeconds = DEFAULT_LEAD_SECONDS }: InputOf<typeof keysRotate>,
+  deps: RotateDependencies,
+  { of = 'results', leadSeconds }: InputOf<typeof keysRotate>,
+  request: AuthorisedRequest,
+): Promise<OutputOf<typeof keysRotate>> {
+  if (of === 'results') return rotateResults(deps, leadSeconds ?? DEFAULT_LEAD_SECONDS, request);
+  if (leadSeconds !== undefined) {
+    throw new MfaError('REQUEST_INVALID', {
+      detail: 'Phones are told of a new key by the one before: there is no lead.',
+    });
+  }
+  return rotatePhones(deps, request);
+}
+
+/** Signs at once. Phones go from key to key, also those that were away for years; the one before stays trusted until the next. */
+async function rotatePhones(
+  { router, ring, phoneKeys, now }: RotateDependencies,
+  { attemptId, application }: AuthorisedRequest,
+): Promise<OutputOf<typeof keysRotate>> {
+  await router.write((db) =>
+    changeOnce(db, attemptId, async (transaction) => {
+      const version = await addPhoneKeySet(transaction, ring, now());
+      const detail = { of: 'phones', version };
+      await recordAdministration(transaction, {
+        type: 'keys.rotate',
+        at: now(),
+        attemptId,
+        actor: application.name,
+        detail,
+      });
+    }),
+  );
+  await phoneKeys.refresh('primary');
+  const { keySet, signing } = phoneKeys.current();
+  return { kid: signing.keyId, signsFrom: new Date(keySet.at).toISOString() };
+}
+
+/** Publishes a new signing key now and signs with it after the lead. */
+async function rotateResults(
+  deps: RotateDependencies,
+  leadSeconds: number,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof keysRotate>> {
   const now = deps.now();
