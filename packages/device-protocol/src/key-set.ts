@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { importPublicKey, parsePublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
+import { importPublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
 import { Instant } from './prompt.ts';
 import { keyIdOfStatement, signStatement, verifyStatement } from './statement.ts';
 
@@ -44,10 +44,13 @@ export async function acceptKeySet(
     if (publicKey === undefined) return undefined;
     const keySet = await verifyStatement('mfa-keys+jws', statement, { publicKey, keyId });
     if (!Value.Check(KeySet, keySet) || keySet.version !== trusted.version + 1) return undefined;
-    const imported = await Promise.all(
-      keySet.keys.map(async (key) => parsePublicKey(key) !== undefined && (await importPublicKey(key)) !== undefined),
-    );
-    return imported.every(Boolean) ? keySet : undefined;
+    return (await holdsKeysAlone(keySet)) ? keySet : undefined;
   }
   return undefined;
+}
+
+/** Whether each of its keys is one: a point on the curve, in its one spelling. */
+export async function holdsKeysAlone({ keys }: KeySet): Promise<boolean> {
+  const imported = await Promise.all(keys.map((key) => importPublicKey(key)));
+  return imported.every((key) => key !== undefined);
 }
