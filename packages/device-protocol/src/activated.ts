@@ -1,11 +1,10 @@
-import { base64url } from 'jose';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { importPublicKey, thumbprintOf } from './device-key.ts';
 import { holdsKeysAlone, KeySet } from './key-set.ts';
 import { Hash, Id, Instant } from './prompt.ts';
 import { ShownText } from './shown-text.ts';
-import { keyIdOfStatement, signStatement, verifyStatement } from './statement.ts';
+import { signStatement, unprovenValue, verifyStatement } from './statement.ts';
 
 /** What a server answers to an activation: from here on the phone is this device, and trusts these keys. */
 export const Activated = Type.Object(
@@ -44,7 +43,6 @@ export async function verifyActivated(
   expected: Pick<Activated, 'activationId' | 'keyThumbprint'> & { readonly serverKeyThumbprint: string },
 ): Promise<Activated | undefined> {
   const { serverKeyThumbprint: keyId } = expected;
-  if (keyIdOfStatement(statement) !== keyId) return undefined;
   const pinned = await pinnedKey(statement, keyId);
   const publicKey = pinned === undefined ? undefined : await importPublicKey(pinned);
   if (publicKey === undefined) return undefined;
@@ -57,18 +55,10 @@ export async function verifyActivated(
 
 /** The pin is a hash of the key, so that a key that has it can be taken from the statement before anything of that is proven. */
 async function pinnedKey(statement: string, keyId: string) {
-  const unproven = unverifiedPayload(statement);
+  const unproven = unprovenValue(statement);
   if (!Value.Check(Activated, unproven)) return undefined;
   for (const jwk of unproven.keySet.keys) {
     if ((await thumbprintOf(jwk)) === keyId) return jwk;
   }
   return undefined;
-}
-
-function unverifiedPayload(statement: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(base64url.decode(statement.split('.')[1] ?? '')));
-  } catch {
-    return undefined;
-  }
 }

@@ -5,7 +5,8 @@ import { Instant } from './prompt.ts';
 import { keyIdOfStatement, signStatement, verifyStatement } from './statement.ts';
 
 const Coordinate = Type.String({ pattern: '^[\\w-]{43}$' });
-const Key = Type.Object(
+/** Public half of an ES256 key. That it is a point on the curve is for `importPublicKey`. */
+export const PublicKey = Type.Object(
   { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: Coordinate, y: Coordinate },
   { additionalProperties: false },
 );
@@ -17,7 +18,7 @@ export const KeySet = Type.Object(
     /** One more with each change of the keys. */
     version: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     at: Instant,
-    keys: Type.Array(Key, { minItems: 1, maxItems: 8 }),
+    keys: Type.Array(PublicKey, { minItems: 1, maxItems: 8 }),
   },
   { additionalProperties: false },
 );
