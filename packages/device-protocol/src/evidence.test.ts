@@ -48,6 +48,7 @@ test('DEV-31: is checked from the record alone', async () => {
       serverNonce,
       at: AT,
     },
+    displayed,
     keyThumbprint: device.thumbprint,
   });
 });

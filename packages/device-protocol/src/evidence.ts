@@ -25,7 +25,12 @@ export type Evidence = Static<typeof Evidence>;
 export type EvidenceRefusal = DecisionRefusal | 'malformed';
 
 export type VerifiedEvidence =
-  | { readonly outcome: 'verified'; readonly decision: Decision; readonly keyThumbprint: string }
+  | {
+      readonly outcome: 'verified';
+      readonly decision: Decision;
+      readonly displayed: Displayed;
+      readonly keyThumbprint: string;
+    }
   | { readonly outcome: 'refused'; readonly reason: EvidenceRefusal };
 
 /**
@@ -43,5 +48,5 @@ export async function verifyEvidence(
   const keyThumbprint = await thumbprintOf(key);
   const signer = { publicKey, keyId: keyThumbprint };
   const verified = await verifyDecision(statement, signer, { prompt: { challengeId, ...prompt }, deviceId });
-  return verified.outcome === 'verified' ? { ...verified, keyThumbprint } : verified;
+  return verified.outcome === 'verified' ? { ...verified, displayed: prompt.displayed, keyThumbprint } : verified;
 }
