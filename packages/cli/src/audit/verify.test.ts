@@ -39,7 +39,7 @@ const lines = (...events: unknown[]) => events.map((event) => `${JSON.stringify(
 
 const userId = '1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11';
 const deviceId = '7c9e6679-7425-40de-944b-e07fc1f90ae7';
-const challengeId = challengeIdFor(userId, new Uint8Array(16).fill(7));
+const CHALLENGE = challengeIdFor(userId, new Uint8Array(16).fill(7));
 const AT = Date.UTC(2026, 10, 27);
 
 let device: KeyPair;
@@ -48,7 +48,12 @@ beforeAll(async () => {
 });
 
 /** As app-server writes it when somebody answers. */
-async function answered(answer: Answer, type: 'challenge.approved' | 'challenge.denied', reason?: string) {
+async function answered(
+  answer: Answer,
+  type: 'challenge.approved' | 'challenge.denied',
+  reason?: string,
+  challengeId = CHALLENGE,
+) {
   const serverNonce = 'Zk9m3s1Q8b7Vt2cX5n4LdA';
   const displayed = {
     user: 'alice@example.com',
@@ -102,7 +107,7 @@ test('takes the one document that audit tail prints as well, also from standard 
   const { code, out } = await runWith(['-'], document);
 
   expect(out).toBe(
-    `event 2  ${new Date(AT).toISOString()}  challenge.denied  ${challengeId}  ` +
+    `event 2  ${new Date(AT).toISOString()}  challenge.denied  ${CHALLENGE}  ` +
       'other_decision: The person decided otherwise than the event says.\n1 verified, 1 refused, 0 without evidence\n',
   );
   expect(code).toBe(EXIT.checkFailed.code);
@@ -189,6 +194,19 @@ describe('an event does not stand', () => {
     ],
     ['when another user is named', async () => ({ ...(await approved()), userId: deviceId }), 'other_user'],
     ['when no user is named', async () => ({ ...(await approved()), userId: undefined }), 'other_user'],
+    [
+      'when the challenge is nobody’s',
+      async () => ({
+        ...(await answered(
+          { decision: 'approve', number: '042' },
+          'challenge.approved',
+          undefined,
+          'challenge-of-nobody',
+        )),
+        userId: undefined,
+      }),
+      'other_user',
+    ],
     ['when another method is named', async () => ({ ...(await approved()), method: 'totp' }), 'other_event'],
     ['when no challenge is named', async () => ({ ...(await approved()), challengeId: undefined }), 'other_event'],
     ['when it is another event', async () => ({ ...(await approved()), type: 'challenge.started' }), 'other_event'],
