@@ -33,15 +33,16 @@ export function signActivationProof(proof: ActivationProof, privateKey: CryptoKe
 
 /**
  * Undefined unless the private half of this very key signed it, for exactly the expected activation. How old `at` may be is for the caller.
- * @param key as the stranger sent it, by `parsePublicKey`. Its thumbprint is made here, so that nobody claims the name of another key.
+ * @param key as the stranger sent it. Its thumbprint is made here, so that nobody claims the name of another key.
  */
 export async function verifyActivationProof(
   statement: string,
   key: PublicKeyJwk,
   expected: Pick<ActivationProof, 'activationId' | 'codeHash' | 'serverKeyThumbprint'>,
 ): Promise<ActivationProof | undefined> {
-  const [publicKey, keyId] = await Promise.all([importPublicKey(key), thumbprintOf(key)]);
+  const publicKey = await importPublicKey(key);
   if (publicKey === undefined) return undefined;
+  const keyId = await thumbprintOf(key);
   const proof = await verifyStatement('mfa-activation+jws', statement, { publicKey, keyId });
   if (!Value.Check(ActivationProof, proof)) return undefined;
   const isExpected =

@@ -33,3 +33,7 @@ test.each([
 test('a point beside the curve is not taken', async () => {
   expect(await importPublicKey({ ...key, y: key.x })).toBeUndefined();
 });
+
+test('a coordinate spelt another way is not taken as a key either: it would have a second name', async () => {
+  expect(await importPublicKey({ ...key, x: `${key.x.slice(0, -1)}V` })).toBeUndefined();
+});

@@ -15,7 +15,8 @@ export const THUMBPRINT_PATTERN = /^[\w-]{43}$/;
 
 /**
  * A public key from what a stranger sent: only the four members that make the key, so that nothing else of it is stored or hashed.
- * Undefined when it is another kind of key, or carries a private half. That the point lies on the curve is for `importPublicKey`.
+ * Undefined when it is another kind of key, spelt another way, or carries a private half. That the point lies on the curve is for
+ * `importPublicKey`.
  */
 export function parsePublicKey(value: unknown): PublicKeyJwk | undefined {
   if (typeof value !== 'object' || value === null || 'd' in value) return undefined;
@@ -35,10 +36,15 @@ export function thumbprintOf(key: PublicKeyJwk): Promise<string> {
   return calculateJwkThumbprint({ ...key }, 'sha256');
 }
 
-/** For checking signatures. Undefined when the point is not on the curve. */
+/**
+ * For checking signatures. Undefined when the point is not on the curve, and for what `parsePublicKey` refuses: a second spelling of a
+ * coordinate would be a second thumbprint of the same key.
+ */
 export async function importPublicKey(key: PublicKeyJwk): Promise<CryptoKey | undefined> {
+  const parsed = parsePublicKey(key);
+  if (parsed === undefined) return undefined;
   try {
-    return await crypto.subtle.importKey('jwk', { ...key }, ES256, true, ['verify']);
+    return await crypto.subtle.importKey('jwk', { ...parsed }, ES256, true, ['verify']);
   } catch {
     return undefined;
   }

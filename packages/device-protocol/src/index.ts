@@ -19,6 +19,7 @@ export {
   type KeyPair,
   type PublicKeyJwk,
 } from './device-key.ts';
+export { Evidence, verifyEvidence, type EvidenceRefusal, type VerifiedEvidence } from './evidence.ts';
 export { acceptKeySet, KeySet, signKeySet } from './key-set.ts';
 export { Outcome, signOutcome, verifyOutcome } from './outcome.ts';
 export { displayHash, Displayed, Prompt, Prompts, signPrompts, verifyPrompts } from './prompt.ts';

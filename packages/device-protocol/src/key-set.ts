@@ -1,11 +1,12 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { importPublicKey, parsePublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
+import { importPublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
 import { Instant } from './prompt.ts';
 import { keyIdOfStatement, signStatement, verifyStatement } from './statement.ts';
 
 const Coordinate = Type.String({ pattern: '^[\\w-]{43}$' });
-const Key = Type.Object(
+/** Public half of an ES256 key. That it is a point on the curve is for `importPublicKey`. */
+export const PublicKey = Type.Object(
   { kty: Type.Literal('EC'), crv: Type.Literal('P-256'), x: Coordinate, y: Coordinate },
   { additionalProperties: false },
 );
@@ -17,7 +18,7 @@ export const KeySet = Type.Object(
     /** One more with each change of the keys. */
     version: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     at: Instant,
-    keys: Type.Array(Key, { minItems: 1, maxItems: 8 }),
+    keys: Type.Array(PublicKey, { minItems: 1, maxItems: 8 }),
   },
   { additionalProperties: false },
 );
@@ -44,10 +45,13 @@ export async function acceptKeySet(
     if (publicKey === undefined) return undefined;
     const keySet = await verifyStatement('mfa-keys+jws', statement, { publicKey, keyId });
     if (!Value.Check(KeySet, keySet) || keySet.version !== trusted.version + 1) return undefined;
-    const imported = await Promise.all(
-      keySet.keys.map(async (key) => parsePublicKey(key) !== undefined && (await importPublicKey(key)) !== undefined),
-    );
-    return imported.every(Boolean) ? keySet : undefined;
+    return (await holdsKeysAlone(keySet)) ? keySet : undefined;
   }
   return undefined;
+}
+
+/** Whether each of its keys is one: a point on the curve, in its one spelling. */
+export async function holdsKeysAlone({ keys }: KeySet): Promise<boolean> {
+  const imported = await Promise.all(keys.map((key) => importPublicKey(key)));
+  return imported.every((key) => key !== undefined);
 }

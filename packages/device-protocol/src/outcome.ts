@@ -12,7 +12,7 @@ export const Outcome = Type.Object(
     /** Nonce of the request that is answered. */
     answers: Type.String({ pattern: '^[\\w-]{16,43}$' }),
     state: Type.Enum(['approved', 'denied', 'cancelled', 'expired']),
-    /** It became so by this answer. */
+    /** It became so by this answer, which either approves or denies. */
     counted: Type.Boolean(),
     at: Instant,
   },
@@ -20,7 +20,9 @@ export const Outcome = Type.Object(
 );
 export type Outcome = Static<typeof Outcome>;
 
-export function signOutcome(outcome: Outcome, key: { privateKey: CryptoKey; keyId: string }): Promise<string> {
+/** @throws TypeError for what phones would refuse. */
+export async function signOutcome(outcome: Outcome, key: { privateKey: CryptoKey; keyId: string }): Promise<string> {
+  if (!isOutcome(outcome)) throw new TypeError('an outcome that no phone would accept');
   return signStatement('mfa-outcome+jws', outcome, key);
 }
 
@@ -31,10 +33,15 @@ export async function verifyOutcome(
   expected: Pick<Outcome, 'challengeId' | 'deviceId' | 'answers'>,
 ): Promise<Outcome | undefined> {
   const value = await verifyStatement('mfa-outcome+jws', statement, key);
-  if (!Value.Check(Outcome, value)) return undefined;
+  if (!isOutcome(value)) return undefined;
   const isExpected =
     value.challengeId === expected.challengeId &&
     value.deviceId === expected.deviceId &&
     value.answers === expected.answers;
   return isExpected ? value : undefined;
+}
+
+/** An answer cancels nothing and lets nothing expire: that it did would be shown as a login that this phone has decided. */
+function isOutcome(value: unknown): value is Outcome {
+  return Value.Check(Outcome, value) && (!value.counted || value.state === 'approved' || value.state === 'denied');
 }

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { canonicalHash } from './canonical.ts';
-import { isShowable } from './shown-text.ts';
+import { ShownText } from './shown-text.ts';
 import { signStatement, verifyStatement } from './statement.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -10,20 +10,16 @@ export const Id = Type.String({ pattern: '^[\\w-]{16,64}$' });
 export const Instant = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const Hash = Type.String({ pattern: '^[\\w-]{43}$' });
 
-/** One line, whose length is counted in code points. */
-const ShownText = (maxLength: number) =>
-  Type.Refine(Type.String({ maxLength }), isShowable, () => 'text that cannot be shown as one line');
-
 /** Everything of a login that the phone shows, and nothing else: the answer is signed over this. */
 export const Displayed = Type.Object(
   {
     /** The account, as its owner knows it. */
-    user: ShownText(1024),
-    application: ShownText(256),
+    user: ShownText({ maxLength: 1024 }),
+    application: ShownText({ maxLength: 256 }),
     /** Where the login comes from, as the application says. */
-    source: Type.Optional(ShownText(64)),
+    source: Type.Optional(ShownText({ maxLength: 64 })),
     /** A sentence of the application about what is approved. */
-    message: Type.Optional(ShownText(512)),
+    message: Type.Optional(ShownText({ maxLength: 512 })),
     createdAt: Instant,
     expiresAt: Instant,
     /** How many digits of the number on the other screen are asked for; 0 when none is. */

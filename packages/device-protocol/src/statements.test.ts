@@ -2,24 +2,11 @@ import { base64url, CompactSign } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { activationCodeHash, signActivationProof, verifyActivationProof } from './activation-proof.ts';
 import { signDecision, verifyDecision } from './decision.ts';
-import { ES256, generateKeyPair, importPublicKey, type KeyPair } from './device-key.ts';
+import { ES256 } from './device-key.ts';
 import { acceptKeySet, signKeySet } from './key-set.ts';
 import { signPrompts, verifyPrompts, type Displayed, type Prompt, type Prompts } from './prompt.ts';
 import { signStatement, verifyStatement } from './statement.ts';
-
-interface Party extends KeyPair {
-  signer: { privateKey: CryptoKey; keyId: string };
-  checker: { publicKey: CryptoKey; keyId: string };
-}
-
-async function party(): Promise<Party> {
-  const pair = await generateKeyPair();
-  return {
-    ...pair,
-    signer: { privateKey: pair.privateKey, keyId: pair.thumbprint },
-    checker: { publicKey: (await importPublicKey(pair.publicKey))!, keyId: pair.thumbprint },
-  };
-}
+import { party, type Party } from './testing/party.ts';
 
 let device: Party;
 let server: Party;

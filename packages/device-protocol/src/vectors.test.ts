@@ -1,12 +1,17 @@
 import { expect, test } from 'vitest';
 import vectors from '../../../tests/vectors/device-protocol-v1.json' with { type: 'json' };
+import { verifyActivated } from './activated.ts';
 import { activationLink, parseActivationLink } from './activation-link.ts';
 import { activationCodeHash, verifyActivationProof } from './activation-proof.ts';
 import { canonicalBytes } from './canonical.ts';
 import { verifyDecision } from './decision.ts';
 import { importPublicKey, parsePublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
 import { acceptKeySet } from './key-set.ts';
+import { verifyEvidence } from './evidence.ts';
+import { verifyOutcome } from './outcome.ts';
 import { displayHash, verifyPrompts } from './prompt.ts';
+import { verifyRotation } from './rotation.ts';
+import { signatureBase } from './signature-base.ts';
 import { parseSignature, verifyRequest } from './signed-request.ts';
 
 const { keys } = vectors;
@@ -23,12 +28,21 @@ test.each(Object.entries(keys))('the thumbprint of the key of %s', async (_, { j
   expect(await thumbprintOf(publicPart(jwk))).toBe(thumbprint);
 });
 
-test('a signed request', async () => {
-  const { headers, createdAt, nonce, ...request } = vectors.request;
+test('a signed request, and the base of its signature', async () => {
+  const { headers, base, createdAt, nonce, ...request } = vectors.request;
   const body = new TextEncoder().encode(request.body);
   const signature = parseSignature(headers, true);
 
   expect(signature).toMatchObject({ createdAt, nonce, keyId: keys.device.thumbprint });
+  const { method, authority, path, query } = request;
+  const components = Object.entries({
+    '@method': method,
+    '@authority': authority,
+    '@path': path,
+    '@query': query,
+    'content-digest': headers['content-digest'],
+  });
+  expect(signatureBase(signature!.covered, components)).toBe(base);
   const { publicKey } = await checkerOf(keys.device);
   expect(await verifyRequest({ ...request, body }, signature!, headers['content-digest'], publicKey)).toBe(true);
 });
@@ -70,4 +84,54 @@ test('a change of the server keys', async () => {
   expect(
     await acceptKeySet(jws, { version: trusted.version, keys: trusted.keys.map((key) => parsePublicKey(key)!) }),
   ).toEqual(value);
+});
+
+const activatedAs = {
+  activationId: vectors.activation.link.activationId,
+  keyThumbprint: keys.device.thumbprint,
+  serverKeyThumbprint: vectors.activation.link.serverKeyThumbprint,
+};
+const rotatedFrom = { deviceId: vectors.rotation.value.deviceId, from: keys.device.thumbprint };
+
+test('what a server answers to an activation', async () => {
+  const { value, jws } = vectors.activated;
+
+  expect(await verifyActivated(jws, activatedAs)).toEqual(value);
+});
+
+test('how a login stands after an answer', async () => {
+  const { value, jws } = vectors.outcome;
+
+  expect(await verifyOutcome(jws, await checkerOf(keys.server), value)).toEqual(value);
+});
+
+test('a rotation of the device key', async () => {
+  const { value, jws } = vectors.rotation;
+
+  expect(await verifyRotation(jws, publicPart(keys.nextDevice.jwk), rotatedFrom)).toEqual(value);
+});
+
+test('evidence of an answer', async () => {
+  const { value, challengeId } = vectors.evidence;
+
+  expect(await verifyEvidence(value, { challengeId })).toMatchObject({
+    outcome: 'verified',
+    decision: { decision: 'approve', displayHash: vectors.displayed.hash },
+    keyThumbprint: keys.device.thumbprint,
+  });
+});
+
+/** As whoever expects the one that is taken above. */
+const READERS: Record<string, (jws: string) => Promise<unknown>> = {
+  activated: (jws) => verifyActivated(jws, activatedAs),
+  outcome: async (jws) => verifyOutcome(jws, await checkerOf(keys.server), vectors.outcome.value),
+  rotation: (jws) => verifyRotation(jws, publicPart(keys.nextDevice.jwk), rotatedFrom),
+  decision: async (jws) => {
+    const verified = await verifyDecision(jws, await checkerOf(keys.device), vectors.decision);
+    return verified.outcome === 'refused' ? undefined : verified;
+  },
+};
+
+test.each(vectors.refused.statements)('$what is refused: $why', async ({ what, jws }) => {
+  expect(await READERS[what]!(jws)).toBeUndefined();
 });
