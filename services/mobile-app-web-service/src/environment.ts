@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 
 /** Every setting of mobile-app-web-service. */
 export const ENVIRONMENT = settings({
-  ...edgeSettings({ service: 'mobile-app-web-service', port: 8400 }),
+  ...edgeSettings({ service: 'mobile-app-web-service', port: 8400, connections: 32_768 }),
   COUNTERSIGN_DEVICE_URL: Type.String({
     pattern: '^https://[^/]+$',
     description:

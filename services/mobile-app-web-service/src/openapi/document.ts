@@ -1,6 +1,7 @@
 import { MAX_DEVICE_BODY_BYTES, type Operation } from '@countersign/contracts';
-import { exampleOf, PROBLEM_SCHEMA, problemResponses } from '@countersign/edge';
+import { PROBLEM_SCHEMA, problemResponses } from '@countersign/edge';
 import type { TSchema } from 'typebox';
+import { exampleBody } from './examples.ts';
 import { ACTIVATION_ROUTES, DEVICE_ROUTES, errorsOf, type Route } from '../routes.ts';
 
 export interface DescribeOptions {
@@ -68,7 +69,7 @@ function describeRoute(route: Route): object {
       content: {
         'application/json': {
           schema: { $ref: `#/components/schemas/${nameOf(operation)}Input` },
-          example: exampleOf(route.body),
+          example: exampleBody(route),
         },
       },
     },
