@@ -190,6 +190,12 @@ export const ENVIRONMENT = settings({
         'Without it there is no passkey.',
     }),
   ),
+  COUNTERSIGN_DEVICE_URL: Type.Optional(
+    Type.String({
+      pattern: '^https://[^/]+$',
+      description: 'Where phones reach mobile-app-web-service; without it no app can be activated.',
+    }),
+  ),
   COUNTERSIGN_FIDO_METADATA_FILE: Type.Optional(
     Type.String({
       description:
