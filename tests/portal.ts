@@ -143,11 +143,15 @@ async function balancerFor(stack: Stack, port: number): Promise<RunningProcess> 
     CERTIFICATE_AND_KEY: both,
     CHECK_HOST: 'localhost',
     AUTHORITY: authority,
+    SERVER_CONNECTIONS: 1000,
     REPLICA_PORT: 0,
     SERVERS: servers.map((line) => `${line} verifyhost localhost sni str(localhost)`).join('\n'),
   });
   const file = join(home, 'haproxy.cfg');
-  writeFileSync(file, fillTemplate('haproxy.cfg', { STATS_SOCKET: join(home, 'stats'), SERVICES: service }));
+  writeFileSync(
+    file,
+    fillTemplate('haproxy.cfg', { CONNECTIONS: 8192, STATS_SOCKET: join(home, 'stats'), SERVICES: service }),
+  );
   return startProcess({
     name: 'balancer',
     command: '/usr/sbin/haproxy',

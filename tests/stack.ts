@@ -35,6 +35,7 @@ import {
 } from '@countersign/testkit';
 import pg from 'pg';
 import { hearing } from '../infra/dev/engines.ts';
+import { authenticatorPages } from '../infra/dev/services.ts';
 import { createClient, type Client, type ClientIdentity } from './client.ts';
 import { createInboxReader, type InboxReader } from './inbox-reader.ts';
 
@@ -54,6 +55,11 @@ export interface StackOptions {
   userPortalEnvironment?: Record<string, string>;
   /** Where people reach the portals: the balancer of a test. */
   portalUrl?: string;
+  /** None unless given. */
+  mobileServices?: number;
+  mobileServiceEnvironment?: Record<string, string>;
+  /** Where phones reach them, and what they sign names; without a balancer any name does. */
+  deviceUrl?: string;
   appServerEnvironment?: Record<string, string>;
   sdkGatewayEnvironment?: Record<string, string>;
   /** Runs what `pnpm build` made, as production does, instead of the sources. */
@@ -63,7 +69,7 @@ export interface StackOptions {
 }
 
 export interface Replica extends RunningProcess {
-  /** `http://…` of an app-server, `https://…` of a gateway. */
+  /** `http://…` of an app-server, `https://…` of an edge. */
   readonly url: string;
   readonly logFile: string;
   readonly environment: Record<string, string>;
@@ -115,6 +121,10 @@ export interface Stack {
   readonly portals: readonly Replica[];
   /** The application that the portals are. */
   readonly portalApplication: TestApplication | undefined;
+  /** What serves phones. */
+  readonly mobiles: readonly Replica[];
+  /** What phones sign names it, whichever of `mobiles` they reach. */
+  readonly deviceUrl: string;
   /** Of `localhost`. */
   readonly certificate: KeyAndCertificate;
   readonly keyRing: string;
@@ -152,6 +162,7 @@ const GENEROUS: PolicyDocument = {
 /** The real thing on free ports: NATS with the permissions of production, a Postgres pair, and the services as processes. */
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { appServers: appServerCount = 2, sdkGateways: gatewayCount = 2, userPortals: portalCount = 0 } = options;
+  const { mobileServices: mobileCount = 0, deviceUrl = 'https://phones.example.test' } = options;
   const first = options.checkout ?? CHECKOUT;
   const mainOf = (service: string, checkout: string): string[] =>
     options.built === true
@@ -184,7 +195,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const keyRing = `k1:${randomBytes(32).toString('base64')}`;
 
     const [{ nats, rootUrl, passwords }, postgres, { inboxProcess, inboxUrl, carriersFile, inboxToken }] =
-      await Promise.all([natsOf(dir, logs, gatewayCount, portalCount), postgresOf(dir, logs), inboxOf(dir, logs)]);
+      await Promise.all([
+        natsOf(dir, logs, { gateways: gatewayCount, portals: portalCount, mobiles: mobileCount }),
+        postgresOf(dir, logs),
+        inboxOf(dir, logs),
+      ]);
     await ensureRole(postgres.primary, 'countersign_service', passwords.serviceRole);
     closers.push(
       () => nats.kill(),
@@ -207,6 +222,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       COUNTERSIGN_CARRIERS_FILE: carriersFile,
       COUNTERSIGN_PUBLIC_URL: publicUrl,
       ...(options.portalUrl !== undefined && { COUNTERSIGN_PORTAL_URL: options.portalUrl }),
+      COUNTERSIGN_DEVICE_URL: deviceUrl,
       INBOX_TOKEN: inboxToken,
       ...options.appServerEnvironment,
     });
@@ -331,6 +347,32 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     };
     const portals = await Promise.all(passwords.portals.map((password, n) => startPortal(portalName(n), password)));
 
+    const mobileApplication = mobileCount === 0 ? undefined : await addApplication(['device']);
+    const startMobile = async (name: string, password: string): Promise<Replica> => {
+      const port = await freePort();
+      const url = `https://localhost:${port}`;
+      const environment = {
+        COUNTERSIGN_REPLICA: name,
+        COUNTERSIGN_PORT: String(port),
+        COUNTERSIGN_DEVICE_URL: deviceUrl,
+        COUNTERSIGN_API_KEY: mobileApplication?.apiKey ?? '',
+        COUNTERSIGN_TLS_CERT_FILE: files.certificate,
+        COUNTERSIGN_TLS_KEY_FILE: files.key,
+        COUNTERSIGN_NATS_URLS: `nats://127.0.0.1:${nats.port}`,
+        COUNTERSIGN_NATS_USER: name,
+        COUNTERSIGN_NATS_PASSWORD: password,
+        COUNTERSIGN_TRUSTED_PROXIES: '127.0.0.1',
+        ...authenticatorPages(dir),
+        ...options.mobileServiceEnvironment,
+      };
+      const readyWhen = async () => {
+        const { status } = await client.request(url, 'GET', '/health/ready');
+        return status === 200;
+      };
+      return startReplica('mobile-app-web-service', { name, url, environment, readyTimeoutMs: 30_000, readyWhen });
+    };
+    const mobiles = await Promise.all(passwords.mobiles.map((password, n) => startMobile(mobileName(n), password)));
+
     return {
       dir,
       logs,
@@ -351,6 +393,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       gateways,
       portals,
       portalApplication,
+      mobiles,
+      deviceUrl,
       certificate,
       keyRing,
       adminApiKey,
@@ -380,27 +424,32 @@ function portalName(index: number): string {
   return `user-portal-${index + 1}`;
 }
 
-async function natsOf(dir: string, logs: string, gatewayCount: number, portalCount: number) {
-  const gateways = Array.from({ length: gatewayCount }, secret);
-  const portals = Array.from({ length: portalCount }, secret);
-  const passwords = { appServer: secret(), gateways, portals, admin: secret(), root: secret(), serviceRole: secret() };
+function mobileName(index: number): string {
+  return `mobile-app-web-service-${index + 1}`;
+}
+
+type EdgeKind = 'gateways' | 'portals' | 'mobiles';
+
+async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number>) {
+  const secrets = (kind: EdgeKind) => Array.from({ length: counts[kind] }, secret);
+  const edges = { gateways: secrets('gateways'), portals: secrets('portals'), mobiles: secrets('mobiles') };
+  const passwords = { ...edges, appServer: secret(), admin: secret(), root: secret(), serviceRole: secret() };
   const permissions = (service: string, more = '') =>
     `{\n${readFileSync(join(CHECKOUT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
+  const usersOf = (service: string, nameOf: (index: number) => string, own: readonly string[]) =>
+    own.map((password, n) => ({
+      user: nameOf(n),
+      password,
+      permissions: permissions(service, hearing(nameOf(n))),
+    }));
   const nats = await startNats({
     storeDir: join(dir, 'nats'),
     logFile: join(logs, 'nats.log'),
     users: [
       { user: 'app-server', password: passwords.appServer, permissions: permissions('app-server') },
-      ...gateways.map((password, n) => ({
-        user: gatewayName(n),
-        password,
-        permissions: permissions('sdk-gateway', hearing(gatewayName(n))),
-      })),
-      ...portals.map((password, n) => ({
-        user: portalName(n),
-        password,
-        permissions: permissions('user-portal', hearing(portalName(n))),
-      })),
+      ...usersOf('sdk-gateway', gatewayName, edges.gateways),
+      ...usersOf('user-portal', portalName, edges.portals),
+      ...usersOf('mobile-app-web-service', mobileName, edges.mobiles),
       { user: 'admin', password: passwords.admin, permissions: permissions('admin') },
       { user: 'root', password: passwords.root },
     ],

@@ -1,4 +1,4 @@
-// Brings a fresh machine to where `npm start` and its sisters can run: pnpm, the packages, the pinned Node, the portal's pages,
+// Brings a fresh machine to where `npm start` and its sisters can run: pnpm, the packages, the pinned Node, the pages,
 // nats-server and what else they need of Debian.
 // Plain JavaScript without dependencies, because it runs on whatever Node the machine has (20 or newer).
 //
@@ -28,7 +28,6 @@ const TOOLS = join(STATE, 'tools');
 const PROGRAM_FOLDER = join(TOOLS, 'bin');
 const INSTALL_LOG = join(STATE, 'logs', 'install.log');
 const STAMP = join(CHECKOUT, 'node_modules', '.countersign-stamp');
-const PORTAL = join(CHECKOUT, 'services', 'user-portal');
 const NODE = join(CHECKOUT, 'node_modules', '.bin', 'node');
 
 const PROGRAMS = {
@@ -39,6 +38,26 @@ const PROGRAMS = {
   chaos: 'tests/chaos/main.ts',
   release: 'infra/dev/release.ts',
 };
+
+/** What is built for browsers, and of what besides its own folder. */
+const PAGES = [
+  {
+    what: 'the portal',
+    service: 'user-portal',
+    sources: ['services/user-portal/src/api.ts', 'packages/ui/src', 'packages/contracts/src', 'pnpm-lock.yaml'],
+  },
+  {
+    what: 'the authenticator',
+    service: 'mobile-app-web-service',
+    sources: [
+      'packages/ui/src',
+      'packages/contracts/src',
+      'packages/device-protocol/src',
+      'packages/otp/src',
+      'pnpm-lock.yaml',
+    ],
+  },
+];
 
 /** Something the person has to do; the sentence says what. */
 class Instruction extends Error {}
@@ -142,20 +161,25 @@ function workspaceManifests() {
 
 /** The portal serves what was built, in development as well: the pages that people get are the ones that are tried. */
 async function buildPages(environment) {
-  const pages = join(PORTAL, 'web', 'dist');
-  const stamp = join(STATE, 'pages-stamp');
-  const wanted = contentOf(
-    ['web/index.html', 'web/vite.config.ts', 'web/precompress.ts', 'web/src', 'src/api.ts', 'package.json']
-      .map((name) => join(PORTAL, name))
-      .concat(['packages/ui/src', 'packages/contracts/src', 'pnpm-lock.yaml'].map((name) => join(CHECKOUT, name))),
-  );
-  if (existsSync(join(pages, 'index.html')) && readIfThere(stamp) === wanted) return;
-  await step('building the pages of the portal', join(PORTAL, 'node_modules', '.bin', 'vite'), ['build', 'web'], {
-    environment: { ...environment, NODE_ENV: 'production' },
-    cwd: PORTAL,
-    advice: 'Delete node_modules and try again.',
-  });
-  writeFileSync(stamp, wanted);
+  for (const { what, service, sources } of PAGES) {
+    const folder = join(CHECKOUT, 'services', service);
+    const web = join(folder, 'web');
+    if (!existsSync(join(web, 'index.html'))) continue;
+    const stamp = join(STATE, `pages-stamp-${service}`);
+    const own = readdirSync(web).filter((name) => name !== 'dist' && name !== 'node_modules');
+    const wanted = contentOf([
+      ...own.map((name) => join(web, name)),
+      join(folder, 'package.json'),
+      ...sources.map((name) => join(CHECKOUT, name)),
+    ]);
+    if (existsSync(join(web, 'dist', 'index.html')) && readIfThere(stamp) === wanted) continue;
+    await step(`building the pages of ${what}`, join(folder, 'node_modules', '.bin', 'vite'), ['build', 'web'], {
+      environment: { ...environment, NODE_ENV: 'production' },
+      cwd: folder,
+      advice: 'Delete node_modules and try again.',
+    });
+    writeFileSync(stamp, wanted);
+  }
 }
 
 /** Of files, and of all files in folders. */

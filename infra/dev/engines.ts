@@ -14,7 +14,7 @@ import {
 import type { CertificateFiles } from './certificates.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
 import { PEOPLE } from './people.ts';
-import { GATEWAYS, PORTALS, type NatsUserName, type Secrets } from './secrets.ts';
+import { GATEWAYS, MOBILE_SERVICES, PORTALS, type NatsUserName, type Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 
@@ -44,6 +44,7 @@ export function startDevNats(
       user('app-server', permissions('app-server')),
       ...GATEWAYS.map((name) => user(name, permissions('sdk-gateway', hearing(name)))),
       ...PORTALS.map((name) => user(name, permissions('user-portal', hearing(name)))),
+      ...MOBILE_SERVICES.map((name) => user(name, permissions('mobile-app-web-service', hearing(name)))),
       user('admin', permissions('admin')),
       // For a look at the streams; no service uses it.
       user('root'),

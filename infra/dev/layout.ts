@@ -13,6 +13,7 @@ export interface Layout {
     appServers: number[];
     sdkGateways: number[];
     userPortals: number[];
+    mobileServices: number[];
     inbox: number;
     /** LDAPS. */
     directory: number;
@@ -46,6 +47,7 @@ export function layout(environment: Readonly<Record<string, string | undefined>>
       appServers: [port(8100), port(8101)],
       sdkGateways: [port(8200), port(8201)],
       userPortals: [port(8300), port(8301)],
+      mobileServices: [port(8400), port(8401)],
       inbox: port(8900),
       postgresPrimary: port(8910),
       postgresStandby: port(8911),

@@ -12,6 +12,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'app-server': '@countersign/app-server',
   'sdk-gateway': '@countersign/sdk-gateway',
   'user-portal': '@countersign/user-portal',
+  'mobile-app-web-service': '@countersign/mobile-app-web-service',
   cli: '@countersign/cli',
 };
 /** What operators put in place themselves. */

@@ -11,7 +11,10 @@ export type GatewayName = (typeof GATEWAYS)[number];
 /** The replicas of user-portal, likewise. */
 export const PORTALS = ['user-portal-1', 'user-portal-2'] as const;
 export type PortalName = (typeof PORTALS)[number];
-const NATS_USERS = ['app-server', ...GATEWAYS, ...PORTALS, 'admin', 'root'] as const;
+/** The replicas of mobile-app-web-service, likewise. */
+export const MOBILE_SERVICES = ['mobile-app-web-service-1', 'mobile-app-web-service-2'] as const;
+export type MobileServiceName = (typeof MOBILE_SERVICES)[number];
+const NATS_USERS = ['app-server', ...GATEWAYS, ...PORTALS, ...MOBILE_SERVICES, 'admin', 'root'] as const;
 export type NatsUserName = (typeof NATS_USERS)[number];
 
 /** What the stack must find again at its next start. Without it the data cannot be opened. */
@@ -27,6 +30,8 @@ export interface Secrets {
   application?: { applicationId: string; name: string; apiKey: string };
   /** The application that the portals are. */
   portal?: { applicationId: string; apiKey: string };
+  /** The application that the mobile services are. */
+  mobile?: { applicationId: string; apiKey: string };
   /** By username: what the directory holds of its people. */
   passwords: Record<string, string>;
   /** Of whom app-server is in the directory. */

@@ -23,6 +23,7 @@ import type { SecretsFile } from './secrets.ts';
 
 const APPLICATION = 'Demo portal';
 const PORTAL = 'User portal';
+const MOBILE = 'Mobile service';
 const DIRECTORY = 'Demo directory';
 const TOTP = { algorithm: 'SHA1', digits: 6, periodSeconds: 30 } as const;
 
@@ -61,6 +62,11 @@ export async function seed({ nats, secrets, adminKey, directory, now }: SeedOpti
       const scopes: InputOf<typeof applicationCreate>['scopes'] = ['portal', 'password', 'challenge'];
       const { applicationId, apiKey } = await ask('portal', applicationCreate, { name: PORTAL, scopes });
       content.portal = { applicationId, apiKey };
+      secrets.save();
+    }
+    if (content.mobile === undefined) {
+      const { applicationId, apiKey } = await ask('mobile', applicationCreate, { name: MOBILE, scopes: ['device'] });
+      content.mobile = { applicationId, apiKey };
       secrets.save();
     }
     if (directory !== undefined) await connectDirectory(ask, directory, content.directoryPassword);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ACCEPT_UNSYNCED } from '@countersign/authority';
@@ -9,7 +9,7 @@ import type { DevPostgres } from './engines.ts';
 import { createJsonClient } from './https-json.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
 import { launched, startedOn, THIS_MACHINE, type Machine, type Place } from './machine.ts';
-import type { GatewayName, PortalName, Secrets } from './secrets.ts';
+import type { GatewayName, MobileServiceName, PortalName, Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 export type Environment = Record<string, string>;
@@ -84,6 +84,8 @@ export interface Surroundings {
   publicUrl: string;
   /** Where people reach user-portal. */
   portalUrl?: string;
+  /** Where phones reach mobile-app-web-service. */
+  deviceUrl?: string;
 }
 
 export interface AppServerOptions extends Surroundings {
@@ -123,6 +125,7 @@ export function appServerEnvironment(options: AppServerOptions, { name, port, ma
     COUNTERSIGN_KEY_RING: secrets.keyRing,
     COUNTERSIGN_PUBLIC_URL: options.publicUrl,
     ...(options.portalUrl !== undefined && { COUNTERSIGN_PORTAL_URL: options.portalUrl }),
+    ...(options.deviceUrl !== undefined && { COUNTERSIGN_DEVICE_URL: options.deviceUrl }),
     ...carrierEnvironment(layout, secrets),
   };
 }
@@ -187,7 +190,43 @@ export async function startPortal(
   return startService(layout, { name, main, machine, environment, isReady }, onCrash);
 }
 
-function natsEnvironment({ nats, secrets }: Surroundings, user: 'app-server' | GatewayName | PortalName): Environment {
+/** Both have the one address that phones know: what phones sign names it, whichever of the two they reach. */
+export async function startMobileService(
+  options: GatewayOptions & { apiKey: string },
+  { name, port, machine }: Place & { name: MobileServiceName },
+  onCrash: OnCrash,
+): Promise<RunningProcess> {
+  const { layout, certificates } = options;
+  const environment = {
+    COUNTERSIGN_REPLICA: name,
+    COUNTERSIGN_HOST: machine.host,
+    COUNTERSIGN_PORT: String(port),
+    COUNTERSIGN_DEVICE_URL: options.deviceUrl ?? `https://localhost:${port}`,
+    COUNTERSIGN_API_KEY: options.apiKey,
+    COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
+    COUNTERSIGN_TLS_KEY_FILE: certificates.key,
+    ...authenticatorPages(layout.dir),
+    ...natsEnvironment(options, name),
+  };
+  const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
+  const isReady = async () => (await client.send('GET', `https://${machine.host}:${port}/health/ready`)).status === 200;
+  const main = 'services/mobile-app-web-service/src/main.ts';
+  return startService(layout, { name, main, machine, environment, isReady }, onCrash);
+}
+
+/** Those that were built, which it finds itself; in a checkout where none are, an empty page. */
+export function authenticatorPages(dir: string): Environment {
+  if (existsSync(join(CHECKOUT, 'services/mobile-app-web-service/web/dist/index.html'))) return {};
+  const pages = join(dir, 'no-authenticator');
+  mkdirSync(join(pages, 'assets'), { recursive: true });
+  writeFileSync(join(pages, 'index.html'), '<!doctype html><title>Countersign</title>');
+  return { COUNTERSIGN_PAGES: pages };
+}
+
+function natsEnvironment(
+  { nats, secrets }: Surroundings,
+  user: 'app-server' | GatewayName | PortalName | MobileServiceName,
+): Environment {
   return {
     COUNTERSIGN_NATS_URLS: nats.urls.join(','),
     COUNTERSIGN_NATS_USER: user,

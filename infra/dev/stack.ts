@@ -17,13 +17,14 @@ import {
   type RunningStack,
   type StackOptions,
 } from './running-stack.ts';
-import { GATEWAYS, newcomers, openSecrets, PORTALS } from './secrets.ts';
+import { GATEWAYS, MOBILE_SERVICES, newcomers, openSecrets, PORTALS } from './secrets.ts';
 import { seed } from './seed.ts';
 import {
   appServerEnvironment,
   startAppServer,
   startGateway,
   startInbox,
+  startMobileService,
   startPortal,
   type Surroundings,
 } from './services.ts';
@@ -51,6 +52,7 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     nats: { urls: [`nats://127.0.0.1:${ports.nats}`], copies: 1, ledgerStreams: 1 },
     publicUrl: `https://localhost:${ports.sdkGateways[0]}`,
     portalUrl: `https://localhost:${ports.userPortals[0]}`,
+    deviceUrl: `https://localhost:${ports.mobileServices[0]}`,
   };
   const nats = step('NATS', async () => {
     const started = await startDevNats(layout, secrets, onCrash);
@@ -123,7 +125,7 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     }),
   );
 
-  await step('user portals', () =>
+  const portals = step('user portals', () =>
     Promise.all(
       PORTALS.map(async (name, index) => {
         const options = { ...surroundings, certificates, apiKey: secrets.portal?.apiKey ?? '' };
@@ -133,6 +135,17 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
       }),
     ),
   );
+  const mobileServices = step('mobile services', () =>
+    Promise.all(
+      MOBILE_SERVICES.map(async (name, index) => {
+        const options = { ...surroundings, certificates, apiKey: secrets.mobile?.apiKey ?? '' };
+        const place = { name, port: ports.mobileServices[index] ?? 0, machine: THIS_MACHINE };
+        const started = await startMobileService(options, place, onCrash);
+        supervisor.add(started, started.start);
+      }),
+    ),
+  );
+  await settled([portals, mobileServices]);
 
   const { pair, ownerUrls } = postgres;
   const urlOf = (node: (typeof pair.nodes)[number]) => ownerUrls[pair.nodes.indexOf(node)] ?? '';
@@ -141,6 +154,7 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     secrets,
     adminKey,
     userPortals: ports.userPortals.map((port) => `https://localhost:${port}`),
+    mobileServices: ports.mobileServices.map((port) => `https://localhost:${port}`),
     newcomers: directoryFound === undefined ? [] : newcomers(secrets),
     ca: certificates.ca,
     postgres: { primary: urlOf(pair.primary), standby: urlOf(pair.standby) },
@@ -153,6 +167,7 @@ function wantedPorts({ ports }: Layout): Map<number, string> {
     ...ports.appServers.map((port, index): [number, string] => [port, `app-server-${index + 1}`]),
     ...ports.sdkGateways.map((port, index): [number, string] => [port, `sdk-gateway-${index + 1}`]),
     ...ports.userPortals.map((port, index): [number, string] => [port, `user-portal-${index + 1}`]),
+    ...ports.mobileServices.map((port, index): [number, string] => [port, `mobile-app-web-service-${index + 1}`]),
     [ports.inbox, 'the inbox'],
     [ports.directory, 'the directory'],
     [ports.postgresPrimary, 'the Postgres primary'],

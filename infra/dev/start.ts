@@ -102,6 +102,15 @@ function portalRows({ userPortals, newcomers }: DevFile): [string, string][] {
   ];
 }
 
+function mobileRows({ mobileServices }: DevFile): [string, string][] {
+  const [first] = mobileServices;
+  if (first === undefined) return [];
+  return [
+    ['mobile services', mobileServices.join('   ')],
+    ['  authenticator', `${first}/app/`],
+  ];
+}
+
 function describe(dev: DevFile): void {
   const rows: [string, string][] = [
     ...(dev.balancers === undefined ? [] : [['balancers', dev.balancers.join('   ')] as [string, string]]),
@@ -110,6 +119,7 @@ function describe(dev: DevFile): void {
     ['  authority', relative(process.cwd(), dev.ca)],
     ['  API key', `${dev.apiKey}   (application "${dev.application}")`],
     ...portalRows(dev),
+    ...mobileRows(dev),
     ['app-servers', dev.adminApis.map((url) => `${url}/health/ready`).join('   ')],
     ['inbox', `${dev.inbox}   (SMS as a page; JSON at /api/messages)`],
     ['Postgres', dev.postgres.primary],
@@ -129,7 +139,7 @@ function describe(dev: DevFile): void {
   say(
     `\nCountersign runs, on this machine only. Ctrl-C stops it; the data stays (npm start -- --fresh begins anew).\n`,
   );
-  for (const [what, where] of rows) say(`  ${what.padEnd(14)} ${where}`);
+  for (const [what, where] of rows) say(`  ${what.padEnd(15)} ${where}`);
 }
 
 process.exit(await main(process.argv.slice(2)));

@@ -23,7 +23,7 @@ export interface Inviter {
 }
 
 export interface Candidate {
-  service: 'app-server' | 'sdk-gateway' | 'user-portal';
+  service: 'app-server' | 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service';
   name: string;
   machine: Machine;
 }

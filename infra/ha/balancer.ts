@@ -13,6 +13,8 @@ export interface BalancedService {
   /** Where each balancer takes its requests. */
   places: readonly Place[];
   replicas: readonly Place[];
+  /** To each replica at a time; 1000 unless given. */
+  serverConnections?: number;
 }
 
 export interface Balancer extends RunningProcess {
@@ -30,7 +32,7 @@ export function prepareBalancers(
   return balancers.map(({ name, port, machine }, index) => {
     const home = join(dir, name);
     mkdirSync(home, { recursive: true, mode: 0o700 });
-    const sections = services.map(({ service, places, replicas }) =>
+    const sections = services.map(({ service, places, replicas, serverConnections = 1000 }) =>
       fillTemplate('haproxy-service.cfg', {
         SERVICE: service,
         HOST: machine.host,
@@ -38,6 +40,7 @@ export function prepareBalancers(
         CERTIFICATE_AND_KEY: certificates.of(name).both,
         CHECK_HOST: 'localhost',
         AUTHORITY: certificates.authority,
+        SERVER_CONNECTIONS: serverConnections,
         REPLICA_PORT: replicas[0]?.port ?? 0,
         SERVERS: serverLines(
           replicas.map(({ name: replica, machine: { host }, port: at }) => ({ name: replica, host, port: at })),
@@ -45,7 +48,7 @@ export function prepareBalancers(
       }),
     );
     const file = join(home, 'haproxy.cfg');
-    const values = { STATS_SOCKET: join(home, 'stats'), SERVICES: sections.join('\n') };
+    const values = { CONNECTIONS: 8192, STATS_SOCKET: join(home, 'stats'), SERVICES: sections.join('\n') };
     writeFileSync(file, fillTemplate('haproxy.cfg', values), { mode: 0o600 });
     const running = prepareProcess({
       name,

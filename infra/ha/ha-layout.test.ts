@@ -11,7 +11,7 @@ test('on three machines none carries two of a kind, and every kind that is neede
     expect(new Set(kinds).size).toBe(kinds.length);
     expect(kinds).toEqual(expect.arrayContaining(['nats', 'etcd']));
   }
-  for (const kind of ['postgres', 'app-server', 'sdk-gateway', 'user-portal', 'balancer']) {
+  for (const kind of ['postgres', 'app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service', 'balancer']) {
     const hosts = members.filter(({ name }) => kindOf(name) === kind).map(({ machine }) => machine.host);
     expect(new Set(hosts).size).toBeGreaterThanOrEqual(2);
   }
@@ -20,9 +20,12 @@ test('on three machines none carries two of a kind, and every kind that is neede
 test('unless it is told of machines, everything is on this one, each on a port of its own', () => {
   const layout = haLayout({});
   expect(new Set(membersOf(layout).map(({ machine }) => machine.host))).toEqual(new Set(['127.0.0.1']));
-  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, ports } = layout;
-  const { balancers, portalBalancers, adminBalancers } = layout;
-  const services = [...appServers, ...sdkGateways, ...userPortals, ...balancers, ...portalBalancers, ...adminBalancers];
+  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, ports } = layout;
+  const { balancers, portalBalancers, mobileBalancers, adminBalancers } = layout;
+  const services = [
+    ...[...appServers, ...sdkGateways, ...userPortals, ...mobileServices],
+    ...[...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers],
+  ];
   const taken = [
     ...nats.flatMap(({ client, route, monitor }) => [client, route, monitor]),
     ...etcd.flatMap(({ client, peer }) => [client, peer]),

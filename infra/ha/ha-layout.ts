@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { HA_FOLDER, layout, type Layout } from '../dev/layout.ts';
 import { THIS_MACHINE, type Machine, type Place } from '../dev/machine.ts';
-import { GATEWAYS, PORTALS, type GatewayName, type PortalName } from '../dev/secrets.ts';
+import {
+  GATEWAYS,
+  MOBILE_SERVICES,
+  PORTALS,
+  type GatewayName,
+  type MobileServiceName,
+  type PortalName,
+} from '../dev/secrets.ts';
 
 /** The machines that carry the topology. */
 export interface Site {
@@ -19,10 +26,13 @@ export interface HaLayout extends Layout {
   balancers: readonly Place[];
   /** The same balancers in front of portals, for people. */
   portalBalancers: readonly Place[];
+  /** The same balancers in front of what serves phones. */
+  mobileBalancers: readonly Place[];
   /** The same balancers in front of app-servers, for inside. */
   adminBalancers: readonly Place[];
   sdkGateways: readonly (Place & { name: GatewayName })[];
   userPortals: readonly (Place & { name: PortalName })[];
+  mobileServices: readonly (Place & { name: MobileServiceName })[];
   appServers: readonly Place[];
   etcd: readonly { name: string; machine: Machine; client: number; peer: number }[];
   nats: readonly { name: string; machine: Machine; client: number; route: number; monitor: number }[];
@@ -57,6 +67,11 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
       machine: machineOf(index),
       port: from(inbox - 520, index),
     })),
+    mobileBalancers: [0, 1].map((index) => ({
+      name: `balancer-${index + 1}`,
+      machine: machineOf(index),
+      port: from(inbox - 420, index),
+    })),
     adminBalancers: [0, 1].map((index) => ({
       name: `balancer-${index + 1}`,
       machine: machineOf(index),
@@ -71,6 +86,11 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
       name,
       machine: machineOf(index),
       port: ports.userPortals[index] ?? 0,
+    })),
+    mobileServices: MOBILE_SERVICES.map((name, index) => ({
+      name,
+      machine: machineOf(index),
+      port: ports.mobileServices[index] ?? 0,
     })),
     appServers: ports.appServers.map((port, index) => ({
       name: `app-server-${index + 1}`,
@@ -101,8 +121,17 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
 
 /** Every server and service by its name, with the machine that carries it. */
 export function membersOf(layout: HaLayout): { name: string; machine: Machine }[] {
-  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, balancers } = layout;
-  return [...nats, ...etcd, ...postgres, ...appServers, ...sdkGateways, ...userPortals, ...balancers];
+  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, balancers } = layout;
+  return [
+    ...nats,
+    ...etcd,
+    ...postgres,
+    ...appServers,
+    ...sdkGateways,
+    ...userPortals,
+    ...mobileServices,
+    ...balancers,
+  ];
 }
 
 /**
@@ -113,11 +142,19 @@ export function portalUrlOf({ portalBalancers: [first] }: HaLayout): string {
   return `https://localhost:${first?.port}`;
 }
 
+/** Where phones reach their service, likewise: what they sign names it. */
+export function deviceUrlOf({ mobileBalancers: [first] }: HaLayout): string {
+  return `https://localhost:${first?.port}`;
+}
+
 /** Every port that somebody listens on, with who it is. */
 export function portsOf(layout: HaLayout): Map<number, string> {
-  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, ports } = layout;
-  const { balancers, portalBalancers, adminBalancers } = layout;
-  const services = [...appServers, ...sdkGateways, ...userPortals, ...balancers, ...portalBalancers, ...adminBalancers];
+  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, ports } = layout;
+  const { balancers, portalBalancers, mobileBalancers, adminBalancers } = layout;
+  const services = [
+    ...[...appServers, ...sdkGateways, ...userPortals, ...mobileServices],
+    ...[...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers],
+  ];
   return new Map<number, string>([
     ...nats.flatMap(({ name, client, route, monitor }) =>
       [client, route, monitor].map((port): [number, string] => [port, name]),

@@ -55,9 +55,10 @@ test('a port that is taken is named, with who needs it and who has it', async ()
 
 test('no two of the topology want the same port', () => {
   const topology = haLayout(environment);
-  const { nats, etcd, postgres, appServers, sdkGateways, userPortals } = topology;
-  const { balancers, portalBalancers, adminBalancers } = topology;
-  const services = [appServers, sdkGateways, userPortals, balancers, portalBalancers, adminBalancers].flat();
+  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices } = topology;
+  const { balancers, portalBalancers, mobileBalancers, adminBalancers } = topology;
+  const services = [appServers, sdkGateways, userPortals, mobileServices].flat();
+  const places = [balancers, portalBalancers, mobileBalancers, adminBalancers].flat();
   const others = 3 * nats.length + 2 * etcd.length + 2 * postgres.length + 2;
-  expect(portsOf(topology).size).toBe(others + services.length);
+  expect(portsOf(topology).size).toBe(others + services.length + places.length);
 });

@@ -16,12 +16,12 @@ import {
 } from '../dev/running-stack.ts';
 import { openSecrets } from '../dev/secrets.ts';
 import { seed } from '../dev/seed.ts';
-import { carrierEnvironment, startInbox } from '../dev/services.ts';
+import { authenticatorPages, carrierEnvironment, startInbox } from '../dev/services.ts';
 import { admit, hasJoined } from './admission.ts';
 import { prepareBalancers } from './balancer.ts';
 import { startHaDirectory } from './directory.ts';
 import { prepareEtcd } from './etcd.ts';
-import { membersOf, portalUrlOf, portsOf, type HaLayout } from './ha-layout.ts';
+import { deviceUrlOf, membersOf, portalUrlOf, portsOf, type HaLayout } from './ha-layout.ts';
 import { FIRST_APP_SERVER, openInstallation } from './installation.ts';
 import { prepareNats } from './nats.ts';
 import { openPasswords } from './passwords.ts';
@@ -47,7 +47,7 @@ async function assemble(
   { layout, say, pace = PACES.fast }: HaOptions,
   { supervisor, onCrash, step }: Frame,
 ): Promise<DevFile> {
-  const { dir, ports, balancers, portalBalancers, adminBalancers, site } = layout;
+  const { dir, ports, balancers, portalBalancers, mobileBalancers, adminBalancers, site } = layout;
   // In a network of its own nobody else listens.
   if (site.machines.every(({ networkNamespace }) => networkNamespace === undefined)) {
     await assertPortsFree(portsOf(layout));
@@ -59,6 +59,7 @@ async function assemble(
   const { certificates, credentials, ownerUrlsFile } = installation;
   const { authority } = certificates;
   const portalUrl = portalUrlOf(layout);
+  const deviceUrl = deviceUrlOf(layout);
   const natsUrls = layout.nats.map(({ machine, client }) => `nats://${machine.host}:${client}`);
   const proxies = [...new Set(balancers.map(({ machine }) => machine.host))].join(',');
   // What people add to the settings of founding and joining: carriers, the owner's addresses for two that can migrate, balancers.
@@ -69,6 +70,7 @@ async function assemble(
       ...carrierEnvironment(layout, secrets),
       COUNTERSIGN_POSTGRES_OWNER_URLS_FILE: ownerUrlsFile,
       COUNTERSIGN_PORTAL_URL: portalUrl,
+      COUNTERSIGN_DEVICE_URL: deviceUrl,
     },
   }));
   const edge = { COUNTERSIGN_TRUSTED_PROXIES: proxies, COUNTERSIGN_NOT_READY_SECONDS: '3' };
@@ -81,6 +83,11 @@ async function assemble(
     ...place,
     service: 'user-portal' as const,
     more: { ...edge, COUNTERSIGN_PORTAL_URL: portalUrl },
+  }));
+  const mobileServices = layout.mobileServices.map((place) => ({
+    ...place,
+    service: 'mobile-app-web-service' as const,
+    more: { ...edge, COUNTERSIGN_DEVICE_URL: deviceUrl, ...authenticatorPages(dir) },
   }));
 
   const machines = new Map(membersOf(layout).map(({ name, machine }) => [name, machine]));
@@ -133,7 +140,8 @@ async function assemble(
     return adminKey;
   });
   // Everybody else is a stranger at the first start; afterwards their files are there.
-  const strangers = [...appServers, ...gateways, ...portals].filter(({ name }) => !hasJoined(installation, name));
+  const everybody = [...appServers, ...gateways, ...portals, ...mobileServices];
+  const strangers = everybody.filter(({ name }) => !hasJoined(installation, name));
   const joined =
     strangers.length === 0
       ? nats
@@ -155,6 +163,12 @@ async function assemble(
           [
             { service: 'sdk-gateway', places: balancers, replicas: gateways },
             { service: 'user-portal', places: portalBalancers, replicas: portals },
+            {
+              service: 'mobile-app-web-service',
+              places: mobileBalancers,
+              replicas: mobileServices,
+              serverConnections: 32_768,
+            },
             { service: 'app-server', places: adminBalancers, replicas: appServers },
           ],
           onCrash,
@@ -178,11 +192,15 @@ async function assemble(
       now: () => Date.now(),
     }),
   );
-  // The application that they are was made just now, and its key is the administrator's to hand over.
-  const withKey = { COUNTERSIGN_API_KEY: secrets.portal?.apiKey ?? '' };
-  await step('user portals', () =>
-    Promise.all(portals.map((portal) => startReplica({ ...portal, more: { ...portal.more, ...withKey } }))),
-  );
+  // The applications that they are were made just now, and their keys are the administrator's to hand over.
+  const withKey = (replicas: readonly Joined[], apiKey = '') =>
+    Promise.all(
+      replicas.map((replica) => startReplica({ ...replica, more: { ...replica.more, COUNTERSIGN_API_KEY: apiKey } })),
+    );
+  await settled([
+    step('user portals', () => withKey(portals, secrets.portal?.apiKey)),
+    step('mobile services', () => withKey(mobileServices, secrets.mobile?.apiKey)),
+  ]);
   const [primary = '', standby = ''] = readFileSync(ownerUrlsFile, 'utf8').trim().split(',');
   const addresses = (places: readonly Place[]) => places.map(({ machine, port }) => `https://${machine.host}:${port}`);
   return devFileOf({
@@ -200,6 +218,7 @@ async function assemble(
     sdkGateways: addresses(layout.sdkGateways),
     // Their pages answer nobody who comes by another address than people have.
     userPortals: [portalUrl],
+    mobileServices: [deviceUrl],
     newcomers: found?.newcomers ?? [],
     adminApis: addresses(layout.appServers),
     inbox: `http://${site.outside}:${ports.inbox}`,

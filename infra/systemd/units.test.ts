@@ -8,6 +8,9 @@ const here = import.meta.dirname;
 const text = (name: string) => readFileSync(join(here, name), 'utf8');
 const services: string[] = readdirSync(join(here, '../../services'));
 const unitOf = (service: string) => `countersign-${service}.service`;
+/** Of a service; names of users have at most 31 characters. */
+const userOf = (service: string) =>
+  service === 'mobile-app-web-service' ? 'countersign-mobile' : `countersign-${service}`;
 const units = readdirSync(here).filter((name) => /\.(service|timer|path)$/.test(name));
 /** What runs beside the services: a row says how exposed it may be at most, since it has to be root. */
 const CHORES: Readonly<Record<string, number>> = {
@@ -30,12 +33,12 @@ test.each(services)('the unit of %s names its own program, settings and user, an
   const unit = text(unitOf(service));
   expect(unit).toContain(`/usr/lib/countersign/${service}/dist/main.js`);
   expect(unit).toContain(`EnvironmentFile=/etc/countersign/${service}/${service}.env`);
-  expect(unit).toContain(`User=countersign-${service}\nGroup=countersign-${service}\n`);
+  const user = userOf(service);
+  expect(unit).toContain(`User=${user}\nGroup=${user}\n`);
   expect(unit).toContain('ExecReload=/bin/kill -HUP $MAINPID');
   // A user that is made anew at each start could not own what joining and renewing write.
   expect(unit).not.toMatch(/DynamicUser|LoadCredential/);
-  expect(text('countersign.sysusers.conf')).toMatch(new RegExp(`^u countersign-${service} `, 'm'));
-  const user = `countersign-${service}`;
+  expect(text('countersign.sysusers.conf')).toMatch(new RegExp(`^u ${user} `, 'm'));
   const folder = text('countersign.tmpfiles.conf').match(new RegExp(`^d /etc/countersign/${service} .*$`, 'm'))?.[0];
   expect(folder?.split(/ +/)).toEqual(['d', `/etc/countersign/${service}`, '0700', user, user]);
 });
@@ -102,7 +105,7 @@ describe.skipIf(!mayMakeUsers)('users and folders (skipped without systemd, and 
     const users = spawnSync(sysusers ?? '', [`--root=${root}`, join(here, 'countersign.sysusers.conf')]);
     expect(users.status, String(users.stderr)).toBe(0);
     const passwd = readFileSync(join(root, 'etc/passwd'), 'utf8');
-    for (const service of services) expect(passwd).toContain(`countersign-${service}:x:`);
+    for (const service of services) expect(passwd).toContain(`${userOf(service)}:x:`);
     const folders = spawnSync(tmpfiles ?? '', [`--root=${root}`, '--create', join(here, 'countersign.tmpfiles.conf')]);
     expect(folders.status, String(folders.stderr)).toBe(0);
     expect(readdirSync(join(root, 'etc/countersign')).toSorted()).toEqual(services.toSorted());

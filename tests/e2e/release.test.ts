@@ -80,7 +80,7 @@ test('nothing in it leads out of it, and nothing is for those who build it', () 
     .filter((path) => lstatSync(path).isSymbolicLink());
   expect(links.length).toBeGreaterThan(20);
   expect(links.filter((path) => isAbsolute(readlinkSync(path)) || !existsSync(path))).toEqual([]);
-  for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'cli']) {
+  for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service', 'cli']) {
     expect(readdirSync(join(release, service))).not.toContain('src');
     expect(existsSync(join(release, service, 'node_modules', 'typescript'))).toBe(false);
   }
@@ -103,6 +103,7 @@ test('what was compiled founds an installation, serves it and administers it', a
     COUNTERSIGN_KEY_RING: `k1:${randomBytes(32).toString('base64')}`,
     COUNTERSIGN_PUBLIC_URL: 'https://mfa.example.com',
     COUNTERSIGN_PORTAL_URL: 'https://portal.example.com',
+    COUNTERSIGN_DEVICE_URL: 'https://phones.example.com',
   };
   const bootstrap = join(release, 'app-server', 'dist', 'bootstrap.js');
   const { stdout } = await run(node, [bootstrap, 'administrator'], { cwd: '/', env: inApp });
@@ -122,11 +123,13 @@ test('what was compiled founds an installation, serves it and administers it', a
   };
   const scopes = ['portal', 'password', 'challenge'].flatMap((scope) => ['--scope', scope]);
   const { apiKey } = JSON.parse(await administer('applications', 'create', 'Portal', ...scopes)) as { apiKey: string };
+  const made = await administer('applications', 'create', 'Mobile', '--scope', 'device');
+  const { apiKey: deviceKey } = JSON.parse(made) as { apiKey: string };
 
   const now = Date.now();
   const authority = await createAuthority({ commonName: 'release', now });
   const pair = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now });
-  const [gateway, portal] = [await freePort(), await freePort()];
+  const [gateway, portal, mobile] = [await freePort(), await freePort(), await freePort()];
   const edge = {
     COUNTERSIGN_TLS_CERT: pair.certificatePem,
     COUNTERSIGN_TLS_KEY: pair.keyPem,
@@ -154,13 +157,27 @@ test('what was compiled founds an installation, serves it and administers it', a
     },
     isReady(`https://127.0.0.1:${portal}/health/ready`),
   );
-  const page = await fetched(`https://127.0.0.1:${portal}/`);
-  const [, script = ''] = /src="(\/assets\/[^"]+)"/.exec(page.body) ?? [];
-  expect((await fetched(`https://127.0.0.1:${portal}${script}`)).status).toBe(200);
+  await start(
+    'mobile-app-web-service',
+    {
+      ...edge,
+      COUNTERSIGN_REPLICA: 'mobile-app-web-service-1',
+      COUNTERSIGN_PORT: String(mobile),
+      COUNTERSIGN_DEVICE_URL: 'https://phones.example.com',
+      COUNTERSIGN_API_KEY: deviceKey,
+    },
+    isReady(`https://127.0.0.1:${mobile}/health/ready`),
+  );
+  for (const page of [`https://127.0.0.1:${portal}/`, `https://127.0.0.1:${mobile}/app/`]) {
+    const [, script = ''] = /src="([^"]*assets\/[^"]+)"/.exec((await fetched(page)).body) ?? [];
+    expect((await fetched(new URL(script, page).href)).status).toBe(200);
+  }
   expect((await fetched(`https://127.0.0.1:${gateway}/v1/openapi.json`)).status).toBe(200);
 
   const status = await administer('cluster', 'status');
-  for (const replica of ['app-server-1', 'sdk-gateway-1', 'user-portal-1']) expect(status).toContain(replica);
+  for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service']) {
+    expect(status).toContain(`${service}-1`);
+  }
   await administer('users', 'create', 'alice');
   // Hashing has a thread of its own, which is another file when compiled.
   await administer('policy', 'set', 'pin.methods', '["totp"]');

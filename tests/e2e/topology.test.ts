@@ -63,7 +63,7 @@ const configurationOf = (balancer: string) => join(layout.dir, balancer, 'haprox
 
 /** What the timer of each balancer does. */
 async function updateBalancers(): Promise<boolean[]> {
-  const places = [...layout.appServers, ...layout.sdkGateways, ...layout.userPortals, THIRD];
+  const places = [...layout.appServers, ...layout.sdkGateways, ...layout.userPortals, ...layout.mobileServices, THIRD];
   const ports = places.flatMap(({ name, port }) => ['--port', `${name}=${port}`]);
   return Promise.all(
     layout.balancers.map(async ({ name }) => {

@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { contentSecurityPolicy, newNonce } from '@countersign/edge';
 import { CALLS, type CallInput, type CallOutput } from '../../services/user-portal/src/api.ts';
-import { contentSecurityPolicy, newNonce, PORTAL_HEADERS } from '../../services/user-portal/src/headers.ts';
+import { PORTAL_HEADERS } from '../../services/user-portal/src/headers.ts';
 
 type Calls = typeof CALLS;
 export type CallName = keyof Calls;

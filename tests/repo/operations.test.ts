@@ -122,6 +122,22 @@ test('user-portal may ask for exactly the operations that it asks for, and reach
   expect(subscribe, 'an edge hears the operations of edges, and nothing else').toEqual([contracts.edgeStatus.subject]);
 });
 
+test('mobile-app-web-service may ask for exactly what phones need, each by its name, and for no stream', async () => {
+  const { ACTIVATION_ROUTES, DEVICE_ROUTES } = await import('../../services/mobile-app-web-service/src/routes.ts');
+  const needed = [...ACTIVATION_ROUTES, ...DEVICE_ROUTES].map(({ operation }) => operation);
+  expect(needed.length, 'no route was read: mend this test').toBeGreaterThan(5);
+  const { publish, subscribe } = permissionsOf('mobile-app-web-service');
+  expect(
+    publish.toSorted(),
+    'infra/nats/mobile-app-web-service.conf names the operations of its routes.ts, where edges answer, and nothing else',
+  ).toEqual([...needed.map(({ subject }) => subject), `${contracts.EDGE_ANSWERS}.>`].toSorted());
+  expect(subscribe, 'an edge hears the operations of edges, and nothing else').toEqual([contracts.edgeStatus.subject]);
+  expect(
+    needed.filter(({ scope }) => scope !== 'device').map(({ name }) => name),
+    'whoever takes it over may do what phones may ask for, and app-server checks each by its signature',
+  ).toEqual([]);
+});
+
 test('the command line has whatever needs the scope admin, and may ask for operations and nothing else', () => {
   const [publish = ''] = read('infra/nats/admin.conf').split(/^subscribe:/m);
   expect([...publish.matchAll(/^\s*"([^"]+)"/gm)].map(([, subject]) => subject)).toEqual(['mfa.v1.>']);

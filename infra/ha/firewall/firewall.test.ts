@@ -12,11 +12,13 @@ const page = readFileSync(join(here, '../../../docs/operations/topology.md'), 'u
 const SOURCES: Readonly<Record<string, string>> = {
   callers: 'callers',
   people: 'people',
+  phones: 'phones',
   administrators: 'administrators',
   Prometheus: 'monitors',
   balancer: 'balancers',
   'sdk-gateway': 'gateways',
   'user-portal': 'portals',
+  'mobile-app-web-service': 'mobile_services',
   'app-server': 'app_servers',
   'nats-server': 'nats_servers',
   etcd: 'etcd_members',
@@ -47,7 +49,7 @@ test.each(kinds)('%s may be reached as docs/operations/topology.md says, and not
     .filter((line) => line !== '' && !line.startsWith('#'));
   const open = rules.map((rule) => {
     const [, from, port] =
-      /^add rule inet countersign input ip saddr \$(\w+)(?: ip daddr \$portal_addresses)? tcp dport (\d+) accept comment "[^"]+"$/.exec(
+      /^add rule inet countersign input ip saddr \$(\w+)(?: ip daddr \$(?:portal|device)_addresses)? tcp dport (\d+) accept comment "[^"]+"$/.exec(
         rule,
       ) ?? [];
     return `${from} → ${port}`;
@@ -56,11 +58,14 @@ test.each(kinds)('%s may be reached as docs/operations/topology.md says, and not
   expect(open.toSorted()).toEqual(documented(kind).toSorted());
 });
 
-test('who may open the portal reaches no other address of a balancer: the gateway answers on the same port', () => {
+test.each([
+  ['people', 'portal_addresses'],
+  ['phones', 'device_addresses'],
+])('%s reach no other address of a balancer than $%s: the gateway answers on the same port', (source, addresses) => {
   const rules = readFileSync(join(here, 'kinds/balancer.nft'), 'utf8').split('\n');
-  const ofPeople = rules.filter((rule) => rule.includes('$people'));
-  expect(ofPeople.length).toBeGreaterThan(0);
-  for (const rule of ofPeople) expect(rule).toContain('ip saddr $people ip daddr $portal_addresses tcp dport 443 ');
+  const theirs = rules.filter((rule) => rule.includes(`$${source}`));
+  expect(theirs.length).toBeGreaterThan(0);
+  for (const rule of theirs) expect(rule).toContain(`ip saddr $${source} ip daddr $${addresses} tcp dport 443 `);
 });
 
 test('the ports are those of the templates and settings', () => {
@@ -72,7 +77,7 @@ test('the ports are those of the templates and settings', () => {
   expect(ports('balancer')).toEqual(numbers(rowOf('`SERVICE`, `PORT`')));
   const founding = readFileSync(join(here, '../../../packages/cli/src/cluster/init.ts'), 'utf8');
   expect(ports('nats-server')).toEqual(numbers(/hostAndPorts\(text, (\[4\d+, \d+\])\)/.exec(founding)?.[1] ?? ''));
-  for (const service of ['app-server', 'sdk-gateway', 'user-portal']) {
+  for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service']) {
     const readme = readFileSync(join(here, `../../../services/${service}/README.md`), 'utf8');
     const port = /^\| `COUNTERSIGN_PORT` \| [^|]+ \| `(\d+)` \|/m.exec(readme)?.[1] ?? '';
     expect(ports(service)).toEqual(new Set([port]));

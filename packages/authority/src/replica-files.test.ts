@@ -14,18 +14,21 @@ const admission = {
 };
 const own = { folder: '/etc/countersign/x', keyPem: 'key', natsSeed: createUserKey().seed };
 
-test.each(['app-server', 'sdk-gateway', 'user-portal'] as const)('%s finds what it serves and asks with', (service) => {
-  const files = replicaFiles({ ...admission, service }, { service, name: 'a-1', hosts: [], joinUrls: [] }, own);
-  expect(files[`${service}.env`]?.trim().split('\n')).toEqual([
-    'COUNTERSIGN_NATS_CA_FILE=/etc/countersign/x/ca.pem',
-    'COUNTERSIGN_NATS_CREDENTIALS_FILE=/etc/countersign/x/nats.creds',
-    'COUNTERSIGN_NATS_URLS=nats://nats-1:4222',
-    'COUNTERSIGN_REPLICA=a-1',
-    'COUNTERSIGN_TLS_CERT_FILE=/etc/countersign/x/tls.pem',
-    'COUNTERSIGN_TLS_KEY_FILE=/etc/countersign/x/tls.key',
-  ]);
-  expect(files['nats.creds']).toContain(own.natsSeed);
-});
+test.each(['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service'] as const)(
+  '%s finds what it serves and asks with',
+  (service) => {
+    const files = replicaFiles({ ...admission, service }, { service, name: 'a-1', hosts: [], joinUrls: [] }, own);
+    expect(files[`${service}.env`]?.trim().split('\n')).toEqual([
+      'COUNTERSIGN_NATS_CA_FILE=/etc/countersign/x/ca.pem',
+      'COUNTERSIGN_NATS_CREDENTIALS_FILE=/etc/countersign/x/nats.creds',
+      'COUNTERSIGN_NATS_URLS=nats://nats-1:4222',
+      'COUNTERSIGN_REPLICA=a-1',
+      'COUNTERSIGN_TLS_CERT_FILE=/etc/countersign/x/tls.pem',
+      'COUNTERSIGN_TLS_KEY_FILE=/etc/countersign/x/tls.key',
+    ]);
+    expect(files['nats.creds']).toContain(own.natsSeed);
+  },
+);
 
 test('what is not ours is given a certificate and no settings', () => {
   const files = replicaFiles(

@@ -90,6 +90,7 @@ function refusals(bus: Bus): number {
 
 const EDGE = 'sdk-gateway-1';
 const PORTAL = 'user-portal-1';
+const MOBILE = 'mobile-app-web-service-1';
 
 describe('roles of the account are the permissions files, for each replica with its own inbox', () => {
   test.each([
@@ -160,6 +161,25 @@ describe('roles of the account are the permissions files, for each replica with 
     ].map((subject) => ['refused', PORTAL, 'user-portal', 'publish', subject] as const),
     ...['sessions.>', 'mfa.v1.password.verify', '_INBOX.>', '_INBOX.user-portal-2.>', '_INBOX.user-portal.>'].map(
       (subject) => ['refused', PORTAL, 'user-portal', 'subscribe', subject] as const,
+    ),
+    ...['mfa.v1.activation.redeem', 'mfa.v1.device.poll', 'edge.answer.abc'].map(
+      (subject) => ['permitted', MOBILE, 'mobile-app-web-service', 'publish', subject] as const,
+    ),
+    ['permitted', MOBILE, 'mobile-app-web-service', 'subscribe', `_INBOX.${MOBILE}.abc.*`],
+    ['permitted', MOBILE, 'mobile-app-web-service', 'subscribe', 'mfa.v1.edge.status'],
+    ...[
+      'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
+      'wake.x',
+      '$JS.API.STREAM.MSG.GET.AUTH',
+      'mfa.v1.challenge.verify',
+      'mfa.v1.account.enrol',
+      'mfa.v1.authenticator.enrol',
+      'mfa.v1.user.get',
+      '_INBOX.app-server-1.x',
+      '_INBOX.user-portal-1.x',
+    ].map((subject) => ['refused', MOBILE, 'mobile-app-web-service', 'publish', subject] as const),
+    ...['mfa.v1.device.poll', 'auth.>', 'wake.*', '_INBOX.>', '_INBOX.mobile-app-web-service-2.>'].map(
+      (subject) => ['refused', MOBILE, 'mobile-app-web-service', 'subscribe', subject] as const,
     ),
     ['permitted', 'admin-1', 'admin', 'publish', 'mfa.v1.policy.set'],
     ['permitted', 'admin-1', 'admin', 'subscribe', '_INBOX.admin-1.abc.*'],

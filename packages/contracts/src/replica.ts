@@ -10,6 +10,7 @@ const Service = Type.Enum([
   'app-server',
   'sdk-gateway',
   'user-portal',
+  'mobile-app-web-service',
   'admin',
   'nats-server',
   'etcd',

@@ -1,4 +1,10 @@
+export { apiKeyProblems, credentialOf } from './application.ts';
 export { edgeProblems } from './check-settings.ts';
+export { exampleOf } from './openapi/example.ts';
+export { PROBLEM_SCHEMA, problemResponses } from './openapi/problems.ts';
+export { contentSecurityPolicy, newNonce } from './pages/policy.ts';
+export { builtPages, serveShell } from './pages/shell.ts';
 export { runEdge } from './run.ts';
 export { createEdgeServer, type EdgeFoundation, type EdgeServer } from './server.ts';
 export { edgeSettings } from './settings.ts';
+export { boundStrangers, type StrangersBound } from './strangers.ts';

@@ -13,8 +13,10 @@ export const CERTIFICATE = settings({
 /**
  * The settings of every service at the rim, as properties for its own.
  * @param port to listen on unless it is set.
+ * @param connections that may be open unless it is set.
  */
-export function edgeSettings({ service, port }: { service: string; port: number }) {
+export function edgeSettings(defaults: { service: string; port: number; connections?: number }) {
+  const { service, port, connections = 4096 } = defaults;
   return {
     COUNTERSIGN_REPLICA: Type.String({
       minLength: 1,
@@ -66,7 +68,7 @@ export function edgeSettings({ service, port }: { service: string; port: number 
     COUNTERSIGN_MAX_CONNECTIONS: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,
-      default: 4096,
+      default: connections,
       description: 'Open connections; one client address has at most a quarter of them.',
     }),
     COUNTERSIGN_NOT_READY_SECONDS: Type.Integer({

@@ -193,8 +193,7 @@ export const ENVIRONMENT = settings({
   COUNTERSIGN_DEVICE_URL: Type.Optional(
     Type.String({
       pattern: '^https://[^/]+$',
-      description:
-        'Where phones reach mobile-app-web-service, for example https://phones.example.com. Without it no app can be activated.',
+      description: 'Where phones reach mobile-app-web-service; without it no app can be activated.',
     }),
   ),
   COUNTERSIGN_FIDO_METADATA_FILE: Type.Optional(

@@ -14,6 +14,7 @@ import {
   type Serving,
 } from '@countersign/bus';
 import { ChallengeId, challengeGet, keysJwks, messageStatus, MfaError, type Operation } from '@countersign/contracts';
+import { exampleOf } from '@countersign/edge';
 import type { HttpServer } from '@countersign/http';
 import { createLogger, createMetrics } from '@countersign/telemetry';
 import {
@@ -27,7 +28,6 @@ import {
 } from '@countersign/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createGateway, type GatewayOptions } from './gateway.ts';
-import { exampleOf } from './openapi/example.ts';
 import { inputOf } from './route-input.ts';
 import { ROUTES } from './routes.ts';
 

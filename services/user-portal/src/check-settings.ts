@@ -1,14 +1,19 @@
-import { credentialFromApiKey } from '@countersign/bus';
 import { SettingsError } from '@countersign/config';
-import { edgeProblems } from '@countersign/edge';
+import { apiKeyProblems, edgeProblems } from '@countersign/edge';
 import type { Environment } from './environment.ts';
+
+const SCOPES = ['portal', 'password', 'challenge'];
 
 /**
  * What only shows when settings are used together, before anything is used.
  * @throws SettingsError with a sentence for each that is wrong; docs/operations/refusals.md has all of them.
  */
 export function checkSettings(settings: Environment): Environment {
-  const problems = [...edgeProblems(settings), ...providerProblems(settings), ...keyProblems(settings)];
+  const problems = [
+    ...edgeProblems(settings),
+    ...providerProblems(settings),
+    ...apiKeyProblems(settings.COUNTERSIGN_API_KEY, SCOPES),
+  ];
   if (problems.length > 0) throw new SettingsError(problems);
   return settings;
 }
@@ -19,11 +24,4 @@ function providerProblems({
 }: Environment): string[] {
   if ((issuer === undefined) === (client === undefined)) return [];
   return ['COUNTERSIGN_OIDC_ISSUER and COUNTERSIGN_OIDC_CLIENT_ID belong together. Set both, or neither.'];
-}
-
-function keyProblems({ COUNTERSIGN_API_KEY: key }: Environment): string[] {
-  if (credentialFromApiKey(key) !== undefined) return [];
-  return [
-    'COUNTERSIGN_API_KEY is no API key. Make one: countersign applications create <name> --scope portal --scope password --scope challenge',
-  ];
 }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto';
-
 /** On every answer, in place of those of an API or beside them (APP-11). */
 export const PORTAL_HEADERS: Readonly<Record<string, string>> = {
   'cross-origin-opener-policy': 'same-origin',
@@ -7,36 +5,3 @@ export const PORTAL_HEADERS: Readonly<Record<string, string>> = {
   'permissions-policy':
     'publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), geolocation=(), microphone=()',
 };
-
-const NONCE_BYTES = 18;
-
-export function newNonce(): string {
-  return randomBytes(NONCE_BYTES).toString('base64');
-}
-
-export interface PageRights {
-  /** Of the scripts that may run, those that they load, and the two styles that react-aria puts in. */
-  nonce: string;
-  /** Where forms may go besides our own origin. */
-  formTargets?: readonly string[];
-}
-
-/**
- * What a page may do: run our scripts, ask us, and show what we sent. Nothing inline, nothing from elsewhere, in nobody's frame.
- * @see https://www.w3.org/TR/CSP3/
- */
-export function contentSecurityPolicy({ nonce, formTargets = [] }: PageRights): string {
-  return [
-    "default-src 'none'",
-    `script-src 'nonce-${nonce}' 'strict-dynamic'`,
-    `style-src 'self' 'nonce-${nonce}'`,
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    ["form-action 'self'", ...formTargets].join(' '),
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    "object-src 'none'",
-    "require-trusted-types-for 'script'",
-  ].join('; ');
-}

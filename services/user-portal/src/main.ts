@@ -1,14 +1,14 @@
 import { readOrExit } from '@countersign/config';
-import { runEdge } from '@countersign/edge';
+import { builtPages, credentialOf, runEdge } from '@countersign/edge';
 import { checkSettings } from './check-settings.ts';
 import { ENVIRONMENT } from './environment.ts';
-import { credentialOf, logoOf, pagesOf, providerOf } from './options.ts';
+import { logoOf, PAGES, providerOf } from './options.ts';
 import { createPortal } from './portal.ts';
 
 const { settings, logo, pages } = readOrExit(ENVIRONMENT, process.env, (read) => ({
   settings: checkSettings(read),
   logo: logoOf(read),
-  pages: pagesOf(read),
+  pages: builtPages(read.COUNTERSIGN_PAGES ?? PAGES),
 }));
 const provider = providerOf(settings);
 
@@ -22,7 +22,7 @@ await runEdge({
     createPortal({
       ...foundation,
       publicUrl: settings.COUNTERSIGN_PORTAL_URL,
-      credential: credentialOf(settings),
+      credential: credentialOf(settings.COUNTERSIGN_API_KEY),
       look: {
         organisation: settings.COUNTERSIGN_ORGANISATION,
         ...(settings.COUNTERSIGN_ACCENT !== undefined && { accent: settings.COUNTERSIGN_ACCENT }),

@@ -1,29 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { credentialFromApiKey, type Credential } from '@countersign/bus';
 import { SettingsError } from '@countersign/config';
 import type { Environment } from './environment.ts';
 import { readLogo, type Logo } from './pages/logo.ts';
 import type { PortalOptions } from './portal.ts';
 
-/** Of the release: from `src` and from `dist` alike. */
-const PAGES = join(import.meta.dirname, '../web/dist');
+/** Pages of the release: from `src` and from `dist` alike. */
+export const PAGES = join(import.meta.dirname, '../web/dist');
 const LOGO_BYTES = 256 * 1024;
-
-/** checkSettings has looked at it. */
-export function credentialOf({ COUNTERSIGN_API_KEY: key }: Environment): Credential {
-  const credential = credentialFromApiKey(key);
-  if (credential === undefined) throw new SettingsError(['COUNTERSIGN_API_KEY is no API key.']);
-  return credential;
-}
-
-/** @throws SettingsError when there are none. */
-export function pagesOf({ COUNTERSIGN_PAGES: folder = PAGES }: Environment): string {
-  if (existsSync(join(folder, 'index.html'))) return folder;
-  throw new SettingsError([
-    `The pages are not in ${folder}. Build them (pnpm build), or set COUNTERSIGN_PAGES to where they are.`,
-  ]);
-}
 
 /** @throws SettingsError when the file is not there, or is no logo. */
 export function logoOf({ COUNTERSIGN_LOGO_FILE: path }: Environment): Logo | undefined {

@@ -1,8 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import fastifyCookie from '@fastify/cookie';
-import fastifyRateLimit from '@fastify/rate-limit';
 import type { Credential } from '@countersign/bus';
-import { createEdgeServer, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
+import { boundStrangers, createEdgeServer, serveShell, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
 import { createSlots } from '@countersign/http';
 import { CALLS, type Welcome } from './api.ts';
 import * as account from './calls/account.ts';
@@ -17,11 +16,9 @@ import { serveHandover } from './handover/routes.ts';
 import { PORTAL_HEADERS } from './headers.ts';
 import { REQUESTS_REFUSED, REQUESTS_WORKING } from './metrics.ts';
 import { serveLogo, type Logo } from './pages/logo.ts';
-import { serveShell } from './pages/shell.ts';
 import { Provider, type ProviderOptions } from './provider/provider.ts';
 import { serveProvider } from './provider/routes.ts';
 import { SessionStore } from './session/store.ts';
-import { boundStrangers } from './strangers.ts';
 
 export interface PortalOptions extends EdgeFoundation {
   /** Where people reach it; never taken from Host (R28). */
@@ -62,7 +59,6 @@ export function createPortal(options: PortalOptions): EdgeServer {
   });
   metrics.gauge(REQUESTS_WORKING, () => working.taken);
   void app.register(fastifyCookie);
-  void app.register(fastifyRateLimit, { global: false });
 
   const deps: CallDependencies = {
     bus,
@@ -100,7 +96,7 @@ export function createPortal(options: PortalOptions): EdgeServer {
       serveProvider(scope, { ...deps, bound }, new Provider({ ...provider, returnUrl }, options.now));
     }
     if (logo !== undefined) serveLogo(scope, logo);
-    if (options.pages !== undefined) serveShell(scope, options.pages, PAGES);
+    if (options.pages !== undefined) serveShell(scope, { folder: options.pages, assets: '/assets/', addresses: PAGES });
     done();
   });
   return { ...server, requests: () => ({ working: working.taken, waiting: 0 }) };

@@ -9,7 +9,7 @@ import { notesOf, warningsOf } from './warnings.ts';
 export const clusterStatusCommand = command({
   name: 'cluster status',
   summary:
-    'Show app-servers, gateways, portals, Postgres, NATS and streams: versions, roles, lag, leaders; and what to look at.',
+    'Show app-servers, gateways, portals, what serves phones, Postgres, NATS and streams: versions, roles, lag, leaders; and what to look at.',
   details: 'Every app-server says how it sees what it runs on; where they differ, each of them is named.',
   arguments: {},
   options: {},
@@ -77,7 +77,7 @@ function floor({ floors = [] }: ReplicaView): string {
   );
 }
 
-/** Gateways and portals. */
+/** Gateways, portals, and what serves phones. */
 function edgeTable(views: readonly EdgeView[]): string {
   return table(
     ['EDGE', 'VERSION', 'NODE', 'WORKS ON', 'WAITS FOR', 'NATS SERVER', 'RUNS SINCE'],

@@ -89,6 +89,16 @@ test('what app-server knows is not left to add', async () => {
   );
 });
 
+test('whoever serves phones needs the key of its application, and where phones reach it unless app-server knows', async () => {
+  const { out } = await joined('mobile-app-web-service');
+  expect(out).toContain('Add to mobile-app-web-service.env: COUNTERSIGN_DEVICE_URL, COUNTERSIGN_API_KEY_FILE\n');
+  const { out: told } = await joined('mobile-app-web-service', {
+    COUNTERSIGN_DEVICE_URL: 'https://phones.example.com',
+  });
+  expect(told).toContain('Add to mobile-app-web-service.env: COUNTERSIGN_API_KEY_FILE\n');
+  expect(told).toContain('systemctl enable --now countersign-mobile-app-web-service.service\n');
+});
+
 test('who was given everything is told nothing of it', async () => {
   const { out } = await joined('sdk-gateway');
   expect(out).not.toContain('Add to');

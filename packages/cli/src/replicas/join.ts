@@ -64,6 +64,7 @@ const STARTS: Partial<Record<ServiceName, string>> = {
 /** Settings without which it does not start, and which app-server may not know: the key of an application is shown once, to an administrator. */
 const NEEDED: Partial<Record<ServiceName, readonly string[]>> = {
   'user-portal': ['COUNTERSIGN_PORTAL_URL', 'COUNTERSIGN_API_KEY_FILE'],
+  'mobile-app-web-service': ['COUNTERSIGN_DEVICE_URL', 'COUNTERSIGN_API_KEY_FILE'],
 };
 
 /**

@@ -27,6 +27,8 @@ export interface JoinSettings {
   publicUrl: string;
   /** Where people reach the portal, where there is one. */
   portalUrl: string | undefined;
+  /** Where phones reach mobile-app-web-service, where there is one. */
+  deviceUrl: string | undefined;
   copies: number;
   /** COUNTERSIGN_NATS_UNSYNCED, where somebody set it: it is accepted for the installation. */
   unsynced: string | undefined;
@@ -170,12 +172,15 @@ function settingsOf({ service, hosts }: ReplicaRow, joining: JoinSettings): Reco
   if (service === 'admin') return nats;
   const portal = joining.portalUrl === undefined ? {} : { COUNTERSIGN_PORTAL_URL: joining.portalUrl };
   if (service === 'user-portal') return { ...nats, ...portal };
+  const device = joining.deviceUrl === undefined ? {} : { COUNTERSIGN_DEVICE_URL: joining.deviceUrl };
+  if (service === 'mobile-app-web-service') return { ...nats, ...device };
   const everywhere = { ...nats, COUNTERSIGN_PUBLIC_URL: joining.publicUrl };
   if (service !== 'app-server') return everywhere;
   const own = hosts.slice(0, 1).map((host) => `https://${host}:${joining.port}`);
   return {
     ...everywhere,
     ...portal,
+    ...device,
     COUNTERSIGN_HOST: '0.0.0.0',
     COUNTERSIGN_PORT: String(joining.port),
     COUNTERSIGN_NATS_REPLICAS: String(joining.copies),

@@ -45,6 +45,7 @@ export async function startJoining(environment: Environment, deps: Dependencies)
     natsUrls: servers,
     publicUrl: environment.COUNTERSIGN_PUBLIC_URL,
     portalUrl: environment.COUNTERSIGN_PORTAL_URL,
+    deviceUrl: environment.COUNTERSIGN_DEVICE_URL,
     copies: environment.COUNTERSIGN_NATS_REPLICAS,
     unsynced: environment.COUNTERSIGN_NATS_UNSYNCED,
     ledgerStreams: environment.COUNTERSIGN_LEDGER_STREAMS,

@@ -18,7 +18,7 @@ import {
   type StartedChallenge,
   type UserView,
 } from '@countersign/contracts';
-import { exampleOf } from './example.ts';
+import { exampleOf } from '@countersign/edge';
 
 const challengeId = 'G04oui-hTZqPHAwtfzqeEQKsd9Zz1Q2m8PpFvYcW3aIw';
 const userId = '1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11';

@@ -1,12 +1,12 @@
 import { compileValidator } from '@countersign/bus';
 import { ERRORS } from '@countersign/contracts';
+import { exampleOf } from '@countersign/edge';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { expect, test } from 'vitest';
 import { inputOf } from '../route-input.ts';
 import { errorsOf, ROUTES } from '../routes.ts';
 import { describeApi } from './document.ts';
 import { exampleAnswer } from './answers.ts';
-import { exampleOf } from './example.ts';
 
 interface Described {
   openapi: string;
@@ -60,26 +60,33 @@ test('every error of the contracts that a gateway can pass on is described somew
   const all = JSON.stringify(document.paths);
   const elsewhere = [
     'ACCESS_CODE_NEEDED',
+    'ACTIVATION_NOT_FOUND',
     'APPLICATION_NOT_FOUND',
     'AUTHORITY_MISSING',
+    'CLOCK_WRONG',
     'CREDENTIALS_REJECTED',
+    'DEVICE_UNKNOWN',
     'DIRECTORY_CONFLICT',
     'DIRECTORY_EXISTS',
     'DIRECTORY_NOT_FOUND',
     'DIRECTORY_UNAVAILABLE',
+    'DISPLAY_MISMATCH',
     'JOIN_REFUSED',
     'KEY_NOT_ACCEPTED',
     'LAST_AUTHENTICATOR',
     'METADATA_UNAVAILABLE',
+    'NUMBER_WRONG',
     'PASSWORD_EXPIRED',
     'PIN_USED_BEFORE',
     'PIN_WEAK',
     'POLICY_CONFLICT',
     'QUESTIONS_MISSING',
     'RENEWAL_REFUSED',
+    'REPLAYED',
     'REPLICA_EXISTS',
     'REPLICA_NOT_FOUND',
     'ROUTE_NOT_FOUND',
+    'SIGNATURE_INVALID',
     'SIGN_IN_NEEDED',
     'STEP_UP_NEEDED',
     'UPGRADE_UNFINISHED',

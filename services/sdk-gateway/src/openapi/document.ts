@@ -1,10 +1,9 @@
 import { keysJwks, type Operation } from '@countersign/contracts';
+import { exampleOf, PROBLEM_SCHEMA, problemResponses } from '@countersign/edge';
 import type { TSchema } from 'typebox';
 import { inputOf, type Parameter } from '../route-input.ts';
 import { COMMON_ERRORS, errorsOf, ROUTES, type Route } from '../routes.ts';
 import { exampleAnswer } from './answers.ts';
-import { exampleOf } from './example.ts';
-import { PROBLEM_SCHEMA, problemResponses } from './problems.ts';
 
 export interface DescribeOptions {
   /** Configured, never taken from a request (R28). */

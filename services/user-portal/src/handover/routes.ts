@@ -14,13 +14,13 @@ import {
   type OutputOf,
 } from '@countersign/contracts';
 import { compileValidator } from '@countersign/bus';
+import { contentSecurityPolicy, newNonce, type StrangersBound } from '@countersign/edge';
 import { acceptAnything, clientOf, parseQuery } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
 import { contextOf, type CallDependencies } from '../calls/call-context.ts';
 import type { CallContext } from '../calls/call.ts';
 import { questionOf } from '../calls/question.ts';
-import { contentSecurityPolicy, newNonce } from '../headers.ts';
 import { assertSameOrigin } from '../same-origin.ts';
 import { COOKIE_OPTIONS, readToken, writeToken, type SessionToken } from '../session/cookie.ts';
 import type { HandingOver, Moved, OpenQuestion } from '../session/state.ts';
@@ -28,7 +28,6 @@ import type { Session } from '../session/store.ts';
 import { PASSKEY_SCRIPT, STYLE } from './assets.ts';
 import { expiredPage, problemPage, questionPage, returnPage, type Look } from './page.ts';
 import { pageLanguage } from './texts.ts';
-import type { StrangersBound } from '../strangers.ts';
 
 export type HandoverDependencies = CallDependencies & { bound: StrangersBound; organisation: string };
 

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { identityVerify, MfaError, NOBODY } from '@countersign/contracts';
+import type { StrangersBound } from '@countersign/edge';
 import { clientOf } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { contextOf, type CallDependencies } from '../calls/call-context.ts';
@@ -8,7 +9,6 @@ import { readToken, SESSION_COOKIE, writeToken } from '../session/cookie.ts';
 import { setCookie, settle } from '../session/settle.ts';
 import type { SigningIn } from '../session/state.ts';
 import type { Session } from '../session/store.ts';
-import type { StrangersBound } from '../strangers.ts';
 import type { Provider } from './provider.ts';
 
 /** Sends people to the OpenID provider, and takes what they bring back, on whichever replica. */

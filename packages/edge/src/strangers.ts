@@ -1,3 +1,4 @@
+import fastifyRateLimit from '@fastify/rate-limit';
 import { MfaError } from '@countersign/contracts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
@@ -15,8 +16,11 @@ export function boundStrangers(
   perMinute: number,
   onRefused: (reason: string) => void,
 ): StrangersBound {
-  const count = app.createRateLimit({ max: perMinute, timeWindow: MINUTE_MS });
+  void app.register(fastifyRateLimit, { global: false });
+  let count: ReturnType<FastifyInstance['createRateLimit']> | undefined;
   return async (request) => {
+    // Not before a request is there: until then the plugin may not be.
+    count ??= app.createRateLimit({ max: perMinute, timeWindow: MINUTE_MS });
     const counted = await count(request);
     if (counted.isAllowed || !counted.isExceeded) return;
     onRefused('address asks too often');

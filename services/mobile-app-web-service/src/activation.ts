@@ -1,0 +1,58 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { call, compileValidator, isIdempotencyKey } from '@countersign/bus';
+import { activationFind, activationRedeem, MfaError } from '@countersign/contracts';
+import type { StrangersBound } from '@countersign/edge';
+import { clientOf, plainAddress } from '@countersign/http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Dependencies } from './device.ts';
+import { ACTIVATION_ROUTES, type Route } from './routes.ts';
+
+/** Of phones that nobody knows yet. What they have is a code, and how often an address may try one is bounded. */
+export function serveActivations(app: FastifyInstance, deps: Dependencies & { bound: StrangersBound }): void {
+  for (const route of ACTIVATION_ROUTES) app.post(route.path, { onRequest: deps.bound }, answerWith(deps, route));
+}
+
+type Said = Record<string, unknown>;
+
+function answerWith(deps: Dependencies, { operation, body, status }: Route) {
+  const invalidIn = compileValidator(body);
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const said = (request.body ?? {}) as Said;
+    const invalid = invalidIn(said);
+    if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
+    const input = operation === activationFind ? { ...said, address: plainAddress(request.ip) } : said;
+    const idempotencyKey = operation === activationRedeem ? idempotencyKeyOf(request, said) : undefined;
+    const release = deps.working.take(clientOf(request.ip), operation);
+    const { signal, letGo } = deps.holds.hold(reply.raw, false);
+    try {
+      const { output, replica } = await call(deps.bus, operation, input, {
+        attemptId: randomUUID(),
+        credential: deps.credential,
+        traceparent: request.traceparent,
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+        signal,
+      });
+      reply.code(status).header('countersign-replica', `${deps.replica}, ${replica}`);
+      return output;
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error;
+    } finally {
+      letGo();
+      release();
+    }
+  };
+}
+
+/**
+ * Under which a repeated request finds its answer. All phones ask as one application, so a key of the phone counts for its activation
+ * alone; without one, the same request is the same key. A new proof is a new request: app-server sees whose key it is about.
+ */
+function idempotencyKeyOf({ headers }: FastifyRequest, said: Said): string {
+  const given = headers['idempotency-key'];
+  if (given !== undefined && (typeof given !== 'string' || !isIdempotencyKey(given))) {
+    const message = 'must be 1 to 128 visible ASCII characters';
+    throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: 'Idempotency-Key', message }] });
+  }
+  const parts = given === undefined ? [said] : [said['activationId'], given];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}

@@ -1,0 +1,164 @@
+import { MAX_DEVICE_BODY_BYTES, type Operation } from '@countersign/contracts';
+import { PROBLEM_SCHEMA, problemResponses } from '@countersign/edge';
+import type { TSchema } from 'typebox';
+import { exampleBody } from './examples.ts';
+import { ACTIVATION_ROUTES, DEVICE_ROUTES, errorsOf, type Route } from '../routes.ts';
+
+export interface DescribeOptions {
+  /** Configured, never taken from a request (R28). */
+  publicUrl: string;
+}
+
+const DESCRIPTION = `What an authenticator on a phone asks of Countersign.
+
+**Activate** with what a QR code holds, or with the nine digits in its place. The phone makes a key of its own and proves that it has it.
+
+**Sign** every request after that with this key: HTTP Message Signatures (RFC 9421), profile \`mfa-device-v1\`. What is signed is the very
+text of the body, so send it as it was signed. No request is taken twice: make a new one to repeat.
+
+**Correct the clock** by \`Countersign-Time\`, which every answer carries, when one is refused with CLOCK_WRONG.
+
+**Poll** with \`wait\`, and again when the answer came. 503 with \`Retry-After\` is no answer: that replica stops, or has no room.
+
+**Believe** what the key of the server has signed, which the QR code names, and nothing else.
+
+**Errors** are problems (RFC 9457). Branch on \`code\`; \`title\` and \`detail\` are for people.`;
+
+/** OpenAPI 3.1 of everything in `routes.ts`. */
+export function describeApi(options: DescribeOptions): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Countersign for authenticators',
+      version: '1',
+      summary: 'Logins that people approve on their phones',
+      description: DESCRIPTION,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: options.publicUrl }],
+    tags: [
+      { name: 'activation', description: 'A phone becomes known.' },
+      { name: 'device', description: 'A phone that is known.' },
+    ],
+    paths: {
+      ...Object.fromEntries(ACTIVATION_ROUTES.map((route) => [route.path, { post: describeActivation(route) }])),
+      ...Object.fromEntries(DEVICE_ROUTES.map((route) => [route.path, { post: describeSigned(route) }])),
+    },
+    components: { schemas: schemas(), headers: HEADERS },
+  };
+}
+
+function describeActivation(route: Route): object {
+  const { operation } = route;
+  return { ...describeRoute(route), ...(operation.changes && { parameters: [IDEMPOTENCY_KEY] }) };
+}
+
+function describeSigned(route: Route): object {
+  return { ...describeRoute(route), parameters: SIGNATURE_HEADERS };
+}
+
+function describeRoute(route: Route): object {
+  const { operation } = route;
+  return {
+    operationId: operation.name,
+    tags: [operation.name.split('.')[0]],
+    security: [],
+    summary: route.summary,
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: { $ref: `#/components/schemas/${nameOf(operation)}Input` },
+          example: exampleBody(route),
+        },
+      },
+    },
+    responses: {
+      [route.status]: {
+        description: 'Done.',
+        headers: Object.fromEntries(
+          ['Countersign-Time', 'Countersign-Replica', 'Request-Id'].map((name) => [
+            name,
+            { $ref: `#/components/headers/${name}` },
+          ]),
+        ),
+        content: {
+          'application/json': { schema: { $ref: `#/components/schemas/${nameOf(operation)}Output` } },
+        },
+      },
+      ...problemResponses(errorsOf(route)),
+    },
+  };
+}
+
+function schemas(): Record<string, unknown> {
+  const found: Record<string, unknown> = { Problem: plain(PROBLEM_SCHEMA) };
+  for (const { operation, body } of [...ACTIVATION_ROUTES, ...DEVICE_ROUTES]) {
+    found[`${nameOf(operation)}Input`] = plain(body);
+    found[`${nameOf(operation)}Output`] = plain(operation.output);
+  }
+  return found;
+}
+
+/** `device.poll` is `DevicePoll`. */
+function nameOf(operation: Operation): string {
+  return operation.name.replaceAll(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** typebox keeps notes of its own beside the JSON Schema. */
+function plain(schema: TSchema): unknown {
+  return JSON.parse(JSON.stringify(schema));
+}
+
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Names this request for 24 hours, for this activation, on every replica: a repetition brings the first answer again. Without it, the ' +
+    'same request does.',
+  schema: { type: 'string', pattern: '^[!-~]{1,128}$' },
+} as const;
+
+const SIGNATURE_HEADERS = [
+  {
+    name: 'Signature-Input',
+    in: 'header',
+    required: true,
+    description: 'What is signed, when, and with which key (RFC 9421 section 4.1).',
+    schema: { type: 'string', maxLength: 600 },
+  },
+  {
+    name: 'Signature',
+    in: 'header',
+    required: true,
+    description: 'By the key of the phone (RFC 9421 section 4.2).',
+    schema: { type: 'string', maxLength: 600 },
+  },
+  {
+    name: 'Content-Digest',
+    in: 'header',
+    required: true,
+    description: `SHA-256 of the body (RFC 9530), which is at most ${MAX_DEVICE_BODY_BYTES} bytes long.`,
+    schema: { type: 'string', maxLength: 200 },
+  },
+] as const;
+
+const HEADERS = {
+  'Countersign-Time': {
+    description: 'The time here, in milliseconds since 1970.',
+    schema: { type: 'integer' },
+    example: 1_795_512_600_000,
+  },
+  'Countersign-Replica': {
+    description: 'Which replicas answered: of this service, of app-server. For operators.',
+    schema: { type: 'string' },
+    example: 'mobile-app-web-service-1, app-server-2',
+  },
+  'Request-Id': { description: 'Names this request in our log.', schema: { type: 'string', format: 'uuid' } },
+  'Retry-After': {
+    description: 'Seconds to wait before a repetition.',
+    schema: { type: 'integer', minimum: 0 },
+    example: 1,
+  },
+} as const;

@@ -1,0 +1,116 @@
+import {
+  activationFind,
+  activationRedeem,
+  AnswerBody,
+  deviceAnswer,
+  devicePoll,
+  deviceRemove,
+  deviceRotate,
+  deviceUpdate,
+  PollBody,
+  RotateBody,
+  UpdateBody,
+  type ErrorCode,
+  type Operation,
+} from '@countersign/contracts';
+import { Type, type TObject, type TSchema } from 'typebox';
+
+/** One line of the interface. Every one is a POST with JSON in its body. */
+export interface Route {
+  path: string;
+  operation: Operation;
+  status: 200 | 201;
+  /** Of a signed route app-server reads the body, whose very text was signed; here the schema only describes it. */
+  body: TSchema;
+  summary: string;
+  /** Beside those that every route has. */
+  errors: readonly ErrorCode[];
+}
+
+/** What the edge adds itself is no field of the body. */
+function without<Fields extends string>({ properties }: TObject, field: Fields): TObject {
+  const { [field]: _, ...rest } = properties;
+  return Type.Object(rest, { additionalProperties: false });
+}
+
+/** How somebody's phone becomes known. `infra/nats/mobile-app-web-service.conf` names these operations and those of DEVICE_ROUTES. */
+export const ACTIVATION_ROUTES: readonly Route[] = [
+  {
+    path: '/v1/activations/find',
+    operation: activationFind,
+    status: 200,
+    body: without(activationFind.input, 'address'),
+    summary: 'Get by the code that a person types what the QR code holds',
+    errors: ['ACTIVATION_NOT_FOUND'],
+  },
+  {
+    path: '/v1/activations',
+    operation: activationRedeem,
+    status: 201,
+    body: activationRedeem.input,
+    summary: 'Make this phone an authenticator, once',
+    errors: [
+      'ACTIVATION_NOT_FOUND',
+      'SIGNATURE_INVALID',
+      'CLOCK_WRONG',
+      'AUTHENTICATOR_LIMIT',
+      'NOT_ALLOWED',
+      'PRIMARY_UNAVAILABLE',
+      'IDEMPOTENCY_KEY_REUSED',
+      'IDEMPOTENCY_KEY_BUSY',
+    ],
+  },
+];
+
+const signed: readonly ErrorCode[] = ['DEVICE_UNKNOWN', 'SIGNATURE_INVALID', 'CLOCK_WRONG', 'REPLAYED'];
+
+/** What a phone that was activated asks for. Each request carries its signature. */
+export const DEVICE_ROUTES: readonly Route[] = [
+  {
+    path: '/v1/device/poll',
+    operation: devicePoll,
+    status: 200,
+    body: PollBody,
+    summary: 'See the logins that wait for this phone; with wait, hear of one when it begins',
+    errors: signed,
+  },
+  {
+    path: '/v1/device/answer',
+    operation: deviceAnswer,
+    status: 200,
+    body: AnswerBody,
+    summary: 'Approve a login, deny it, or report that it was somebody else',
+    errors: [...signed, 'CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED', 'DISPLAY_MISMATCH', 'NUMBER_WRONG'],
+  },
+  {
+    path: '/v1/device/update',
+    operation: deviceUpdate,
+    status: 200,
+    body: UpdateBody,
+    summary: 'Change what the phone is called, and how it is woken',
+    errors: [...signed, 'PRIMARY_UNAVAILABLE'],
+  },
+  {
+    path: '/v1/device/rotate',
+    operation: deviceRotate,
+    status: 200,
+    body: RotateBody,
+    summary: 'Put a new key in place of the one that signs this request',
+    errors: [...signed, 'PRIMARY_UNAVAILABLE'],
+  },
+  {
+    path: '/v1/device/remove',
+    operation: deviceRemove,
+    status: 200,
+    body: Type.Object({}, { additionalProperties: false }),
+    summary: 'Take this phone away',
+    errors: [...signed, 'LAST_AUTHENTICATOR', 'PRIMARY_UNAVAILABLE'],
+  },
+];
+
+/** What any route may answer beside its own errors. */
+const COMMON_ERRORS: readonly ErrorCode[] = ['REQUEST_INVALID', 'TRY_LATER', 'INTERNAL', 'UNAVAILABLE'];
+
+export function errorsOf({ errors }: Route): ErrorCode[] {
+  return [...new Set([...COMMON_ERRORS, ...errors])];
+}
