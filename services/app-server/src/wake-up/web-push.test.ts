@@ -1,12 +1,12 @@
 import { createMetrics, silentLogger } from '@countersign/telemetry';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { generateVAPIDKeys } from 'web-push';
+import webPush from 'web-push';
 import { startFakePushService, type FakePushService } from './testing/fake-push-service.ts';
 import { localTls } from './testing/tls.ts';
 import { WakeUps, type WakeUpChannel, type WebPushTarget } from './wake-up.ts';
 import { readEndpoint, webPushChannel } from './web-push.ts';
 
-const vapid = generateVAPIDKeys();
+const vapid = webPush.generateVAPIDKeys();
 const contact = 'mailto:mfa@example.com';
 const tls = await localTls();
 
@@ -56,7 +56,7 @@ test('DEV-24: it holds nothing at all, and nothing says which login it is for', 
 test('a push service that knows another key does not take it', async () => {
   const stranger = webPushChannel({
     contact,
-    vapid: generateVAPIDKeys(),
+    vapid: webPush.generateVAPIDKeys(),
     ownHosts: [service.host],
     authorities: tls.authorities,
   });
@@ -152,10 +152,16 @@ describe('a phone cannot make us call the house', () => {
   test.each([
     ['https://push.example.lan/x', 'push.example.lan', true],
     ['https://push.example.lan:443/x', 'push.example.lan', true],
+    ['https://push.example.lan/x', 'push.example.lan:443', true],
     ['https://push.example.lan:8443/x', 'push.example.lan:8443', true],
     ['https://10.0.0.5/x', '10.0.0.5', true],
     ['https://fcm.googleapis.com/fcm/send/x', 'push.example.lan', false],
   ])('%s, with %s on the list', (endpoint, host, isOwn) => {
     expect(readEndpoint(endpoint, [host])).toEqual({ url: new URL(endpoint), isOwn });
+  });
+
+  test('a host on the list is one at 443 alone, unless it has another port there', () => {
+    expect(readEndpoint('https://push.example.lan:8443/x', ['push.example.lan'])).toEqual({ refused: 'port' });
+    expect(readEndpoint('https://10.0.0.5/x', ['10.0.0.5:8443'])).toEqual({ refused: 'private_address' });
   });
 });

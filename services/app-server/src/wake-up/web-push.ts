@@ -1,5 +1,5 @@
 import { Agent } from 'undici';
-import { generateRequestDetails, type VapidKeys } from 'web-push';
+import webPush, { type VapidKeys } from 'web-push';
 import { post } from './post.ts';
 import { isPublicHost, publicLookup } from './public-address.ts';
 import type { WakeUpChannel, WakeUpOutcome, WebPushTarget } from './wake-up.ts';
@@ -41,11 +41,15 @@ export function webPushChannel({
       if ('refused' in found) return { outcome: 'failed', reason: found.refused };
       const { url, isOwn } = found;
       // Of the endpoint only the origin, which the signature is for: whoever has the rest can wake the phone.
-      const { headers } = generateRequestDetails({ endpoint: `${url.origin}/`, keys: subscription.keys }, null, {
-        vapidDetails: { subject: contact, publicKey: vapid.publicKey, privateKey: vapid.privateKey },
-        TTL: ttlSeconds,
-        urgency: 'high',
-      });
+      const { headers } = webPush.generateRequestDetails(
+        { endpoint: `${url.origin}/`, keys: subscription.keys },
+        null,
+        {
+          vapidDetails: { subject: contact, publicKey: vapid.publicKey, privateKey: vapid.privateKey },
+          TTL: ttlSeconds,
+          urgency: 'high',
+        },
+      );
       const dispatcher = isOwn ? house : internet;
       const posted = await post({ url: url.href, headers, body: null, dispatcher, signal });
       return posted.end === 'failed' ? { outcome: 'failed', reason: posted.reason } : outcomeOf(posted.status);
@@ -63,8 +67,9 @@ export function readEndpoint(endpoint: string, ownHosts: readonly string[]): End
   const url = URL.parse(endpoint);
   if (url === null || url.username !== '' || url.password !== '') return { refused: 'no_address' };
   if (url.protocol !== 'https:') return { refused: 'not_https' };
-  // Without a port, `host` is that of 443 alone: URL leaves 443 out.
-  if (ownHosts.includes(url.host)) return { url, isOwn: true };
+  // URL leaves 443 out; whoever wrote the list may not have.
+  const written = url.port === '' ? [url.host, `${url.host}:443`] : [url.host];
+  if (written.some((host) => ownHosts.includes(host))) return { url, isOwn: true };
   if (url.port !== '') return { refused: 'port' };
   return isPublicHost(url.hostname) ? { url, isOwn: false } : { refused: 'private_address' };
 }
