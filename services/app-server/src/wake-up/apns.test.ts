@@ -162,4 +162,4 @@ test.each([
     'another curve',
     generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
   ],
-])('no .p8 file: %s', (_, text) => expect(readApnsKey(String(text))).toBeUndefined());
+])('no .p8 file: %s', (_, text) => expect(readApnsKey(text)).toBeUndefined());

@@ -22,7 +22,7 @@ const account = JSON.stringify({
   token_uri: 'https://localhost:1/token',
 });
 const apns = {
-  COUNTERSIGN_APNS_KEY: String(appleKey),
+  COUNTERSIGN_APNS_KEY: appleKey,
   COUNTERSIGN_APNS_KEY_ID: 'ABC123DEFG',
   COUNTERSIGN_APNS_TEAM_ID: 'DEF123GHIJ',
   COUNTERSIGN_APNS_TOPIC: 'com.example.mfa',
@@ -80,8 +80,8 @@ describe('each way to phones is off until it is configured', () => {
 describe('a start is refused', () => {
   test.each([
     [{ COUNTERSIGN_FCM_ACCOUNT: '{}' }, /^COUNTERSIGN_FCM_ACCOUNT is no key file/],
-    [{ ...apns, COUNTERSIGN_APNS_KEY: String(googleKey) }, /^COUNTERSIGN_APNS_KEY is no \.p8 file/],
-    [{ COUNTERSIGN_APNS_KEY: String(appleKey) }, /^Set all of COUNTERSIGN_APNS_KEY /],
+    [{ ...apns, COUNTERSIGN_APNS_KEY: googleKey }, /^COUNTERSIGN_APNS_KEY is no \.p8 file/],
+    [{ COUNTERSIGN_APNS_KEY: appleKey }, /^Set all of COUNTERSIGN_APNS_KEY /],
     [{ COUNTERSIGN_APNS_TOPIC: 'com.example.mfa' }, /^Set all of COUNTERSIGN_APNS_KEY /],
   ])('%#', (environment, sentence) => {
     expect(() => start(environment)).toThrow(StartRefused);

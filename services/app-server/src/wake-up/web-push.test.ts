@@ -106,7 +106,9 @@ test('a connection that breaks is a failure with the code of the system', async 
 
 test('the status is enough, whatever follows it', async () => {
   service.behave('flood');
+  const from = performance.now();
   expect(await wake()).toEqual({ outcome: 'sent' });
+  expect(performance.now() - from, 'not read to its end').toBeLessThan(1500);
   service.behave('endless');
   expect(await wake(service.endpoint, AbortSignal.timeout(300))).toEqual({ outcome: 'sent' });
 });

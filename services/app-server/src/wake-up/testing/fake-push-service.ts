@@ -1,9 +1,9 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { importJWK, jwtVerify } from 'jose';
 import { listen, type LocalTls } from './tls.ts';
 
-/** A number answers with that status; `endless` says 201 and never finishes its body, `flood` says it with a megabyte. */
+/** A number answers with that status; `endless` says 201 and never finishes its body, `flood` says it and never stops talking. */
 export type PushBehaviour = number | 'hang' | 'die' | 'endless' | 'flood';
 
 export interface FakePushService {
@@ -39,7 +39,7 @@ export async function startFakePushService({ key, cert }: LocalTls, applicationK
         if (behaviour === 'hang') return undefined;
         if (behaviour === 'die') return request.socket.destroy();
         if (behaviour === 'endless') return response.writeHead(201).write('so far');
-        if (behaviour === 'flood') return response.writeHead(201).end('x'.repeat(1024 ** 2));
+        if (behaviour === 'flood') return pour(response.writeHead(201));
         if (behaviour >= 300 && behaviour <= 399) response.setHeader('location', `https://${fake.host}/moved`);
         return response.writeHead(behaviour).end();
       });
@@ -53,9 +53,9 @@ export async function startFakePushService({ key, cert }: LocalTls, applicationK
     const [, token, publicKey] = /^vapid t=([\w.-]+), k=([\w-]+)$/.exec(authorization ?? '') ?? [];
     if (token === undefined || publicKey !== applicationKey) return 'another key';
     const point = Buffer.from(publicKey, 'base64url');
-    const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((half) => half.toString('base64url'));
+    const [x, y] = [point.subarray(1, 33).toString('base64url'), point.subarray(33).toString('base64url')];
     try {
-      const { payload } = await jwtVerify(token, await importJWK({ kty: 'EC', crv: 'P-256', x: x!, y: y! }, 'ES256'), {
+      const { payload } = await jwtVerify(token, await importJWK({ kty: 'EC', crv: 'P-256', x, y }, 'ES256'), {
         algorithms: ['ES256'],
         audience: `https://${fake.host}`,
         requiredClaims: ['exp', 'sub'],
@@ -83,4 +83,10 @@ export async function startFakePushService({ key, cert }: LocalTls, applicationK
   };
   server.on('connection', () => (fake.connections += 1));
   return fake;
+}
+
+function pour(response: ServerResponse): void {
+  if (response.destroyed) return;
+  response.write('x'.repeat(16_384));
+  setTimeout(() => pour(response), 1);
 }

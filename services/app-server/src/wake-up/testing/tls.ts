@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import type { Server } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { createAuthority, issueCertificate } from '@countersign/testkit';
 
 /** What the fakes of push services show for localhost, and who signed it. */
