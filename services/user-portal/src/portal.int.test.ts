@@ -392,6 +392,8 @@ describe('approval on the phone', () => {
     const browser = await asking('alice');
     const there = new Browser(stopping);
     there.cookies.set(SESSION_COOKIE, browser.token);
+    const phone = Promise.withResolvers<'approved'>();
+    phones.set('alice', phone.promise);
     const [ofSignIn, ofHandover] = [wait(there), waitAtHandover(stopping)];
     await expect.poll(() => stopping.portal.requests().waiting).toBe(2);
     const startedAt = performance.now();
@@ -399,7 +401,7 @@ describe('approval on the phone', () => {
     await stopping.bus.drain();
     expect([(await ofSignIn).body, (await ofHandover).body]).toEqual([{ state: 'pending' }, { state: 'pending' }]);
     expect(performance.now() - startedAt).toBeLessThan(2000);
-    phones.set('alice', Promise.resolve('approved'));
+    phone.resolve('approved');
     expect((await wait(browser)).body).toEqual({ state: 'approved' });
   });
 

@@ -126,7 +126,7 @@ function approvalForm(look: Look, { number = '' }: OpenQuestion, hidden: Html): 
   const texts = textsIn(look.language);
   return markup`<p>${texts.approveWhere}</p>
     <p class="number">
-      <span class="heard">${texts.number([...number].join(' '))}</span><span aria-hidden="true">${number}</span>
+      <span class="heard">${texts.number(number.split('').join(' '))}</span><span aria-hidden="true">${number}</span>
     </p>
     <p id="approval-waiting" role="status" hidden>${texts.waiting}</p>
     <form method="post" action="/verify/approved" id="approval-form">

@@ -2,10 +2,9 @@ import { Alert, Button } from '@countersign/ui';
 import { useEffect, useState } from 'react';
 import { Problem, type Output } from '../calls.ts';
 import { useHouse } from '../context.tsx';
-import { timeIn } from '../i18n/format.ts';
+import { inThrees, spelled, timeIn } from '../i18n/format.ts';
 import { Title } from '../title.tsx';
 import { useAction } from '../use-action.ts';
-import { spelled } from './approval.tsx';
 
 type Enrolled = Output<'enrol'>;
 
@@ -33,7 +32,7 @@ export function Activation({
   onAnew: () => Promise<void>;
   onBack: () => void;
 }) {
-  const { say, language, request, problemOf } = useHouse();
+  const { say, language, now, request, problemOf } = useHouse();
   const [isOver, setOver] = useState(false);
   const { isBusy, problem, run, setProblem } = useAction();
 
@@ -51,7 +50,7 @@ export function Activation({
           return setOver(true);
         }
       }
-      if (expiresAt !== undefined && Date.now() > Date.parse(expiresAt)) return setOver(true);
+      if (expiresAt !== undefined && now() > Date.parse(expiresAt)) return setOver(true);
       timer = setTimeout(() => void look(), LOOK_MS);
       return undefined;
     };
@@ -121,9 +120,4 @@ export function Activation({
       {back}
     </section>
   );
-}
-
-/** "492 039 118", which is typed without losing the place. */
-function inThrees(digits: string): string {
-  return digits.replaceAll(/(\d{3})(?=\d)/g, '$1 ');
 }

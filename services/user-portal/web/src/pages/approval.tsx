@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react';
 import type { Standing } from '../../../src/api.ts';
 import { call, Problem } from '../calls.ts';
 import { useHouse } from '../context.tsx';
+import { spelled } from '../i18n/format.ts';
 import { useAction } from '../use-action.ts';
 
 type Ended = 'denied' | 'expired' | 'cancelled';
@@ -73,11 +74,6 @@ export function Approval({
       </p>
     </>
   );
-}
-
-/** For whoever hears it: digit by digit. */
-export function spelled(digits: string): string {
-  return [...digits].join(' ');
 }
 
 /** What became of the question with this number: asked again as long as nobody knows. */
