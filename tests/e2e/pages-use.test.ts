@@ -1,9 +1,11 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Standing } from '../../services/user-portal/src/api.ts';
 import { forget, launchBrowser } from '../pages/browser.ts';
 import {
   account,
   ASKED,
+  BY_PHONE,
   CONFIRMED,
   ENROLLED,
   FACTORS,
@@ -127,6 +129,127 @@ describe('by keyboard alone', () => {
   });
 });
 
+describe('approval on the phone', () => {
+  const waiting: Standing = { at: 'second-factor', displayName: 'Anna', question: question(BY_PHONE) };
+
+  test('shows the number, waits as long as nobody answers, and goes on by itself', async () => {
+    portal.answerWith({
+      ...home,
+      welcome: welcome(waiting),
+      wait: (_input, asked) => {
+        const times = asked.filter(({ name }) => name === 'wait').length;
+        if (times === 2) return unavailable;
+        return { state: times > 2 ? 'approved' : 'pending' };
+      },
+      claim: FULL,
+    });
+    await page.goto(portal.origin);
+    await page.getByText('492', { exact: true }).waitFor();
+    // As a screen reader has it.
+    expect(await page.getByText('The number is 4 9 2.').count()).toBe(1);
+    await heading('Hello, Anna Bērziņa').waitFor();
+    expect(askedFor('claim').map(({ input }) => input)).toEqual([{ number: '492' }]);
+    expect(askedFor('answer')).toEqual([]);
+  });
+
+  test.each([
+    ['denied', 'This was refused on the phone'],
+    ['expired', 'No answer came from your phone in time.'],
+    ['cancelled', 'This question is over.'],
+  ] as const)('%s: says so, and asks again, by keyboard', async (state, sentence) => {
+    let isAgain = false;
+    portal.answerWith({
+      ...home,
+      welcome: welcome(waiting),
+      wait: () => ({ state: isAgain ? 'approved' : state }),
+      ask: () => {
+        isAgain = true;
+        return {
+          ...waiting,
+          question: question({ ...BY_PHONE, number: '117', expiresAt: '2027-03-01T12:00:01.000Z' }),
+        };
+      },
+      claim: FULL,
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('alert').getByText(sentence).waitFor();
+    await tabTo('Ask again');
+    await page.keyboard.press('Enter');
+    await heading('Hello, Anna Bērziņa').waitFor();
+    expect(askedFor('ask').map(({ input }) => input)).toEqual([{ method: 'app' }]);
+    expect(askedFor('claim').map(({ input }) => input)).toEqual([{ number: '117' }]);
+  });
+
+  test('another way leaves the phone alone: what it says later counts for nothing', async () => {
+    let isElsewhere = false;
+    portal.answerWith({
+      ...home,
+      welcome: welcome(waiting),
+      wait: () => ({ state: isElsewhere ? 'approved' : 'pending' }),
+      ask: () => ({ ...waiting, question: question() }),
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('button', { name: 'Code from the authenticator app' }).click();
+    await page.getByLabel('Code', { exact: true }).waitFor();
+    isElsewhere = true;
+    await page.waitForTimeout(1200);
+    expect(askedFor('claim')).toEqual([]);
+    await page.getByLabel('Code', { exact: true }).waitFor();
+  });
+
+  test('once more before something sensitive', async () => {
+    let isFresh = false;
+    portal.answerWith({
+      ...home,
+      remove: ({ authenticatorId }) => (isFresh ? { authenticatorId } : stepUpNeeded),
+      ask: { ...FULL, question: question(BY_PHONE) },
+      wait: { state: 'approved' },
+      claim: () => {
+        isFresh = true;
+        return FULL;
+      },
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('button', { name: 'Remove: Countersign authenticator on Pixel 11' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await expect.poll(() => askedFor('remove')).toHaveLength(2);
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  });
+
+  test('a newcomer activates a phone, after one code that was too old, and arrives', async () => {
+    let isActivated = false;
+    portal.answerWith({
+      ...home,
+      welcome: () => welcome(isActivated ? FULL : FIRST),
+      account: () => account(isActivated ? {} : { level: 'enrolment', factors: [] }),
+      enrol: (_input, asked) =>
+        asked.filter(({ name }) => name === 'enrol').length > 1
+          ? ENROLLED.app
+          : { ...ENROLLED.app, authenticatorId: CONFIRMED.authenticatorId, expiresAt: '2026-01-01T12:00:00.000Z' },
+      confirm: ({ authenticatorId }) => {
+        if (authenticatorId !== ENROLLED.app.authenticatorId) return { refuse: 'CHALLENGE_NOT_FOUND', status: 404 };
+        isActivated = true;
+        return { authenticatorId, state: 'active' };
+      },
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('button', { name: /^Countersign authenticator/ }).click();
+    await page.getByText('492 039 118', { exact: true }).waitFor();
+    expect(await page.getByRole('link', { name: 'Activate on this phone' }).getAttribute('href')).toBe(
+      ENROLLED.app.uri,
+    );
+    await page.getByRole('alert').getByText('This code is no longer good.').waitFor();
+    await tabTo('Get a new code');
+    await page.keyboard.press('Enter');
+    await page.getByText('Activated: Pixel 11').waitFor();
+    expect(askedFor('confirm').every(({ input }) => (input as { app?: string }).app === 'activated')).toBe(true);
+    await page.getByRole('button', { name: 'Later' }).click();
+    await heading('Hello, Anna Bērziņa').waitFor();
+    await page.getByText('Countersign authenticator on Pixel 11').waitFor();
+    expect(askedFor('enrol').map(({ input }) => input)).toEqual([{ type: 'app' }, { type: 'app' }]);
+  });
+});
+
 describe('R16: what needs a second factor once more', () => {
   test('asks for it, and then does what was wanted', async () => {
     let isFresh = false;
@@ -236,7 +359,7 @@ test('the order of methods is changed one place at a time', async () => {
   await page.getByRole('button', { name: 'Code by text message: earlier' }).click();
   await expect
     .poll(() => askedFor('updateAccount').map(({ input }) => input))
-    .toEqual([{ methods: ['passkey', 'sms', 'totp', 'recovery'] }]);
+    .toEqual([{ methods: ['passkey', 'app', 'sms', 'totp', 'recovery'] }]);
 });
 
 test('WEB: a passkey is made under the policy of the page', async () => {

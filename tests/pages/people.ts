@@ -65,6 +65,14 @@ export const FACTORS: Factor[] = [
     codesLeft: 3,
     createdAt: '2026-01-15T10:07:00.000Z',
   },
+  {
+    authenticatorId: id(10),
+    type: 'app',
+    label: 'Pixel 11',
+    state: 'active',
+    createdAt: '2026-03-02T08:30:00.000Z',
+    lastUsedAt: '2026-11-25T07:12:00.000Z',
+  },
 ];
 
 export const account = (of: Partial<Answer<'account'>> = {}): Answer<'account'> => ({
@@ -73,9 +81,9 @@ export const account = (of: Partial<Answer<'account'>> = {}): Answer<'account'> 
   level: 'full',
   freshUntil: LATER,
   factors: FACTORS,
-  methods: ['passkey', 'totp', 'sms', 'recovery'],
+  methods: ['passkey', 'app', 'totp', 'sms', 'recovery'],
   may: {
-    enrol: ['totp', 'phone', 'passkey', 'recovery'],
+    enrol: ['totp', 'phone', 'app', 'passkey', 'recovery'],
     remove: true,
     rename: true,
     chooseMethod: true,
@@ -120,7 +128,15 @@ export const HISTORY: Answer<'history'> = {
   next: 'more',
 };
 
-export const ENROLLED: Readonly<Record<'totp' | 'phone' | 'recovery', Answer<'enrol'>>> = {
+/** On the phone, with a number to type there. */
+export const BY_PHONE: Partial<Question> = {
+  method: 'app',
+  prompt: 'Approve the sign-in in the app.',
+  number: '492',
+  alternatives: ['totp', 'recovery'],
+};
+
+export const ENROLLED: Readonly<Record<'totp' | 'phone' | 'app' | 'recovery', Answer<'enrol'>>> = {
   totp: {
     authenticatorId: id(5),
     type: 'totp',
@@ -135,6 +151,15 @@ export const ENROLLED: Readonly<Record<'totp' | 'phone' | 'recovery', Answer<'en
     state: 'pending',
     digits: 6,
     notice: 'Text messages can be read by others on the way. Prefer a passkey or an app.',
+  },
+  app: {
+    authenticatorId: id(10),
+    type: 'app',
+    state: 'pending',
+    uri: 'https://phone.example.com/activate#AAAAAAAAAAAAAAAAAAAAAA.BBBBBBBBBBBBBBBBBBBBBB',
+    qr: PICTURE,
+    activationCode: '492039118',
+    expiresAt: LATER,
   },
   recovery: {
     authenticatorId: id(7),

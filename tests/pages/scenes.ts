@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import type { en } from '../../services/user-portal/web/src/i18n/en.ts';
 import {
   account,
+  BY_PHONE,
   CONFIRMED,
   ENROLLED,
   FIRST,
@@ -89,6 +90,14 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     replies: second({ method: 'passkey', prompt: 'Use your passkey.', passkey: { challenge: 'AAAA' } }),
     sign: 'second.passkey',
   },
+  'second-factor-app': {
+    replies: { ...second(BY_PHONE), wait: { state: 'pending' } },
+    sign: 'second.waiting',
+  },
+  'second-factor-app-denied': {
+    replies: { ...second(BY_PHONE), wait: { state: 'denied' } },
+    sign: 'second.denied',
+  },
   'second-factor-recovery': { replies: second({ method: 'recovery' }), sign: 'second.recoveryCode' },
   'second-factor-none': {
     replies: { welcome: welcome({ at: 'second-factor', displayName: 'Anna' }) },
@@ -100,6 +109,20 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     replies: first,
     go: (page, read) => choose(page, read('factor.totp')),
     sign: 'enrol.totpTitle',
+  },
+  'enrol-app': {
+    replies: { ...first, confirm: { refuse: 'CHALLENGE_NOT_FOUND', status: 404 } },
+    go: (page, read) => choose(page, read('factor.app')),
+    sign: 'enrol.appTitle',
+  },
+  'enrol-app-over': {
+    replies: {
+      ...first,
+      enrol: { ...ENROLLED.app, expiresAt: '2026-01-01T12:00:00.000Z' },
+      confirm: { refuse: 'CHALLENGE_NOT_FOUND', status: 404 },
+    },
+    go: (page, read) => choose(page, read('factor.app')),
+    sign: 'enrol.appExpired',
   },
   'enrol-phone': {
     replies: first,

@@ -441,6 +441,23 @@ describe('authenticators', () => {
     expect(out).toContain('Tell the person: SMS can be read.');
   });
 
+  test('add-app shows the link, a QR code and the digits to type, and until when', async () => {
+    const link = 'https://app.example.com/activate#a.b';
+    await server.on(authenticatorEnrol, () => ({
+      authenticatorId: OTHER_ID,
+      state: 'pending' as const,
+      expiresAt: AT,
+      uri: link,
+      activationCode: '492039118',
+    }));
+    const { out } = await countersign(['authenticators', 'add-app', 'alice', '--label', 'Work phone']);
+    expect(inputsOf('authenticator.enrol')).toEqual([{ userId: USER_ID, type: 'app', label: 'Work phone' }]);
+    for (const shown of [link, '492 039 118', AT, 'on the phone']) expect(out).toContain(shown);
+    expect(out).toMatch(/[▀▄█]{5}/);
+    const { json } = await countersign('authenticators add-app alice --json');
+    expect(json()).toMatchObject({ uri: link, activationCode: '492039118' });
+  });
+
   test('confirm takes the code as an argument, from the person, or from standard input', async () => {
     await server.on(authenticatorConfirm, ({ authenticatorId }) => ({ authenticatorId, state: 'active' as const }));
     await countersign(['authenticators', 'confirm', 'alice', 'totp', '492 039']);

@@ -4,6 +4,7 @@ import { applicationsList } from './applications/list.ts';
 import { applicationsRotate } from './applications/rotate.ts';
 import { auditTail } from './audit/tail.ts';
 import { auditVerify } from './audit/verify.ts';
+import { authenticatorsAddApp } from './authenticators/add-app.ts';
 import { authenticatorsAddPhone } from './authenticators/add-phone.ts';
 import { authenticatorsAddTotp } from './authenticators/add-totp.ts';
 import { authenticatorsConfirm } from './authenticators/confirm.ts';
@@ -80,6 +81,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   authenticatorsList,
   authenticatorsAddTotp,
   authenticatorsAddPhone,
+  authenticatorsAddApp,
   authenticatorsConfirm,
   authenticatorsRemove,
   applicationsCreate,

@@ -31,8 +31,13 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
   NOT_ALLOWED: { exit: 'conflict', advice: 'See why with: countersign policy explain' },
   PIN_NEEDED: { exit: 'conflict', advice: 'Give the user one: countersign users set-pin <user>' },
   ACCESS_CODE_NEEDED: { exit: 'conflict', advice: 'Give the user one: countersign users grant-enrolment <user>' },
+  DEVICE_UNKNOWN: { exit: 'notFound', advice: 'Activate the phone again: countersign authenticators add-app <user>' },
+  SIGNATURE_INVALID: { exit: 'credential', advice: 'Look whether a balancer changes what phones send.' },
+  CLOCK_WRONG: { exit: 'rejected', advice: 'Set the clock of the phone.' },
+  REPLAYED: { exit: 'rejected', advice: 'Send a new request.' },
   JOIN_REFUSED: { exit: 'credential', advice: 'Ask for a new token: countersign replicas invite' },
   RENEWAL_REFUSED: { exit: 'credential', advice: 'Ask for a token and join this machine again: countersign join' },
+  ACTIVATION_NOT_FOUND: { exit: 'notFound', advice: 'Give a new code: countersign authenticators add-app <user>' },
   CHALLENGE_NOT_FOUND: { exit: 'notFound', advice: 'Start a new challenge.' },
   USER_NOT_FOUND: { exit: 'notFound', advice: 'Look for the name with: countersign users find <beginning>' },
   AUTHENTICATOR_NOT_FOUND: {
@@ -77,6 +82,8 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
     exit: 'rejected',
     advice: 'Wait for the next code and type that one. Check the clock of the phone.',
   },
+  NUMBER_WRONG: { exit: 'rejected', advice: 'Start a new challenge, and type the number that the page shows.' },
+  DISPLAY_MISMATCH: { exit: 'rejected', advice: 'Start a new challenge. If it lasts, remove the phone and report it.' },
   KEY_NOT_ACCEPTED: {
     exit: 'rejected',
     advice: 'See which keys the policy takes: countersign policy explain passkeys',

@@ -187,7 +187,9 @@ async function isAsSigned(request: SignedRequest): Promise<boolean> {
   const signature = parseSignature(headers, true);
   if (signature === undefined) return false;
   const body = encoder.encode(request.body);
-  return verifyRequest({ ...request, body }, signature, request.contentDigest, await importPublicKey(phone.publicKey));
+  const publicKey = await importPublicKey(phone.publicKey);
+  if (publicKey === undefined) return false;
+  return verifyRequest({ ...request, body }, signature, request.contentDigest, publicKey);
 }
 const requestOf = (index: number) => asked[index]?.input['request'] as SignedRequest;
 

@@ -205,6 +205,7 @@ describe('routes', () => {
 
   test.each([
     ['POST', '/v1/challenges/c/verify', { challengeId: 'd', state: 'approved', result: 'signed' }, { code: '492039' }],
+    ['POST', '/v1/challenges/c/claim', { challengeId: 'd', state: 'approved', result: 'signed' }, undefined],
     ['GET', '/v1/challenges/c?wait=1', { challengeId: 'd', state: 'approved' }, undefined],
     ['GET', `/v1/users/${USER}`, { userId: USER.replace('1b', '2c'), username: 'mallory' }, undefined],
   ] as const)('R14: %s %s: an answer about something else is none, and nothing of it leaves', async (...route) => {

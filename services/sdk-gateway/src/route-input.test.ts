@@ -86,7 +86,7 @@ describe('what is wrong is told with a pointer into what the caller sent', () =>
     [
       'authenticator.enrol',
       { params: { userId }, body: { type: 'fax' } },
-      [{ pointer: '/type', message: 'must be one of totp, phone' }],
+      [{ pointer: '/type', message: 'must be one of totp, phone, app' }],
     ],
     [
       'authenticator.remove',

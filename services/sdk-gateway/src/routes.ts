@@ -3,6 +3,7 @@ import {
   authenticatorEnrol,
   authenticatorRemove,
   challengeCancel,
+  challengeClaim,
   challengeGet,
   challengeResend,
   challengeStart,
@@ -66,6 +67,14 @@ export const ROUTES: readonly Route[] = [
     status: 200,
     summary: 'Answer a challenge with the code that the person typed',
     errors: ['CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED', 'CODE_REJECTED', 'PIN_NEEDED'],
+  },
+  {
+    method: 'POST',
+    path: '/v1/challenges/{challengeId}/claim',
+    operation: challengeClaim,
+    status: 200,
+    summary: 'Fetch the result of a challenge that was approved in the app',
+    errors: ['CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED'],
   },
   {
     method: 'POST',
@@ -145,7 +154,7 @@ export const ROUTES: readonly Route[] = [
     path: '/v1/users/{userId}/authenticators',
     operation: authenticatorEnrol,
     status: 201,
-    summary: 'Begin to enrol an authenticator: a TOTP app or a phone',
+    summary: 'Begin to enrol an authenticator: a TOTP app, a phone, or the Countersign authenticator',
     errors: ['USER_NOT_FOUND', 'AUTHENTICATOR_LIMIT'],
   },
   {

@@ -3,6 +3,8 @@ import {
   accountConfirm,
   accountEnrol,
   accountHistory,
+  CHALLENGE_STATES,
+  FACTOR_TYPES,
   Language,
   MethodName,
   PasskeyAssertion,
@@ -13,6 +15,7 @@ import {
   TypedPin,
   questionsChoose,
   QuestionsView,
+  ShownNumber,
   Uuid,
   WantsPin,
 } from '@countersign/contracts';
@@ -34,6 +37,8 @@ export interface PortalCall<
   needs: Needs;
   input: Input;
   output: Output;
+  /** It mostly waits for a person, in a place of its own. */
+  waits?: true;
 }
 export type CallInput<C extends PortalCall> = Static<C['input']>;
 export type CallOutput<C extends PortalCall> = Static<C['output']>;
@@ -52,13 +57,14 @@ function call<Input extends TSchema, Output extends TSchema, Needs extends CallN
   return { path, needs, input, output };
 }
 
-/** A question to the person: a code, or a passkey. */
+/** A question to the person: a code, a passkey, or an approval on the phone. */
 const Question = Type.Object({
   method: Type.Union([MethodName, Type.Literal('bypass')]),
   prompt: Type.String(),
   expiresAt: Timestamp,
   alternatives: Type.Array(MethodName),
   pin: Type.Optional(WantsPin),
+  number: Type.Optional(ShownNumber),
   passkey: Type.Optional(PasskeyOptions),
 });
 export type Question = Static<typeof Question>;
@@ -145,6 +151,21 @@ export const CALLS = {
     Type.Object({ passkey: PasskeyAssertion }, closed),
     Standing,
   ),
+  /**
+   * What became of the question with this number on the phone: when it is known, or after some seconds `pending`. Changes nothing, so that
+   * it may be asked, given up and asked again; what comes of an approval is fetched by `claim`.
+   */
+  wait: {
+    ...call(
+      '/api/second-factor/wait',
+      'first-factor',
+      Type.Object({ number: ShownNumber }, closed),
+      Type.Object({ state: Type.Enum([...CHALLENGE_STATES]) }),
+    ),
+    waits: true,
+  },
+  /** Goes on after an approval on the phone. */
+  claim: call('/api/second-factor/claim', 'first-factor', Type.Object({ number: ShownNumber }, closed), Standing),
   resend: call('/api/second-factor/resend', 'first-factor', Nothing, Standing),
   giveAccessCode: call('/api/access-code', 'first-factor', Type.Object({ code: Code }, closed), Standing),
   signOut: call('/api/sign-out', 'nobody', Nothing, Standing),
@@ -182,7 +203,7 @@ export const CALLS = {
     'session',
     Type.Object(
       {
-        type: Type.Enum(['totp', 'phone', 'passkey', 'recovery']),
+        type: Type.Enum([...FACTOR_TYPES]),
         label: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
         phone: Type.Optional(Type.String({ maxLength: 20 })),
       },
@@ -194,7 +215,12 @@ export const CALLS = {
     '/api/account/confirm',
     'session',
     Type.Object(
-      { authenticatorId: Uuid, code: Type.Optional(Code), passkey: Type.Optional(PasskeyRegistration) },
+      {
+        authenticatorId: Uuid,
+        code: Type.Optional(Code),
+        passkey: Type.Optional(PasskeyRegistration),
+        app: Type.Optional(Type.Literal('activated')),
+      },
       closed,
     ),
     withoutAccess(accountConfirm.output),

@@ -59,6 +59,12 @@ export const ENVIRONMENT = settings({
       'How often one address, of IPv6 a /64, may begin a sign-in or come from an application in a minute, at this replica. Raise it where ' +
       'many people share one.',
   }),
+  COUNTERSIGN_MAX_WAITING: Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: 2000,
+    description: 'Requests that wait for an answer on a phone, at a time; one address has at most a quarter of them.',
+  }),
 });
 
 export type Environment = SettingsOf<typeof ENVIRONMENT>;

@@ -31,5 +31,6 @@ await runEdge({
       ...(provider !== undefined && { provider }),
       pages,
       signInsPerMinute: settings.COUNTERSIGN_SIGN_INS_PER_MINUTE,
+      maxWaiting: settings.COUNTERSIGN_MAX_WAITING,
     }),
 });

@@ -19,12 +19,15 @@ import { CALLS, type PortalCall } from './api.ts';
 import { createPortal } from './portal.ts';
 import { SESSION_COOKIE } from './session/cookie.ts';
 import { keeping, type Kept } from './testing/keeping.ts';
-import { standIn, userIdOf, type Asked } from './testing/stand-in.ts';
+import { standIn, userIdOf, type Asked, type Phones } from './testing/stand-in.ts';
 
 const ORIGIN = 'https://portal.example.com';
 const folder = mkdtempSync(join(tmpdir(), 'portal-'));
 const asked: Asked[] = [];
 const kept: Kept = new Map();
+const phones: Phones = new Map();
+/** Of every portal that a test starts. */
+let certificate: IssuedCertificate;
 const portals: { portal: EdgeServer; port: number; bus: Bus }[] = [];
 const agent = new Agent({ keepAlive: true, maxSockets: 32, rejectUnauthorized: false });
 /** Lets each address begin three times in a minute. */
@@ -36,7 +39,7 @@ let aheadMs = 0;
 beforeAll(async () => {
   nats = await startNats({ storeDir: join(folder, 'nats') });
   serverBus = await connectBus({ servers: [nats.url], name: 'app-1' });
-  await serve(serverBus, [...standIn(asked), ...keeping(kept)], {
+  await serve(serverBus, [...standIn(asked, phones), ...keeping(kept)], {
     queue: 'app-server',
     replica: 'app-1',
     maxInFlight: 10_000,
@@ -50,7 +53,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'pages', 'assets', 'a.js'), 'export {}');
   const now = Date.now();
   const authority = await createAuthority({ commonName: 'test', now });
-  const certificate = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now });
+  certificate = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now });
   for (const name of ['a', 'b']) portals.push(await start(name, certificate));
   narrow = await start('narrow', certificate, 3);
 });
@@ -64,12 +67,14 @@ afterAll(async () => {
 beforeEach(() => {
   asked.length = 0;
   aheadMs = 0;
+  phones.clear();
 });
 
 async function start(
   name: string,
   { certificatePem: certificate, keyPem: key }: IssuedCertificate,
   signInsPerMinute = 100_000,
+  maxWaiting = 100,
 ) {
   const bus = await connectBus({ servers: [nats.url], name });
   const credential = credentialFromApiKey('csk_portal_AAAAAAAAAAAAAAAAAAAA');
@@ -88,6 +93,7 @@ async function start(
     pages: join(folder, 'pages'),
     maxInFlight: 1000,
     signInsPerMinute,
+    maxWaiting,
   });
   return { portal, port: await portal.listen({ port: 0, host: '127.0.0.1' }), bus };
 }
@@ -291,6 +297,151 @@ describe('signing in', () => {
   });
 });
 
+describe('approval on the phone', () => {
+  const asking = async (username: string, at?: { port: number }) => {
+    const browser = new Browser(at);
+    await browser.call(CALLS.signInWithPassword, { username, password: 'right' });
+    const { body } = await browser.call(CALLS.ask, { method: 'app' });
+    expect(body).toMatchObject({ question: { method: 'app', number: '492', alternatives: ['totp'] } });
+    return browser;
+  };
+  const wait = (browser: Browser) => browser.call(CALLS.wait, { number: '492' });
+  const claim = (browser: Browser) => browser.call(CALLS.claim, { number: '492' });
+
+  test('the page hears of it when it happens, and goes on; the question is one that it says it can show', async () => {
+    const browser = await asking('alice');
+    const phone = Promise.withResolvers<'approved'>();
+    phones.set('alice', phone.promise);
+    const heard = wait(browser);
+    await expect.poll(() => asked.some(({ operation }) => operation === 'challenge.get')).toBe(true);
+    phone.resolve('approved');
+    expect((await heard).body).toEqual({ state: 'approved' });
+    const half = browser.token;
+    expect((await claim(browser)).body).toMatchObject({ at: 'signed-in', level: 'full' });
+    expect(browser.token).not.toBe(half);
+    const [start] = asked.filter(({ operation }) => operation === 'challenge.start');
+    expect(start?.input['also']).toEqual(['passkey', 'app', 'recovery']);
+  });
+
+  test('R19: what is not approved, or was approved elsewhere before, lets nobody in', async () => {
+    const browser = await asking('alice');
+    expect((await claim(browser)).body.code).toBe('CHALLENGE_NOT_FOUND');
+    for (const state of ['denied', 'expired', 'cancelled'] as const) {
+      phones.set('alice', Promise.resolve(state));
+      expect((await wait(browser)).body).toEqual({ state });
+      expect((await claim(browser)).body.code).toBe('CHALLENGE_NOT_FOUND');
+    }
+    expect((await browser.call(CALLS.account)).body.code).toBe('SIGN_IN_NEEDED');
+  });
+
+  test('a tab that shows another number hears that its question is over, and claims nothing', async () => {
+    const browser = await asking('alice');
+    phones.set('alice', Promise.resolve('approved'));
+    for (const call of [CALLS.wait, CALLS.claim]) {
+      expect((await browser.call(call, { number: '117' })).body.code).toBe('CHALLENGE_CLOSED');
+    }
+    await browser.call(CALLS.ask, { method: 'totp' });
+    expect((await wait(browser)).body.code).toBe('CHALLENGE_CLOSED');
+    expect((await claim(browser)).body.code).toBe('CHALLENGE_CLOSED');
+  });
+
+  test('once more before something sensitive: while it waits, the same session goes on', async () => {
+    const browser = await signedIn('alice');
+    await browser.call(CALLS.ask, { method: 'app' });
+    const phone = Promise.withResolvers<'approved'>();
+    phones.set('alice', phone.promise);
+    const heard = wait(browser);
+    aheadMs = 120_000;
+    expect((await browser.call(CALLS.account)).status).toBe(200);
+    phone.resolve('approved');
+    await heard;
+    expect((await claim(browser)).body).toMatchObject({ at: 'signed-in' });
+  });
+
+  test('INV-21: a claim whose answer was lost is repeated, and asks for nothing again', async () => {
+    const browser = await asking('alice');
+    phones.set('alice', Promise.resolve('approved'));
+    const half = browser.token;
+    const key = { 'idempotency-key': crypto.randomUUID() };
+    const first = await browser.call(CALLS.claim, { number: '492' }, key);
+    const again = new Browser();
+    again.cookies.set(SESSION_COOKIE, half);
+    expect((await again.call(CALLS.claim, { number: '492' }, key)).body).toEqual(first.body);
+    expect(asked.filter(({ operation }) => operation === 'challenge.claim')).toHaveLength(1);
+  });
+
+  test('R29: of those who wait one address has a quarter, and whoever does not wait is not hindered', async () => {
+    const few = await start('few', certificate, 100, 8);
+    const browser = await asking('alice', few);
+    const phone = Promise.withResolvers<'approved'>();
+    phones.set('alice', phone.promise);
+    const held = [wait(browser), wait(browser)];
+    await expect.poll(() => few.portal.requests().waiting).toBe(2);
+    const third = await wait(browser);
+    expect([third.status, third.body.code, third.headers['retry-after']]).toEqual([503, 'UNAVAILABLE', '1']);
+    expect((await browser.call(CALLS.welcome)).status).toBe(200);
+    phone.resolve('approved');
+    expect((await Promise.all(held)).map(({ body }) => body['state'])).toEqual(['approved', 'approved']);
+    expect(few.portal.requests().waiting).toBe(0);
+    await few.portal.drain({ timeoutMs: 500 });
+    await few.bus.drain();
+  });
+
+  test('a portal that stops says pending at once, and another one goes on', async () => {
+    const stopping = await start('stopping', certificate);
+    const browser = await asking('alice');
+    const there = new Browser(stopping);
+    there.cookies.set(SESSION_COOKIE, browser.token);
+    const phone = Promise.withResolvers<'approved'>();
+    phones.set('alice', phone.promise);
+    const [ofSignIn, ofHandover] = [wait(there), waitAtHandover(stopping)];
+    await expect.poll(() => stopping.portal.requests().waiting).toBe(2);
+    const startedAt = performance.now();
+    await stopping.portal.drain({ timeoutMs: 5000 });
+    await stopping.bus.drain();
+    expect([(await ofSignIn).body, (await ofHandover).body]).toEqual([{ state: 'pending' }, { state: 'pending' }]);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    phone.resolve('approved');
+    expect((await wait(browser)).body).toEqual({ state: 'approved' });
+  });
+
+  test('a newcomer whose phone was activated is signed in; before that, nothing has happened', async () => {
+    const browser = new Browser();
+    await browser.call(CALLS.signInWithPassword, { username: 'newbie', password: 'right' });
+    await browser.call(CALLS.giveAccessCode, { code: '0000-0000-0000' });
+    const { token } = browser;
+    const confirm = () => browser.call(CALLS.confirm, { authenticatorId: userIdOf('x'), app: 'activated' });
+    expect((await confirm()).body.code).toBe('CHALLENGE_NOT_FOUND');
+    expect(browser.token).toBe(token);
+    phones.set('newbie', Promise.resolve('approved'));
+    expect((await confirm()).body).toMatchObject({ state: 'active' });
+    expect(browser.token).not.toBe(token);
+    expect((await browser.call(CALLS.welcome)).body).toMatchObject({ standing: { at: 'signed-in', level: 'full' } });
+    const both = { authenticatorId: userIdOf('x'), app: 'activated', code: '111111' };
+    expect((await browser.call(CALLS.confirm, both)).body.code).toBe('REQUEST_INVALID');
+  });
+});
+
+/** On the page of an application, whose person chose the app. */
+async function atHandover(at?: { port: number }): Promise<{ browser: Browser; shown: Answer }> {
+  const browser = new Browser(at);
+  const page = await browser.send('GET', '/verify?request=request%20of%20alice');
+  return { browser, shown: await browser.form('/verify/method', { ...fieldsIn(page.text), method: 'app' }) };
+}
+
+async function waitAtHandover(at?: { port: number }): Promise<Answer> {
+  const { browser, shown } = await atHandover(at);
+  return browser.form('/verify/wait', fieldsIn(shown.text));
+}
+
+function fieldsIn(text: string): Record<string, string> {
+  return Object.fromEntries(
+    [...text.matchAll(/name="(request|form|page|result|state|error)"\s+value="([^"]*)"/g)].map(
+      ([, name = '', value = '']) => [name, value],
+    ),
+  );
+}
+
 describe('R16, R19: whoever is not there yet gets nothing', () => {
   const inputs: Partial<Record<keyof typeof CALLS, object>> = {
     answer: { code: '111111' },
@@ -305,6 +456,8 @@ describe('R16, R19: whoever is not there yet gets nothing', () => {
     chooseQuestions: { answers: [{ question: 'first-job', answer: 'bakery' }] },
     report: { loginId: 'x' },
     answerWithPasskey: { passkey: passkey() },
+    wait: { number: '492' },
+    claim: { number: '492' },
   };
   const guarded = (Object.entries(CALLS) as [keyof typeof CALLS, PortalCall][]).filter(
     ([, { needs }]) => needs !== 'nobody',
@@ -334,6 +487,8 @@ describe('R16, R19: whoever is not there yet gets nothing', () => {
       wrongCode: (browser: Browser) => browser.call(CALLS.answer, { code: '000000' }),
       noCode: (browser: Browser) => browser.call(CALLS.answer),
       resend: (browser: Browser) => browser.call(CALLS.resend),
+      askApp: (browser: Browser) => browser.call(CALLS.ask, { method: 'app' }),
+      claimNothing: (browser: Browser) => browser.call(CALLS.claim, { number: '492' }),
       invite: (browser: Browser) => browser.call(CALLS.invitePasskey),
       welcome: (browser: Browser) => browser.call(CALLS.welcome),
       signOut: (browser: Browser) => browser.call(CALLS.signOut),
@@ -579,13 +734,6 @@ describe('APP-11: every answer says what it may be used for', () => {
 
 describe('the page of other applications', () => {
   const PATH = '/verify?request=request%20of%20alice';
-  const fieldsIn = (text: string) =>
-    Object.fromEntries(
-      [...text.matchAll(/name="(request|form|page|result|state|error)"\s+value="([^"]*)"/g)].map(
-        ([, name = '', value = '']) => [name, value],
-      ),
-    );
-
   test('works without a script: a wrong code, a right one, and back with the result', async () => {
     const browser = new Browser();
     const page = await browser.send('GET', PATH, { headers: { 'accept-language': 'ru, en;q=0.5' } });
@@ -658,6 +806,44 @@ describe('the page of other applications', () => {
     expect(
       (await alice.form('/verify/answer', { ...ofAlice, code: '111111' }, { origin: 'https://evil.example' })).status,
     ).toBe(403);
+    expect(asked).toEqual([]);
+  });
+
+  test('approval on the phone: the page shows the number, hears of the answer, and goes back with the result', async () => {
+    const { browser, shown } = await atHandover();
+    expect(shown.text).toContain('The number is 4 9 2.');
+    expect(shown.text).toContain('<span aria-hidden="true">492</span>');
+    phones.set('alice', Promise.resolve('approved'));
+    const fields = fieldsIn(shown.text);
+    expect((await browser.form('/verify/wait', fields)).body).toEqual({ state: 'approved' });
+    const done = await browser.form('/verify/approved', fields);
+    expect(fieldsIn(done.text)).toEqual({ result: 'result of alice', state: 'state-of-the-application' });
+    expect((await browser.form('/verify/wait', fields)).status).toBe(410);
+  });
+
+  test('approval without a script: who says so too early is asked again, and a refusal is said with a way on', async () => {
+    const { browser, shown } = await atHandover();
+    const early = await browser.form('/verify/approved', fieldsIn(shown.text));
+    expect(early.text).toContain('There is no answer from your phone yet.');
+    expect(early.text).toContain('The number is 4 9 2.');
+    phones.set('alice', Promise.resolve('denied'));
+    const refused = await browser.form('/verify/approved', fieldsIn(early.text));
+    expect(refused.text).toContain('This was refused on the phone');
+    expect(refused.text).not.toContain('492');
+    expect(refused.text).not.toContain('approval.js');
+    phones.delete('alice');
+    const again = await browser.form('/verify/method', { ...fieldsIn(refused.text), method: 'app' });
+    expect(again.text).toContain('The number is 4 9 2.');
+    expect(asked.some(({ operation }) => operation === 'handover.claim')).toBe(false);
+  });
+
+  test('R14: nobody else waits for it: not another browser, not another site', async () => {
+    const { browser, shown } = await atHandover();
+    const fields = fieldsIn(shown.text);
+    asked.length = 0;
+    expect((await new Browser().form('/verify/wait', fields)).status).toBe(410);
+    expect((await browser.form('/verify/wait', { form: 'x' })).status).toBe(410);
+    expect((await browser.form('/verify/wait', fields, { origin: 'https://evil.example' })).status).toBe(403);
     expect(asked).toEqual([]);
   });
 

@@ -14,7 +14,7 @@ import * as signIn from './calls/sign-in.ts';
 import { welcomeTo } from './calls/welcome.ts';
 import { serveHandover } from './handover/routes.ts';
 import { PORTAL_HEADERS } from './headers.ts';
-import { REQUESTS_REFUSED, REQUESTS_WORKING } from './metrics.ts';
+import { REQUESTS_REFUSED, REQUESTS_WAITING, REQUESTS_WORKING } from './metrics.ts';
 import { serveLogo, type Logo } from './pages/logo.ts';
 import { Provider, type ProviderOptions } from './provider/provider.ts';
 import { serveProvider } from './provider/routes.ts';
@@ -32,9 +32,11 @@ export interface PortalOptions extends EdgeFoundation {
   pages?: string;
   /** How often one address may begin a sign-in, or come from an application, in a minute. */
   signInsPerMinute: number;
+  /** How many may wait for an answer on a phone at a time. */
+  maxWaiting: number;
 }
 
-/** Of the requests under way, for one address (R29). */
+/** Of the requests under way, and of those that wait, for one address (R29). */
 const ADDRESS_SHARE = 0.25;
 /** Calls that anybody may make, and that begin something. */
 const BEGIN: ReadonlySet<string> = new Set(
@@ -49,7 +51,7 @@ export function createPortal(options: PortalOptions): EdgeServer {
   const server = createEdgeServer(options, {
     headers: { ...PORTAL_HEADERS, 'countersign-replica': options.replica },
   });
-  const { app, lastCall } = server;
+  const { app, draining, lastCall } = server;
   const refused = metrics.counter(REQUESTS_REFUSED);
   const working = createSlots({
     limit: options.maxInFlight,
@@ -57,7 +59,14 @@ export function createPortal(options: PortalOptions): EdgeServer {
     whenShareTaken: 'UNAVAILABLE',
     onRefused: (reason) => refused.inc({ reason }),
   });
+  const waiting = createSlots({
+    limit: options.maxWaiting,
+    share: ADDRESS_SHARE,
+    whenShareTaken: 'UNAVAILABLE',
+    onRefused: (reason) => refused.inc({ reason: `${reason}, to wait` }),
+  });
   metrics.gauge(REQUESTS_WORKING, () => working.taken);
+  metrics.gauge(REQUESTS_WAITING, () => waiting.taken);
   void app.register(fastifyCookie);
 
   const deps: CallDependencies = {
@@ -71,7 +80,9 @@ export function createPortal(options: PortalOptions): EdgeServer {
     credential,
     origin: new URL(publicUrl).origin,
     working,
+    waiting,
     now: options.now,
+    draining,
     lastCall,
   };
   const { provider, logo } = options;
@@ -99,5 +110,5 @@ export function createPortal(options: PortalOptions): EdgeServer {
     if (options.pages !== undefined) serveShell(scope, { folder: options.pages, assets: '/assets/', addresses: PAGES });
     done();
   });
-  return { ...server, requests: () => ({ working: working.taken, waiting: 0 }) };
+  return { ...server, requests: () => ({ working: working.taken, waiting: waiting.taken }) };
 }

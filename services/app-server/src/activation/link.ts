@@ -1,6 +1,7 @@
 import { activationLink } from '@countersign/device-protocol';
 import type { PhoneKeys } from '../keys/phone-keys.ts';
 import type { KeyRing } from '../keys/ring.ts';
+import { showable } from '../device/prompt.ts';
 import { codeOf } from './code.ts';
 
 /** Longest name of an organisation in a link; see packages/device-protocol. */
@@ -16,6 +17,6 @@ export function linkFor(
     activationId: challengeId,
     code: codeOf(ring, challengeId),
     serverKeyThumbprint: phoneKeys.current().signing.keyId,
-    organisation: organisation.slice(0, ORGANISATION_CHARACTERS),
+    organisation: showable(organisation).slice(0, ORGANISATION_CHARACTERS),
   });
 }

@@ -22,6 +22,7 @@ import { assertFirst } from '../authenticator/first.ts';
 import { activate } from '../authenticator/store.ts';
 import type { Router } from '../database/router.ts';
 import { decideActivate } from '../device/decide.ts';
+import { showable } from '../device/prompt.ts';
 import { devicesToActivate, keepKey, type PendingDevice } from '../device/store.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { PhoneKeys, PhoneSigningKey } from '../keys/phone-keys.ts';
@@ -112,8 +113,8 @@ export async function redeem(
       deviceId: device.deviceId,
       keyThumbprint: proof.keyThumbprint,
       keySet,
-      organisation: deps.policies.global().totp.issuer,
-      user: user.username,
+      organisation: showable(deps.policies.global().totp.issuer),
+      user: showable(user.username),
       at: now,
     },
     signing,

@@ -21,7 +21,7 @@ export function numberFor(ring: KeyRing, challengeId: string, digits: number): s
 /** Where a login comes from, in one line, as far as the application says; short enough to be kept with the challenge. */
 export function sourceOf({ ip, location, device }: EventContext = {}): string | undefined {
   const words = [ip, location, device].filter((word) => word !== undefined && word !== '');
-  const line = words.join(', ').replaceAll(UNSHOWABLE, ' ').trim();
+  const line = showable(words.join(', ')).trim();
   let kept = '';
   for (const character of line) {
     if (Buffer.byteLength(JSON.stringify(kept + character)) - 2 > MAX_TEXT_BYTES_IN_STATE) break;
@@ -45,8 +45,8 @@ export function promptOf(
     challengeId,
     serverNonce: ring.mac('prompt-nonce', challengeId).subarray(0, NONCE_BYTES).toString('base64url'),
     displayed: {
-      user: shown(names.user),
-      application: shown(names.application),
+      user: showable(names.user),
+      application: showable(names.application),
       ...(source !== undefined && { source }),
       createdAt,
       expiresAt,
@@ -55,6 +55,7 @@ export function promptOf(
   };
 }
 
-function shown(name: string): string {
+/** What is not, phones refuse to show. */
+export function showable(name: string): string {
   return name.replaceAll(UNSHOWABLE, ' ');
 }

@@ -14,7 +14,7 @@ import {
   questionsChoose,
   questionsGet,
 } from '@countersign/contracts';
-import type { CALLS } from '../api.ts';
+import type { CallInput, CALLS } from '../api.ts';
 import type { SignedIn } from '../session/state.ts';
 import type { Handle } from './call.ts';
 
@@ -42,13 +42,9 @@ export const enrol: Handle<Calls['enrol']> = async ({ ask }, { type, label, phon
 };
 
 /** The first factor makes a session full: a gain of rights, and so another token. */
-export const confirm: Handle<Calls['confirm']> = async ({ ask }, { authenticatorId, code, passkey }, { state }) => {
+export const confirm: Handle<Calls['confirm']> = async ({ ask }, { authenticatorId, ...shown }, { state }) => {
   const { access } = state;
-  if ((code === undefined) === (passkey === undefined)) throw missing('/code');
-  const confirmed = await ask(
-    accountConfirm,
-    passkey === undefined ? { access, authenticatorId, code: code ?? '' } : { access, authenticatorId, passkey },
-  );
+  const confirmed = await ask(accountConfirm, { access, authenticatorId, ...onlyOf(shown) });
   const { access: risen, ...answer } = confirmed;
   if (risen === undefined) return { answer, becomes: 'stay' };
   const full: SignedIn = {
@@ -105,6 +101,14 @@ export const report: Handle<Calls['report']> = async ({ ask }, input, { state: {
   answer: await ask(accountReport, { access, ...input }),
   becomes: 'leave',
 });
+
+/** What shows that the factor works. @throws MfaError REQUEST_INVALID: nothing, or more than one thing. */
+function onlyOf({ code, passkey, app }: Omit<CallInput<Calls['confirm']>, 'authenticatorId'>) {
+  const given = [code, passkey, app].filter((one) => one !== undefined);
+  if (given.length !== 1) throw missing('/code');
+  if (app !== undefined) return { app };
+  return passkey === undefined ? { code: code ?? '' } : { passkey };
+}
 
 function missing(pointer: string): MfaError {
   return new MfaError('REQUEST_INVALID', { invalid: [{ pointer, message: 'is needed here, and alone' }] });

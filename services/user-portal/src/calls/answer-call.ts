@@ -23,7 +23,11 @@ export function answerCall<C extends PortalCall>(deps: CallDependencies, definit
     const input: unknown = request.body ?? {};
     const invalid = invalidIn(input);
     if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
-    const release = deps.working.take(clientOf(request.ip), { urgent: definition.needs === 'first-factor' });
+    const client = clientOf(request.ip);
+    const release =
+      definition.waits === true
+        ? deps.waiting.take(client)
+        : deps.working.take(client, { urgent: definition.needs === 'first-factor' });
     try {
       const token = readToken(request.cookies[SESSION_COOKIE]);
       const callId = callIdOf(request, definition, token);

@@ -2,7 +2,15 @@ import { call, type Bus, type Credential } from '@countersign/bus';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
 
 /** Asks app-server. The same call of a page, repeated, asks under the same name, so that what was done is found (INV-21). */
-export type Ask = <O extends Operation>(operation: O, input: InputOf<O>) => Promise<OutputOf<O>>;
+export type Ask = <O extends Operation>(
+  operation: O,
+  input: InputOf<O>,
+  /** Of an operation that waits so long before it answers. */
+  options?: { waitMs: number },
+) => Promise<OutputOf<O>>;
+
+/** Beyond the wait that was asked for: the way there and back, and a second try. */
+const WAIT_MARGIN_MS = 5000;
 
 export interface Asking {
   bus: Bus;
@@ -16,7 +24,7 @@ export interface Asking {
 
 /** The one way to app-server. @throws MfaError as it answered. */
 export function askAs({ bus, credential, traceparent, signal, attemptOf }: Asking): Ask {
-  return async (operation, input) => {
+  return async (operation, input, options) => {
     const attemptId = attemptOf(operation.name);
     const { output } = await call(bus, operation, input, {
       attemptId,
@@ -24,6 +32,7 @@ export function askAs({ bus, credential, traceparent, signal, attemptOf }: Askin
       signal,
       ...(traceparent !== undefined && { traceparent }),
       ...(operation.changes && { idempotencyKey: attemptId }),
+      ...(options !== undefined && { deadlineMs: options.waitMs + WAIT_MARGIN_MS }),
     });
     return output;
   };

@@ -17,13 +17,16 @@ export interface CallDependencies {
   credential: Credential;
   origin: string;
   working: Slots;
+  /** For whoever waits for a person. */
+  waiting: Slots;
   now: () => number;
+  draining: AbortSignal;
   lastCall: AbortSignal;
 }
 
 /** @param callId the same for the same call, repeated: what it asks app-server is named after it. */
 export function contextOf(
-  { bus, store, credential, now, lastCall }: Omit<CallDependencies, 'working' | 'origin'>,
+  { bus, store, credential, now, draining, lastCall }: Omit<CallDependencies, 'working' | 'waiting' | 'origin'>,
   request: FastifyRequest,
   callId: string,
 ): CallContext {
@@ -33,6 +36,7 @@ export function contextOf(
     ask: askAs({ bus, credential, traceparent, signal: lastCall, attemptOf }),
     store,
     now,
+    draining,
     browser: browserOf(request),
   };
 }

@@ -12,6 +12,8 @@ export interface CallContext {
   /** What is known of the browser; for the audit and the person, never proof of anything. */
   browser: Static<typeof LoginContext>;
   now: () => number;
+  /** Aborted when this portal begins to stop: whoever waits for something answers now. */
+  draining: AbortSignal;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { OpenQuestion } from '../session/state.ts';
 import type { CallContext } from './call.ts';
 
 /** What a page can take besides codes that are sent or shown by an app. */
-const ALSO = ['passkey', 'recovery'] as const;
+const ALSO = ['passkey', 'app', 'recovery'] as const;
 
 /**
  * Asks a person for a second factor.
@@ -25,7 +25,7 @@ export async function pose(
 
 /** What is kept of a challenge that was started, for an application too. */
 export function questionOf(started: Omit<StartedChallenge, 'state'>): OpenQuestion {
-  const { challengeId, method, prompt, expiresAt, alternatives, pin, passkey } = started;
+  const { challengeId, method, prompt, expiresAt, alternatives, pin, number, passkey } = started;
   return {
     challengeId,
     method,
@@ -33,6 +33,7 @@ export function questionOf(started: Omit<StartedChallenge, 'state'>): OpenQuesti
     expiresAt,
     alternatives,
     ...(pin !== undefined && { pin }),
+    ...(number !== undefined && { number }),
     ...(passkey !== undefined && { passkey }),
   };
 }

@@ -1,10 +1,19 @@
-import { challengeAssert, challengeResend, challengeVerify, MfaError, sessionConfirm } from '@countersign/contracts';
+import {
+  challengeAssert,
+  challengeClaim,
+  challengeGet,
+  challengeResend,
+  challengeVerify,
+  MfaError,
+  sessionConfirm,
+} from '@countersign/contracts';
 import type { CALLS, Standing } from '../api.ts';
 import type { Session } from '../session/store.ts';
 import { signedIn, standingOf, type OpenQuestion, type SignedIn, type SigningIn } from '../session/state.ts';
 import type { CallContext, Handle, Outcome } from './call.ts';
 import { openSession } from './first-factor.ts';
 import { pose, questionOf } from './question.ts';
+import { untilEnded, WAIT_SECONDS } from './until-ended.ts';
 
 type Calls = typeof CALLS;
 type State = SigningIn | SignedIn;
@@ -27,6 +36,22 @@ export const answer: Handle<Calls['answer']> = async (context, { code, pin }, se
 export const answerWithPasskey: Handle<Calls['answerWithPasskey']> = async (context, { passkey }, session) => {
   const { challengeId } = questionIn(session.state);
   const { result } = await context.ask(challengeAssert, { challengeId, passkey });
+  return prove(context, session, result);
+};
+
+/** The session is left as it is: others may change it while this one waits. */
+export const wait: Handle<Calls['wait']> = async ({ ask, draining }, { number }, { state }) => {
+  const { challengeId } = questionIn(state, number);
+  const waitMs = WAIT_SECONDS * 1000;
+  const ended = await untilEnded(draining, () =>
+    ask(challengeGet, { challengeId, waitSeconds: WAIT_SECONDS }, { waitMs }),
+  );
+  return { answer: ended, becomes: 'stay' };
+};
+
+export const claim: Handle<Calls['claim']> = async (context, { number }, session) => {
+  const { challengeId } = questionIn(session.state, number);
+  const { result } = await context.ask(challengeClaim, { challengeId });
   return prove(context, session, result);
 };
 
@@ -60,8 +85,12 @@ function firstOf({ first }: SigningIn): NonNullable<SigningIn['first']> {
   return first;
 }
 
-/** @throws MfaError CHALLENGE_CLOSED: an answer to nothing advances nothing (R19). */
-function questionIn({ question }: State): OpenQuestion {
+/**
+ * @param number what the page shows, where it shows one: another tab may have asked anew.
+ * @throws MfaError CHALLENGE_CLOSED: an answer to nothing advances nothing (R19).
+ */
+function questionIn({ question }: State, number = question?.number): OpenQuestion {
   if (question === undefined) throw new MfaError('CHALLENGE_CLOSED', { reason: 'nothing was asked' });
+  if (question.number !== number) throw new MfaError('CHALLENGE_CLOSED', { reason: 'something else was asked' });
   return question;
 }

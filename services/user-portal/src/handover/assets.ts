@@ -15,6 +15,8 @@ button.main{background:var(--accent);border-color:var(--accent);color:var(--on-a
 button.quiet{border-color:transparent;color:var(--muted)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 ul{list-style:none;margin:0;padding:0}
+.number{font-size:3rem;line-height:1.2;font-weight:700;letter-spacing:.15em;text-align:center;margin:0 0 1rem;font-variant-numeric:tabular-nums}
+.heard{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .problem,#passkey-problem{color:var(--bad);font-weight:600}
 `;
 
@@ -37,5 +39,24 @@ export const PASSKEY_SCRIPT = `'use strict';
       problem.hidden = false;
     }
   });
+})();
+`;
+
+/** Waits for the answer on the phone, and then presses the button. What it cannot find out, the button finds out. */
+export const APPROVAL_SCRIPT = `'use strict';
+(async () => {
+  const form = document.getElementById('approval-form');
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const look = async () => {
+    const response = await fetch('/verify/wait', { method: 'POST', body: new URLSearchParams(new FormData(form)) });
+    if (response.ok) return (await response.json()).state;
+    return [404, 409, 410].includes(response.status) ? 'over' : 'unknown';
+  };
+  document.getElementById('approval-waiting').hidden = false;
+  for (;;) {
+    const state = await look().catch(() => 'unknown');
+    if (state !== 'pending' && state !== 'unknown') return form.submit();
+    await pause(state === 'pending' ? 500 : 3000);
+  }
 })();
 `;

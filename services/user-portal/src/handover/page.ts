@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@countersign/contracts';
+import { CHALLENGE_STATES, type ChallengeStateName, type ErrorCode, type Method } from '@countersign/contracts';
 import type { HandingOver, OpenQuestion } from '../session/state.ts';
 import { jsonData, markup, type Html } from './markup.ts';
 import { textsIn, type PageLanguage, type Texts } from './texts.ts';
@@ -39,12 +39,15 @@ function page({ organisation, language }: Look, title: string, body: Html): stri
   return document.text;
 }
 
+/** What a person is told beside the question: what went wrong, or what became of it on the phone. */
+export type Told = ErrorCode | Exclude<ChallengeStateName, 'approved'>;
+
 /** The question, as a form that works without any script. */
 export function questionPage(
   look: Look,
   { question, application, username }: HandingOver,
   key: FormKey,
-  problem: ErrorCode | undefined,
+  told: Told | undefined,
 ): string {
   const texts = textsIn(look.language);
   const hidden = markup`<input type="hidden" name="form" value="${key.form}" /><input
@@ -52,57 +55,23 @@ export function questionPage(
       name="page"
       value="${key.page}"
     />`;
-  const isPasskey = question.method === 'passkey';
-  const isRecovery = question.method === 'recovery';
-  const sentence = sentenceFor(problem, question, texts);
-  const answer = isPasskey
-    ? markup`<form method="post" action="/verify/answer" id="passkey-form">
-          ${hidden}<input type="hidden" name="passkey" />
-          <button type="submit" class="main">${texts.usePasskey}</button>
-          <noscript><p>${texts.needsScript}</p></noscript>
-          <p id="passkey-problem" role="alert" hidden>${texts.passkeyFailed}</p>
-        </form>
-        <script type="application/json" id="passkey-options">
-          ${jsonData(question.passkey ?? {})}
-        </script>
-        <script nonce="${look.nonce}" src="/verify/passkey.js"></script>`
-    : markup`<form method="post" action="/verify/answer">
-        ${hidden}
-        <label for="code">${isRecovery ? texts.recoveryCode : texts.code}</label>
-        <input
-          id="code"
-          name="code"
-          autocomplete="one-time-code"
-          inputmode="${isRecovery ? 'text' : 'numeric'}"
-          maxlength="64"
-          required
-          autofocus
-          ${sentence === undefined ? markup`` : markup`aria-describedby="problem" aria-invalid="true"`}
-        />
-        ${question.pin === true ? pinField(texts) : undefined}
-        <button type="submit" class="main">${texts.verify}</button>
-      </form>`;
+  const isOver = question.method === 'app' && told !== undefined && OVER.has(told);
+  const sentence = sentenceFor(told, question, isOver, texts);
+  const others = question.alternatives.map(
+    (method) => markup`<li>${methodForm(hidden, method, texts.methods[method], false)}</li>`,
+  );
   const resend =
     question.method === 'sms'
       ? markup`<form method="post" action="/verify/resend">${hidden}<button type="submit">${texts.resend}</button></form>`
       : undefined;
-  const others = question.alternatives.map(
-    (method) =>
-      markup`<li>
-        <form method="post" action="/verify/method">
-          ${hidden} <input type="hidden" name="method" value="${method}" /><button type="submit">
-            ${texts.methods[method]}
-          </button>
-        </form>
-      </li>`,
-  );
   return page(
     look,
     texts.title,
     markup`<p>${texts.intro({ application, username })}</p>
-      <p class="prompt">${question.prompt}</p>
+      ${isOver ? undefined : markup`<p class="prompt">${question.prompt}</p>`}
       ${sentence === undefined ? undefined : markup`<p id="problem" role="alert" class="problem">${sentence}</p>`}
-      ${problem === 'PIN_NEEDED' ? markup`<p><a href="/">${texts.setPin}</a></p>` : undefined} ${answer} ${resend}
+      ${told === 'PIN_NEEDED' ? markup`<p><a href="/">${texts.setPin}</a></p>` : undefined}
+      ${isOver ? methodForm(hidden, 'app', texts.askAgain, true) : answerForm(look, question, hidden, sentence)} ${resend}
       ${
         others.length === 0
           ? undefined
@@ -115,6 +84,76 @@ export function questionPage(
         ${hidden}<button type="submit" class="quiet">${texts.cancel}</button>
       </form>`,
   );
+}
+
+/** After these no answer on the phone comes any more. */
+const OVER: ReadonlySet<Told> = new Set(['denied', 'cancelled', 'expired', 'CHALLENGE_CLOSED', 'CHALLENGE_NOT_FOUND']);
+
+function methodForm(hidden: Html, method: Method, text: string, isMain: boolean): Html {
+  return markup`<form method="post" action="/verify/method">
+    ${hidden} <input type="hidden" name="method" value="${method}" /><button
+      type="submit"
+      ${isMain ? markup`class="main"` : undefined}
+    >
+      ${text}
+    </button>
+  </form>`;
+}
+
+/** How the question is answered, by its method. */
+function answerForm(look: Look, question: OpenQuestion, hidden: Html, sentence: string | undefined): Html {
+  if (question.method === 'passkey') return passkeyForm(look, question, hidden);
+  if (question.method === 'app') return approvalForm(look, question, hidden);
+  return codeForm(look, question, hidden, sentence);
+}
+
+function passkeyForm(look: Look, { passkey }: OpenQuestion, hidden: Html): Html {
+  const texts = textsIn(look.language);
+  return markup`<form method="post" action="/verify/answer" id="passkey-form">
+      ${hidden}<input type="hidden" name="passkey" />
+      <button type="submit" class="main">${texts.usePasskey}</button>
+      <noscript><p>${texts.needsScript}</p></noscript>
+      <p id="passkey-problem" role="alert" hidden>${texts.passkeyFailed}</p>
+    </form>
+    <script type="application/json" id="passkey-options">
+      ${jsonData(passkey ?? {})}
+    </script>
+    <script nonce="${look.nonce}" src="/verify/passkey.js"></script>`;
+}
+
+/** The number to type on the phone. With a script the page goes on by itself, without one by the button. */
+function approvalForm(look: Look, { number = '' }: OpenQuestion, hidden: Html): Html {
+  const texts = textsIn(look.language);
+  return markup`<p>${texts.approveWhere}</p>
+    <p class="number">
+      <span class="heard">${texts.number(number.split('').join(' '))}</span><span aria-hidden="true">${number}</span>
+    </p>
+    <p id="approval-waiting" role="status" hidden>${texts.waiting}</p>
+    <form method="post" action="/verify/approved" id="approval-form">
+      ${hidden}<button type="submit" class="main">${texts.approved}</button>
+    </form>
+    <script nonce="${look.nonce}" src="/verify/approval.js"></script>`;
+}
+
+function codeForm(look: Look, question: OpenQuestion, hidden: Html, sentence: string | undefined): Html {
+  const texts = textsIn(look.language);
+  const isRecovery = question.method === 'recovery';
+  return markup`<form method="post" action="/verify/answer">
+    ${hidden}
+    <label for="code">${isRecovery ? texts.recoveryCode : texts.code}</label>
+    <input
+      id="code"
+      name="code"
+      autocomplete="one-time-code"
+      inputmode="${isRecovery ? 'text' : 'numeric'}"
+      maxlength="64"
+      required
+      autofocus
+      ${sentence === undefined ? markup`` : markup`aria-describedby="problem" aria-invalid="true"`}
+    />
+    ${question.pin === true ? pinField(texts) : undefined}
+    <button type="submit" class="main">${texts.verify}</button>
+  </form>`;
 }
 
 /** Whoever has none yet leaves it empty, and hears after a right code where to set it. */
@@ -132,11 +171,17 @@ function pinField(texts: Texts): Html {
     <p id="pin-hint">${texts.pinHint}</p>`;
 }
 
-function sentenceFor(problem: ErrorCode | undefined, { pin }: OpenQuestion, texts: Texts): string | undefined {
-  if (problem === undefined) return undefined;
+function sentenceFor(told: Told | undefined, { pin }: OpenQuestion, isOver: boolean, texts: Texts): string | undefined {
+  if (told === undefined) return undefined;
+  if (isOutcome(told)) return texts.outcomes[told];
+  if (isOver) return texts.outcomes.cancelled;
   // It is not said which of the two it was.
-  if (problem === 'CODE_REJECTED' && pin === true) return texts.codeOrPinRejected;
-  return texts.problems[problem] ?? texts.problems.other;
+  if (told === 'CODE_REJECTED' && pin === true) return texts.codeOrPinRejected;
+  return texts.problems[told] ?? texts.problems.other;
+}
+
+function isOutcome(told: Told): told is Exclude<Told, ErrorCode> {
+  return CHALLENGE_STATES.some((state) => state === told);
 }
 
 /** Takes the answer to the application: by itself, or by a button where no script runs. */

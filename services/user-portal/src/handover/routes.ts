@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto';
 import {
   ERRORS,
   handoverCancel,
+  handoverClaim,
   handoverResend,
   handoverStart,
   handoverVerify,
+  handoverWait,
   METHODS,
   MfaError,
   NOBODY,
   PasskeyAssertion,
-  type ErrorCode,
   type Method,
   type OutputOf,
 } from '@countersign/contracts';
@@ -21,12 +22,13 @@ import type { Static } from 'typebox';
 import { contextOf, type CallDependencies } from '../calls/call-context.ts';
 import type { CallContext } from '../calls/call.ts';
 import { questionOf } from '../calls/question.ts';
+import { untilEnded, WAIT_SECONDS } from '../calls/until-ended.ts';
 import { assertSameOrigin } from '../same-origin.ts';
 import { COOKIE_OPTIONS, readToken, writeToken, type SessionToken } from '../session/cookie.ts';
 import type { HandingOver, Moved, OpenQuestion } from '../session/state.ts';
 import type { Session } from '../session/store.ts';
-import { PASSKEY_SCRIPT, STYLE } from './assets.ts';
-import { expiredPage, problemPage, questionPage, returnPage, type Look } from './page.ts';
+import { APPROVAL_SCRIPT, PASSKEY_SCRIPT, STYLE } from './assets.ts';
+import { expiredPage, problemPage, questionPage, returnPage, type Look, type Told } from './page.ts';
 import { pageLanguage } from './texts.ts';
 
 export type HandoverDependencies = CallDependencies & { bound: StrangersBound; organisation: string };
@@ -48,9 +50,10 @@ type Started = OutputOf<typeof handoverStart>;
  */
 export function serveHandover(app: FastifyInstance, deps: HandoverDependencies): void {
   app.get('/verify/style.css', (_request, reply) => kept(reply).type('text/css; charset=utf-8').send(STYLE));
-  app.get('/verify/passkey.js', (_request, reply) =>
-    kept(reply).type('text/javascript; charset=utf-8').send(PASSKEY_SCRIPT),
-  );
+  const scripts = { '/verify/passkey.js': PASSKEY_SCRIPT, '/verify/approval.js': APPROVAL_SCRIPT };
+  for (const [path, script] of Object.entries(scripts)) {
+    app.get(path, (_request, reply) => kept(reply).type('text/javascript; charset=utf-8').send(script));
+  }
 
   const show = working(deps, async (request, reply) => {
     await deps.bound(request);
@@ -78,6 +81,9 @@ export function serveHandover(app: FastifyInstance, deps: HandoverDependencies):
         return start(deps, request, reply, { token: live.state.request, context, method, instead: live });
       }),
     );
+    scope.post('/verify/approved', form(approved));
+    // For the script alone, which takes what goes wrong for a reason to ask again.
+    scope.post('/verify/wait', (request, reply) => waitFor(deps, request, reply));
     scope.post('/verify/resend', form(resend));
     scope.post('/verify/cancel', form(cancel));
     done();
@@ -113,6 +119,18 @@ export function serveHandover(app: FastifyInstance, deps: HandoverDependencies):
     return question(deps, request, reply, { ...live, state }, undefined);
   }
 
+  /** Pressed by the script when there is an answer, or by a person without one who says so. */
+  async function approved(live: Live, fields: URLSearchParams, request: FastifyRequest, reply: FastifyReply) {
+    const { request: token, question: asked } = live.state;
+    const { challengeId } = asked;
+    const { context, callId } = contextFor(deps, request, live, fields);
+    const { state } = await context.ask(handoverWait, { request: token, challengeId, waitSeconds: 0 });
+    if (state !== 'approved') return question(deps, request, reply, live, state);
+    const claimed = await context.ask(handoverClaim, { request: token, challengeId });
+    const { result, returnUrl, returnState } = claimed;
+    return leave(deps, request, reply, { live, callId, returnUrl, fields: { result, state: returnState } });
+  }
+
   async function cancel(live: Live, fields: URLSearchParams, request: FastifyRequest, reply: FastifyReply) {
     const { request: token, question: asked } = live.state;
     const { challengeId } = asked;
@@ -145,6 +163,29 @@ type Step = (
   reply: FastifyReply,
 ) => Promise<FastifyReply>;
 
+/** What became of the question on the phone: when it is known, or after some seconds `pending`. In a place for those who wait. */
+async function waitFor(
+  deps: HandoverDependencies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  assertSameOrigin(request, deps.origin);
+  const release = deps.waiting.take(clientOf(request.ip));
+  try {
+    const fields = fieldsOf(request);
+    const live = await load(deps, request);
+    if (live === undefined || fields.get('form') !== formKey(live)) return await reply.code(410).send();
+    const { context } = contextFor(deps, request, live, fields);
+    const { request: token, question: asked } = live.state;
+    const wanted = { request: token, challengeId: asked.challengeId, waitSeconds: WAIT_SECONDS };
+    const waitMs = WAIT_SECONDS * 1000;
+    const ended = await untilEnded(deps.draining, () => context.ask(handoverWait, wanted, { waitMs }));
+    return await reply.send(ended);
+  } finally {
+    release();
+  }
+}
+
 /** One form of the page: of our own page, of this person's session, and written for it (APP-10). */
 async function step(
   deps: HandoverDependencies,
@@ -153,7 +194,7 @@ async function step(
   work: Step,
 ): Promise<FastifyReply> {
   assertSameOrigin(request, deps.origin);
-  const fields = new URLSearchParams(Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '');
+  const fields = fieldsOf(request);
   const found = await find(deps, request);
   if (found === undefined || fields.get('form') !== formKey(found)) return expired(deps, request, reply);
   if (found.state.stage === 'moved') return leftBefore(deps, request, reply, found as Session<Moved>, fields);
@@ -166,6 +207,10 @@ async function step(
     if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds));
     return question(deps, request, reply, live, error.code);
   }
+}
+
+function fieldsOf({ body }: FastifyRequest): URLSearchParams {
+  return new URLSearchParams(Buffer.isBuffer(body) ? body.toString('utf8') : '');
 }
 
 interface Start {
@@ -225,10 +270,10 @@ function question(
   request: FastifyRequest,
   reply: FastifyReply,
   live: Pick<Live, 'token' | 'state'>,
-  problem: ErrorCode | undefined,
+  told: Told | undefined,
 ): FastifyReply {
   const look = lookOf(deps, request, live.state);
-  return send(reply, look, questionPage(look, live.state, { form: formKey(live), page: newNonce() }, problem));
+  return send(reply, look, questionPage(look, live.state, { form: formKey(live), page: newNonce() }, told));
 }
 
 interface Leaving {

@@ -1,4 +1,4 @@
-import type { ErrorCode, Method } from '@countersign/contracts';
+import type { ChallengeStateName, ErrorCode, Method } from '@countersign/contracts';
 
 /** Every word of the page, in each language; a missing one is a type error. */
 export interface Texts {
@@ -14,6 +14,13 @@ export interface Texts {
   usePasskey: string;
   passkeyFailed: string;
   needsScript: string;
+  /** For whoever hears the page: digit by digit. */
+  number: (digits: string) => string;
+  approveWhere: string;
+  waiting: string;
+  approved: string;
+  askAgain: string;
+  outcomes: Record<Exclude<ChallengeStateName, 'approved'>, string>;
   resend: string;
   other: string;
   methods: Record<Method, string>;
@@ -38,10 +45,24 @@ const en: Texts = {
   usePasskey: 'Use passkey',
   passkeyFailed: 'The passkey was not used. Try again, or choose another way.',
   needsScript: 'A passkey needs JavaScript. Choose another way, or allow it.',
+  number: (digits) => `The number is ${digits}.`,
+  approveWhere:
+    'Open the Countersign authenticator on your phone, and type this number there. If no message came, open it all the same.',
+  waiting: 'Waiting for your answer on the phone. Then this page goes on by itself.',
+  approved: 'I have approved',
+  askAgain: 'Ask again',
+  outcomes: {
+    pending: 'There is no answer from your phone yet. Type the number there, then go on here.',
+    denied:
+      'This was refused on the phone, or another number was typed there. If that was not you, tell your helpdesk.',
+    cancelled: 'This question is over. Ask again, or choose another way.',
+    expired: 'No answer came from your phone in time. Ask again, or choose another way.',
+  },
   resend: 'Send a new code',
   other: 'Another way',
   methods: {
     passkey: 'Passkey',
+    app: 'Approve on the phone',
     totp: 'Code from the authenticator app',
     sms: 'Code by text message',
     recovery: 'Recovery code',
@@ -75,10 +96,23 @@ const ru: Texts = {
   usePasskey: 'Использовать ключ доступа',
   passkeyFailed: 'Ключ доступа не был использован. Попробуйте ещё раз или выберите другой способ.',
   needsScript: 'Для ключа доступа нужен JavaScript. Разрешите его или выберите другой способ.',
+  number: (digits) => `Число: ${digits}.`,
+  approveWhere:
+    'Откройте на телефоне приложение Countersign и введите там это число. Если уведомление не пришло, всё равно откройте приложение.',
+  waiting: 'Ждём вашего ответа на телефоне. Затем страница продолжит сама.',
+  approved: 'Вход подтверждён',
+  askAgain: 'Запросить ещё раз',
+  outcomes: {
+    pending: 'Ответа с телефона ещё нет. Введите там число, затем продолжите здесь.',
+    denied: 'На телефоне отказались или ввели другое число. Если это были не вы, сообщите в службу поддержки.',
+    cancelled: 'Этот запрос больше не действует. Запросите ещё раз или выберите другой способ.',
+    expired: 'Ответ с телефона не пришёл вовремя. Запросите ещё раз или выберите другой способ.',
+  },
   resend: 'Отправить новый код',
   other: 'Другой способ',
   methods: {
     passkey: 'Ключ доступа',
+    app: 'Подтвердить на телефоне',
     totp: 'Код из приложения',
     sms: 'Код из SMS',
     recovery: 'Код восстановления',

@@ -1,6 +1,6 @@
 import { endpoint, type CallRequest, type Endpoint } from '@countersign/bus';
 import * as contracts from '@countersign/contracts';
-import { MfaError, type OpenedSession, type StartedChallenge } from '@countersign/contracts';
+import { MfaError, type ChallengeStateName, type OpenedSession, type StartedChallenge } from '@countersign/contracts';
 
 /** A person whom the stand-in knows by name. Each has a user id made of it. */
 export function userIdOf(username: string): string {
@@ -14,22 +14,38 @@ export interface Asked {
   request: CallRequest;
 }
 
+/** By name: what the phone of somebody answers, and when. It is claimed once. */
+export type Phones = Map<string, Promise<ChallengeStateName>>;
+
 const RIGHT_CODE = '111111';
 const later = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString();
 
 /**
  * Stands for app-server: people whose password is `right` and whose code is 111111. Its evidence says whose it is, so that a test sees whom
- * the portal speaks for.
+ * the portal speaks for. Who asks for the app sees the number 492, and what their phone says is what the test puts into `phones`.
  */
-export function standIn(asked: Asked[]): Endpoint[] {
-  const started = (username: string): StartedChallenge => ({
+export function standIn(asked: Asked[], phones: Phones = new Map()): Endpoint[] {
+  const started = (username: string, method?: string): StartedChallenge => ({
     challengeId: `challenge-of-${username}`,
     state: 'pending',
-    method: 'totp',
-    prompt: 'Enter the 6-digit code from your authenticator.',
+    ...(method === 'app'
+      ? { method, number: '492', prompt: 'Approve in the app.', alternatives: ['totp'] }
+      : { method: 'totp', prompt: 'Enter the 6-digit code from your authenticator.', alternatives: ['sms'] }),
     expiresAt: later(300),
-    alternatives: ['sms'],
   });
+  /** When the phone has answered, or the time is over. */
+  const stateAt = async (challengeId: string, waitSeconds: number) => {
+    const waited = new Promise<'pending'>((resolve) => {
+      setTimeout(() => resolve('pending'), waitSeconds * 1000).unref();
+    });
+    return Promise.race([phones.get(challengeId.replace('challenge-of-', '')) ?? waited, waited]);
+  };
+  const claim = async (challengeId: string) => {
+    const username = challengeId.replace('challenge-of-', '');
+    if ((await stateAt(challengeId, 0)) !== 'approved') throw new MfaError('CHALLENGE_NOT_FOUND');
+    phones.delete(username);
+    return username;
+  };
   const opened = (username: string, level: 'full' | 'enrolment' = 'full'): OpenedSession => ({
     access: `access of ${username}`,
     level,
@@ -60,7 +76,19 @@ export function standIn(asked: Asked[]): Endpoint[] {
         next,
       };
     },
-    'challenge.start': ({ username }: { username: string }) => started(username),
+    'challenge.start': ({ username, method }: { username: string; method?: string }) => started(username, method),
+    'challenge.get': async ({ challengeId, waitSeconds = 0 }: { challengeId: string; waitSeconds?: number }) => ({
+      challengeId,
+      state: await stateAt(challengeId, waitSeconds),
+      method: 'app',
+      expiresAt: later(300),
+    }),
+    'challenge.claim': async ({ challengeId }: { challengeId: string }) => ({
+      challengeId,
+      state: 'approved',
+      method: 'app',
+      result: `proof of ${await claim(challengeId)}`,
+    }),
     'challenge.resend': ({ challengeId }: { challengeId: string }) => started(challengeId.replace('challenge-of-', '')),
     'challenge.verify': ({ challengeId, code }: { challengeId: string; code: string }) => {
       if (code !== RIGHT_CODE) throw new MfaError('CODE_REJECTED');
@@ -94,9 +122,28 @@ export function standIn(asked: Asked[]): Endpoint[] {
       },
     }),
     'account.report': () => ({ reportedAt: later(0), sessionsEnded: 1 }),
-    'handover.start': ({ request }: { request: string }) => {
+    'account.confirm': ({
+      access,
+      authenticatorId,
+      app,
+    }: {
+      access: string;
+      authenticatorId: string;
+      app?: string;
+    }) => {
+      if (app === undefined || !phones.has(whose(access))) throw new MfaError('CHALLENGE_NOT_FOUND');
+      return { authenticatorId, state: 'active', access: `full access of ${whose(access)}`, freshUntil: later(300) };
+    },
+    'handover.start': ({ request, method }: { request: string; method?: string }) => {
       if (request.startsWith('over')) throw new MfaError('CHALLENGE_CLOSED');
-      return { ...started(whose(request)), ...handover(request) };
+      return { ...started(whose(request), method), ...handover(request) };
+    },
+    'handover.wait': async ({ challengeId, waitSeconds }: { challengeId: string; waitSeconds: number }) => ({
+      state: await stateAt(challengeId, waitSeconds),
+    }),
+    'handover.claim': async ({ request, challengeId }: { request: string; challengeId: string }) => {
+      const { returnUrl, returnState } = handover(request);
+      return { result: `result of ${await claim(challengeId)}`, returnUrl, returnState };
     },
     'handover.resend': ({ request }: { request: string }) => ({ ...started(whose(request)), ...handover(request) }),
     'handover.verify': ({ request, code }: { request: string; code: string }) => {

@@ -28,7 +28,8 @@ interface Asked {
   reject: (error: unknown) => void;
 }
 
-export function App() {
+/** @param now the clock; ms since the epoch. */
+export function App({ now }: { now: () => number }) {
   const [welcome, setWelcome] = useState<Welcome>();
   const [language, setLanguage] = useState(firstLanguage);
   const [message, setMessage] = useState<string>();
@@ -123,6 +124,7 @@ export function App() {
     request,
     arrive,
     problemOf,
+    now,
   };
 
   return (

@@ -14,6 +14,8 @@ export const PATHS: Readonly<Record<CallName, string>> = {
   ask: '/api/second-factor/ask',
   answer: '/api/second-factor/answer',
   answerWithPasskey: '/api/second-factor/answer/passkey',
+  wait: '/api/second-factor/wait',
+  claim: '/api/second-factor/claim',
   resend: '/api/second-factor/resend',
   giveAccessCode: '/api/access-code',
   signOut: '/api/sign-out',
@@ -54,26 +56,33 @@ const LONGEST_PAUSE_MS = 5000;
 /**
  * Asks the portal. One that died under the question, or is not there for a moment, is asked again under the same name: whichever replica
  * answers then finds what was done.
+ * @param signal aborted when nobody wants the answer any more.
  * @throws Problem.
  */
-export async function call<N extends CallName>(name: N, input: Input<N>): Promise<Output<N>> {
+export async function call<N extends CallName>(name: N, input: Input<N>, signal?: AbortSignal): Promise<Output<N>> {
   const key = crypto.randomUUID();
   for (let tries = 1; ; tries += 1) {
-    const outcome = await ask(PATHS[name], input, key);
+    const outcome = await ask(PATHS[name], input, key, signal);
     if ('answer' in outcome) return outcome.answer as Output<N>;
     const isPassing = PASSING.has(outcome.problem.code);
-    if (!isPassing || tries === TRIES) throw outcome.problem;
+    if (!isPassing || tries === TRIES || signal?.aborted === true) throw outcome.problem;
     const pauseMs = Math.max(FIRST_PAUSE_MS * 2 ** (tries - 1), outcome.problem.retryAfterSeconds * 1000);
     await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, LONGEST_PAUSE_MS)));
   }
 }
 
-async function ask(path: string, input: unknown, key: string): Promise<{ answer: unknown } | { problem: Problem }> {
+async function ask(
+  path: string,
+  input: unknown,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<{ answer: unknown } | { problem: Problem }> {
   try {
     const response = await fetch(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-countersign': 'portal', 'idempotency-key': key },
       body: JSON.stringify(input),
+      ...(signal !== undefined && { signal }),
     });
     const body = (await response.json()) as { code?: string };
     if (response.ok) return { answer: body };

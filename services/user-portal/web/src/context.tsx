@@ -14,6 +14,8 @@ export interface House {
   /** Where the person stands from now on. */
   arrive: (standing: Standing, message?: string) => void;
   problemOf: (error: unknown) => string;
+  /** ms since the epoch, as this device has it. */
+  now: () => number;
 }
 
 export const HouseContext = createContext<House | undefined>(undefined);

@@ -35,3 +35,13 @@ export function minutesIn(language: Language, seconds: number): string {
 export function grouped(secret: string): string {
   return secret.replaceAll(/(.{4})(?=.)/g, '$1 ');
 }
+
+/** "492 039 118", which is typed without losing the place. */
+export function inThrees(digits: string): string {
+  return digits.replaceAll(/(.{3})(?=.)/g, '$1 ');
+}
+
+/** For whoever hears it: digit by digit. */
+export function spelled(digits: string): string {
+  return digits.split('').join(' ');
+}

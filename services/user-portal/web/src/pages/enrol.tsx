@@ -3,9 +3,11 @@ import { lazy, Suspense, useState, type FormEvent } from 'react';
 import { Problem, type Output } from '../calls.ts';
 import { useHouse } from '../context.tsx';
 import { grouped } from '../i18n/format.ts';
+import type { Say } from '../i18n/messages.ts';
 import { Title } from '../title.tsx';
 import { useAction } from '../use-action.ts';
 import { useAccount } from '../use-account.ts';
+import { Activation } from './activation.tsx';
 import { RecoveryCodes } from './recovery-codes.tsx';
 
 const PhoneNumber = lazy(async () => ({ default: (await import('./phone-number.tsx')).PhoneNumber }));
@@ -14,15 +16,16 @@ type Enrolled = Output<'enrol'>;
 type FactorType = Enrolled['type'];
 
 /** Best first: what nobody can be tricked out of (AAL-02). */
-const ORDER: readonly FactorType[] = ['passkey', 'totp', 'phone', 'recovery'];
+const ORDER: readonly FactorType[] = ['passkey', 'app', 'totp', 'phone', 'recovery'];
 
 type Step =
   | { at: 'choose' }
   | { at: 'phone' }
   | { at: 'prove'; enrolled: Enrolled; phone?: string }
-  | { at: 'offer-recovery' }
+  /** With what the phone is called on which the app was activated. */
+  | { at: 'offer-recovery'; phone?: string | undefined }
   | { at: 'recovery'; codes: string[] }
-  | { at: 'done' };
+  | { at: 'done'; phone?: string | undefined };
 
 /**
  * Adds a way to sign in, one step at a time. Nothing is kept here that a closed tab would lose: what was begun is begun again.
@@ -37,7 +40,9 @@ export function Enrol({ isFirst = false, onClose }: { isFirst?: boolean; onClose
   const begin = (type: FactorType) => {
     if (type === 'phone') return setStep({ at: 'phone' });
     return run(async () => {
-      const enrolled = await request('enrol', type === 'recovery' ? { type } : { type, label: say(`factor.${type}`) });
+      // A phone with the app says itself what it is called.
+      const isNamed = type === 'totp' || type === 'passkey';
+      const enrolled = await request('enrol', isNamed ? { type, label: say(`factor.${type}`) } : { type });
       if (enrolled.codes !== undefined) setStep({ at: 'recovery', codes: enrolled.codes });
       else setStep({ at: 'prove', enrolled });
     });
@@ -51,6 +56,11 @@ export function Enrol({ isFirst = false, onClose }: { isFirst?: boolean; onClose
   const again = () => {
     setProblem(undefined);
     setStep({ at: 'choose' });
+  };
+
+  const proved = (phone?: string) => {
+    const hasCodes = account?.factors.some(({ type }) => type === 'recovery') ?? false;
+    setStep({ at: hasCodes ? 'done' : 'offer-recovery', phone });
   };
 
   if (account === undefined) {
@@ -116,21 +126,22 @@ export function Enrol({ isFirst = false, onClose }: { isFirst?: boolean; onClose
         </section>
       );
     case 'prove':
-      return (
-        <Prove
+      return step.enrolled.type === 'app' ? (
+        <Activation
+          key={step.enrolled.authenticatorId}
           enrolled={step.enrolled}
-          phone={step.phone}
-          onProved={() =>
-            setStep({ at: account.factors.some(({ type }) => type === 'recovery') ? 'done' : 'offer-recovery' })
-          }
+          onActivated={proved}
+          onAnew={async () => setStep({ at: 'prove', enrolled: await request('enrol', { type: 'app' }) })}
           onBack={again}
         />
+      ) : (
+        <Prove enrolled={step.enrolled} phone={step.phone} onProved={() => proved()} onBack={again} />
       );
     case 'offer-recovery':
       return (
         <section className="panel">
           <Title text={say('factor.recovery')} />
-          <Alert tone="good">{say('enrol.doneText')}</Alert>
+          <Alert tone="good">{doneIn(say, step.phone)}</Alert>
           <p>{say('enrol.recovery')}</p>
           {alert}
           <div className="actions">
@@ -150,7 +161,7 @@ export function Enrol({ isFirst = false, onClose }: { isFirst?: boolean; onClose
       return (
         <section className="panel">
           <Title text={say('enrol.doneTitle')} />
-          <p>{say('enrol.doneText')}</p>
+          <p>{doneIn(say, step.phone)}</p>
           {alert}
           <Button kind="main" isBusy={isBusy} onPress={leave}>
             {say('app.goOn')}
@@ -158,6 +169,11 @@ export function Enrol({ isFirst = false, onClose }: { isFirst?: boolean; onClose
         </section>
       );
   }
+}
+
+function doneIn(say: Say, phone: string | undefined): string {
+  const text = say('enrol.doneText');
+  return phone === undefined ? text : `${say('enrol.appDone', phone)}. ${text}`;
 }
 
 /** Shows that the new way works, before it counts. */
@@ -199,15 +215,14 @@ function Prove({
       return onProved();
     });
 
-  const titles = {
+  const titles: Partial<Record<FactorType, string>> = {
     totp: say('enrol.totpTitle'),
     phone: say('enrol.phoneCodeTitle'),
     passkey: say('enrol.passkeyTitle'),
-    recovery: '',
   };
   return (
     <section className="panel">
-      <Title key={type} text={titles[type]} />
+      <Title key={type} text={titles[type] ?? ''} />
       {problem === undefined ? null : <Alert tone="bad">{problem}</Alert>}
       {type === 'passkey' ? (
         <>

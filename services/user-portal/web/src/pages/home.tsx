@@ -3,6 +3,7 @@ import { useState, type FormEvent } from 'react';
 import type { Output } from '../calls.ts';
 import { useHouse } from '../context.tsx';
 import { codesLeftIn, dateIn, minutesIn, timeIn } from '../i18n/format.ts';
+import type { Say } from '../i18n/messages.ts';
 import { Title } from '../title.tsx';
 import { useAccount } from '../use-account.ts';
 import { useAction } from '../use-action.ts';
@@ -83,6 +84,13 @@ export function Home() {
   );
 }
 
+/** What one calls it. */
+function nameOf(say: Say, { type, label }: Factor): string {
+  if (type === 'recovery') return say('factor.recovery');
+  if (type !== 'app') return label;
+  return label === '' ? say('factor.app') : say('factor.appOn', label);
+}
+
 function FactorCard({
   factor,
   may,
@@ -97,11 +105,12 @@ function FactorCard({
   onOpen: (what: 'rename' | 'remove') => void;
 }) {
   const { say, language } = useHouse();
-  const { type, label, phone, codesLeft, synced, createdAt, lastUsedAt } = factor;
+  const { type, phone, codesLeft, synced, createdAt, lastUsedAt } = factor;
   const isRecovery = type === 'recovery';
+  const name = nameOf(say, factor);
   return (
     <Card
-      title={isRecovery ? say('factor.recovery') : label}
+      title={name}
       actions={
         <>
           {isRecovery && may.enrol.includes('recovery') ? (
@@ -110,12 +119,12 @@ function FactorCard({
             </Button>
           ) : null}
           {may.rename && !isRecovery ? (
-            <Button label={`${say('home.rename')}: ${label}`} onPress={() => onOpen('rename')}>
+            <Button label={`${say('home.rename')}: ${name}`} onPress={() => onOpen('rename')}>
               {say('home.rename')}
             </Button>
           ) : null}
           {may.remove ? (
-            <Button kind="danger" label={`${say('home.remove')}: ${label}`} onPress={() => onOpen('remove')}>
+            <Button kind="danger" label={`${say('home.remove')}: ${name}`} onPress={() => onOpen('remove')}>
               {say('home.remove')}
             </Button>
           ) : null}
@@ -124,7 +133,7 @@ function FactorCard({
     >
       <p className="muted">
         {[
-          isRecovery ? undefined : say(`factor.${type}`),
+          isRecovery || type === 'app' ? undefined : say(`factor.${type}`),
           phone,
           codesLeft === undefined ? undefined : codesLeftIn(language, codesLeft),
           synced === true ? say('home.synced') : undefined,
@@ -244,9 +253,8 @@ function Rename({ factor, onClose }: { factor: Factor; onClose: () => void }) {
 function Remove({ factor, onClose }: { factor: Factor; onClose: () => void }) {
   const { say, request } = useHouse();
   const { isBusy, problem, run } = useAction();
-  const label = factor.type === 'recovery' ? say('factor.recovery') : factor.label;
   return (
-    <Dialog title={say('home.removeTitle', label)} onClose={onClose}>
+    <Dialog title={say('home.removeTitle', nameOf(say, factor))} onClose={onClose}>
       <p>{say('home.removeText')}</p>
       {problem === undefined ? null : <Alert tone="bad">{problem}</Alert>}
       <div className="actions">

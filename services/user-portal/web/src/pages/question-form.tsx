@@ -4,11 +4,12 @@ import type { Question, Standing } from '../../../src/api.ts';
 import { Problem } from '../calls.ts';
 import { useHouse } from '../context.tsx';
 import { useAction } from '../use-action.ts';
+import { Approval } from './approval.tsx';
 
 type Method = Question['alternatives'][number];
 
 /** Which of them somebody has is not told where nothing could be asked. */
-const METHODS: readonly Method[] = ['passkey', 'totp', 'sms', 'recovery'];
+const METHODS: readonly Method[] = ['passkey', 'app', 'totp', 'sms', 'recovery'];
 /** As long as the server makes one wait between two messages, usually. */
 const RESEND_SECONDS = 30;
 
@@ -77,13 +78,27 @@ export function QuestionForm({
       </>
     );
   }
-  const { method, prompt, passkey, alternatives } = question;
+  const { method, prompt, number, passkey, alternatives } = question;
   return (
     <>
       <p>{prompt}</p>
       {said === undefined ? null : <Alert tone="good">{said}</Alert>}
       {problem === undefined ? null : <Alert tone="bad">{problem}</Alert>}
-      {passkey === undefined ? (
+      {number === undefined ? null : (
+        <Approval
+          key={question.expiresAt}
+          number={number}
+          isBusy={isBusy}
+          onStanding={onStanding}
+          onAskAgain={() => ask('app')}
+        />
+      )}
+      {passkey === undefined ? null : (
+        <Button kind="main" isBusy={isBusy} onPress={() => withPasskey(passkey)}>
+          {say('second.passkey')}
+        </Button>
+      )}
+      {number === undefined && passkey === undefined ? (
         <form onSubmit={answer}>
           <CodeField
             label={method === 'recovery' ? say('second.recoveryCode') : say('second.code')}
@@ -102,11 +117,7 @@ export function QuestionForm({
             {say('second.submit')}
           </Button>
         </form>
-      ) : (
-        <Button kind="main" isBusy={isBusy} onPress={() => withPasskey(passkey)}>
-          {say('second.passkey')}
-        </Button>
-      )}
+      ) : null}
       {method === 'sms' ? <Resend key={`${question.expiresAt} ${resent}`} onPress={resend} /> : null}
       <Others methods={alternatives} isBusy={isBusy} onChoose={ask} />
     </>
