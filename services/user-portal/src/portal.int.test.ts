@@ -314,6 +314,9 @@ describe('approval on the phone', () => {
     phones.set('alice', phone.promise);
     const heard = wait(browser);
     await expect.poll(() => asked.some(({ operation }) => operation === 'challenge.get')).toBe(true);
+    const get = asked.find(({ operation }) => operation === 'challenge.get');
+    expect(get?.input['waitSeconds']).toBe(20);
+    expect(get?.request.deadline, 'it would be given up before it may answer').toBeGreaterThan(Date.now() + 20_000);
     phone.resolve('approved');
     expect((await heard).body).toEqual({ state: 'approved' });
     const half = browser.token;
