@@ -96,6 +96,11 @@ export const devicePoll = operation('device.poll', {
   output: Type.Object({
     prompts: Statement,
     keySets: Type.Array(Statement, { description: 'Those that the phone missed, oldest first.' }),
+    pushKey: Type.Optional(
+      Type.String({
+        description: 'By which push services know us (RFC 8292): what a phone subscribes with. Absent: none is woken.',
+      }),
+    ),
   }),
 });
 

@@ -62,6 +62,10 @@ import { readStreams } from './streams/wanted.ts';
 import { CLOCK_TICK_MS, ClockWatch } from './system/clock-watch.ts';
 import { readClocks } from './system/read-clocks.ts';
 import { LoginUsers } from './user/login-users.ts';
+import { forgetPush } from './device/wake.ts';
+import { wakeUpsOf } from './wake-up/settings.ts';
+import { vapidKeysOf } from './wake-up/vapid.ts';
+import type { WakeUps } from './wake-up/wake-up.ts';
 
 /** Everything the use cases draw on. Each takes from it only what its own dependencies name. */
 export interface Context {
@@ -97,6 +101,9 @@ export interface Context {
   nonces: Nonces;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
+  /** Phones that sleep, by the push services of their makers. */
+  wakeUps: WakeUps;
+  pushKey: string | undefined;
   limits: LimitStore;
   applications: Applications;
   policies: Policies;
@@ -272,6 +279,15 @@ export async function createContext(
   });
   notices.start();
 
+  const vapid = vapidKeysOf(ring);
+  const wakeUps = wakeUpsOf(environment, {
+    vapid,
+    now,
+    logger,
+    metrics,
+    onGone: (deviceId, target) => forgetPush({ router, ring }, deviceId, target).catch(problem('wakeup.unforgotten')),
+  });
+
   const projector = startProjector({
     jetstream: client,
     manager,
@@ -329,6 +345,8 @@ export async function createContext(
     nonces: jetStreamNonces(client, manager),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats),
+    wakeUps,
+    pushKey: environment.COUNTERSIGN_PUSH_CONTACT === undefined ? undefined : vapid.publicKey,
     limits: dispatch.limits,
     trail,
     budgets: dispatch.budgets,
@@ -349,7 +367,7 @@ export async function createContext(
     isFit: () => isFit(checks),
     endings: {
       messages: async () => {
-        await notices.stop();
+        await Promise.all([notices.stop(), wakeUps.close()]);
         await dispatch.drain();
       },
       watches: () => {

@@ -2,6 +2,7 @@ import { ACCEPT_UNSYNCED } from '@countersign/authority';
 import { fromFile, secret, settings, type SettingsOf } from '@countersign/config';
 import { PRIVATE_NETWORKS } from '@countersign/http';
 import { Type } from 'typebox';
+import { WAKE_UP_SETTINGS } from './wake-up/settings.ts';
 import { MOST_PARTITIONS } from './ledger/partition.ts';
 
 const pem = (description: string) => Type.String({ pattern: '^\\s*-----BEGIN ', description });
@@ -190,6 +191,7 @@ export const ENVIRONMENT = settings({
         'Without it there is no passkey.',
     }),
   ),
+  ...WAKE_UP_SETTINGS.properties,
   COUNTERSIGN_DEVICE_URL: Type.Optional(
     Type.String({
       pattern: '^https://[^/]+$',

@@ -31,6 +31,9 @@ import { waitMs } from './attempts.ts';
 import { attemptsOf, laneOf } from './evolve.ts';
 import { promptBudget } from './prompt-budget.ts';
 import { numberFor, sourceOf } from '../device/prompt.ts';
+import type { OpenChallenge } from './state.ts';
+import { wakeDevices } from '../device/wake.ts';
+import type { WakeUps } from '../wake-up/wake-up.ts';
 import type { WakePhones } from '../device/wake-phones.ts';
 import { chooseMethod, preferred, takeable, type ChosenMethod } from './method.ts';
 import { promptFor } from './prompt.ts';
@@ -46,6 +49,7 @@ export interface StartDependencies extends MessageDependencies {
   /** Where phones reach us; without it there are no apps. */
   deviceUrl: string | undefined;
   wakePhones: WakePhones;
+  wakeUps: Pick<WakeUps, 'wake'>;
   randomBytes: (size: number) => Buffer;
 }
 
@@ -196,7 +200,7 @@ async function open(
   }
   const challengeId = challengeIdFor(userId, Buffer.from(challenge.key, 'base64url'));
   if (method === 'sms') await handOver(deps, recipient, challengeId, challenge, application, policy);
-  if (method === 'app') deps.wakePhones.of(userId);
+  if (method === 'app') rouse(deps, userId, challenge);
   const { digits, pin = false } = challenge;
   const number = method === 'app' ? numberFor(ring, challengeId, digits) : undefined;
   const prompt = promptFor(method, application.promptLanguage ?? user?.language, {
@@ -235,6 +239,12 @@ function answerableBy(
     recovery: { digits: LOOKUP_SECRET_CHARACTERS, lifeMs, cost: 1 },
   };
   return answers[method];
+}
+
+/** Those that poll at once, and those that sleep in the background: nobody who signs in waits for a push service. */
+function rouse(deps: StartDependencies, userId: string, { expiresAt, createdAt }: OpenChallenge): void {
+  deps.wakePhones.of(userId);
+  void wakeDevices(deps, userId, Math.ceil((expiresAt - createdAt) / 1000));
 }
 
 /** Passkeys take a portal, and apps a place where phones reach us. */

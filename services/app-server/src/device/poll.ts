@@ -18,6 +18,8 @@ export interface PollDependencies extends SignedCallDependencies {
   applications: Pick<Applications, 'all'>;
   users: LoginUsers;
   ring: KeyRing;
+  /** Undefined: no phone is woken by Web Push. */
+  pushKey: string | undefined;
 }
 
 const readBody = bodyReader(PollBody);
@@ -60,7 +62,8 @@ export async function poll(
     },
     signing,
   );
-  return { prompts, keySets: deps.phoneKeys.after(body.keySet) };
+  const { pushKey } = deps;
+  return { prompts, keySets: deps.phoneKeys.after(body.keySet), ...(pushKey !== undefined && { pushKey }) };
 }
 
 /** Ids of challenges end with the key within the person's record. */

@@ -104,6 +104,21 @@ export async function keepPush(db: Database, deviceId: string, pushSealed: strin
   await db.updateTable('device').set({ push_sealed: pushSealed }).where('device_id', '=', deviceId).execute();
 }
 
+export async function readPush(db: Database, deviceId: string): Promise<string | undefined> {
+  const row = await db.selectFrom('device').select('push_sealed').where('device_id', '=', deviceId).executeTakeFirst();
+  return row?.push_sealed ?? undefined;
+}
+
+/** @param pushSealed as it was read: another one stays. */
+export async function forgetPushOf(db: Database, deviceId: string, pushSealed: string): Promise<void> {
+  await db
+    .updateTable('device')
+    .set({ push_sealed: null })
+    .where('device_id', '=', deviceId)
+    .where('push_sealed', '=', pushSealed)
+    .execute();
+}
+
 /** By what a request says of its key. Active ones only. */
 export async function readByThumbprint(
   router: Router,

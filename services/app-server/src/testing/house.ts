@@ -42,6 +42,7 @@ import { Argon2 } from '../secret-hash/argon2.ts';
 import { SecretHasher } from '../secret-hash/hash.ts';
 import { Policies } from '../policy/policies.ts';
 import { LoginUsers } from '../user/login-users.ts';
+import type { WakeUps } from '../wake-up/wake-up.ts';
 import { getProjectedState } from '../user/store.ts';
 import type { UserState } from '../challenge/state.ts';
 
@@ -66,6 +67,8 @@ export interface Replica {
   nonces: Nonces;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
+  wakeUps: Pick<WakeUps, 'wake'>;
+  pushKey: undefined;
   deviceUrl: string;
   nats: NatsConnection;
   jetstream: JetStreamClient;
@@ -169,6 +172,8 @@ export async function startHouse(name: string): Promise<House> {
       nonces: jetStreamNonces(client, manager),
       phoneKeys,
       wakePhones: natsWakePhones(connection),
+      wakeUps: { wake: () => Promise.resolve('off' as const) },
+      pushKey: undefined,
       deviceUrl: 'https://phones.example.com',
       nats: connection,
       jetstream: client,

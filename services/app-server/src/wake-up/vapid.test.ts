@@ -5,7 +5,9 @@ import { vapidKeysOf } from './vapid.ts';
 
 const ring = {
   mac: (purpose: string, ...parts: (string | Uint8Array)[]) =>
-    createHash('sha256').update(JSON.stringify([purpose, parts])).digest(),
+    createHash('sha256')
+      .update(JSON.stringify([purpose, parts]))
+      .digest(),
 };
 
 test('the same ring gives the same keys, and push services take what they sign', () => {
