@@ -66,7 +66,7 @@ const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'policy'];
 async function failures(deps: CheckDependencies) {
   const { checks } = await check(deps, {});
   expect(checks.filter(({ name }) => name.startsWith('nats.stream')).map(({ level }) => level)).toEqual(
-    Array.from({ length: 7 }, () => 'ok'),
+    Array.from({ length: 8 }, () => 'ok'),
   );
   return checks.filter(({ level }) => level === 'fail');
 }
