@@ -182,9 +182,10 @@ const poll = (wait: number, more?: Ask) => send('/v1/device/poll', JSON.stringif
 async function isAsSigned(request: SignedRequest): Promise<boolean> {
   const headers = { 'signature-input': request.signatureInput, signature: request.signature };
   const signature = parseSignature(headers, true);
-  if (signature === undefined) return false;
+  const key = await importPublicKey(phone.publicKey);
+  if (signature === undefined || key === undefined) return false;
   const body = encoder.encode(request.body);
-  return verifyRequest({ ...request, body }, signature, request.contentDigest, await importPublicKey(phone.publicKey));
+  return verifyRequest({ ...request, body }, signature, request.contentDigest, key);
 }
 const requestOf = (index: number) => asked[index]?.input['request'] as SignedRequest;
 
