@@ -8,6 +8,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureTrailStream } from '../audit/trail.ts';
 import { ensureDispatchStreams } from '../dispatch/streams.ts';
+import { ensureNoncesStream } from '../device/nonces.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { loadKeyRing } from '../keys/ring.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
@@ -28,6 +29,7 @@ beforeAll(async () => {
   await ensureTrailStream(manager, 1);
   await ensureDispatchStreams(manager, 1);
   await ensureSessionStreams(manager, 1);
+  await ensureNoncesStream(manager, 1);
   await ensureIdempotencyStream(manager, 1);
 });
 afterAll(async () => {
