@@ -1,0 +1,26 @@
+import { createElement } from 'react';
+import { createRoot } from 'react-dom/client';
+import '@countersign/ui/ui.css';
+import './app.css';
+import { App } from './app.tsx';
+import type { Phone } from './phone.ts';
+import { openStore } from './store/store.ts';
+import { takeFragment } from './take-fragment.ts';
+import { pause } from './watch/pause.ts';
+
+// Before anything else, and before anybody looks over a shoulder.
+const opened = takeFragment();
+const root = document.querySelector('#root');
+if (root !== null) {
+  const phone: Phone = {
+    store: await openStore(),
+    outside: {
+      fetch: (...asked) => fetch(...asked),
+      nowMs: () => Date.now(),
+      randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    },
+    pause,
+    server: location.origin,
+  };
+  createRoot(root).render(createElement(App, { phone, opened }));
+}
