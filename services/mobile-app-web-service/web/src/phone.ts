@@ -57,26 +57,25 @@ export async function addCodes({ store, outside }: Phone, { secret, ...account }
 /**
  * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by an answer that was under way;
  * those that are gone without one are written down. Undefined when there is nobody to ask for, or not any more.
+ * @param asked.known what the last look told.
+ * @returns what this one tells.
  */
 export async function look(
   phone: Phone,
   deviceId: string,
-  waitSeconds: number,
-  signal?: AbortSignal,
-): Promise<{ prompts: readonly Prompt[] } | undefined> {
+  asked: { waitSeconds: number; known: readonly string[]; signal?: AbortSignal },
+): Promise<{ known: readonly string[] } | undefined> {
   const { store, outside } = phone;
   const account = await store.account(deviceId);
   if (account === undefined || account.isGone) return undefined;
   const clockOffsetMs = await store.clockOffsetMs();
-  const polled = await poll(outside, { device: account, clockOffsetMs, waitSeconds, signal }).catch(
-    (error: unknown) => {
-      if (codeOf(error) !== 'DEVICE_UNKNOWN') throw error;
-      return undefined;
-    },
-  );
+  const polled = await poll(outside, { ...asked, device: account, clockOffsetMs }).catch((error: unknown) => {
+    if (codeOf(error) !== 'DEVICE_UNKNOWN') throw error;
+    return undefined;
+  });
   if (polled === undefined) {
     await store.changeAccount(deviceId, (now) => (hasKeysOf(now, account) ? { ...now, isGone: true } : now));
-    return look(phone, deviceId, waitSeconds, signal);
+    return look(phone, deviceId, asked);
   }
   const { device, prompts, learntOffsetMs } = polled;
   if (learntOffsetMs !== undefined) await store.putClockOffset(learntOffsetMs);
@@ -85,14 +84,17 @@ export async function look(
   }
   const before = (await store.waiting(deviceId))?.prompts ?? [];
   const past = await store.past(deviceId);
-  const open = prompts.filter(({ challengeId }) => !past.some((one) => one.challengeId === challengeId));
+  const isAnswered = ({ challengeId }: Prompt) =>
+    past.some((one) => one.challengeId === challengeId && one.answer !== undefined);
+  const open = prompts.filter((prompt) => !isAnswered(prompt));
   await store.putWaiting({ deviceId, prompts: open });
   const nowMs = outside.nowMs() + (learntOffsetMs ?? clockOffsetMs);
-  for (const prompt of before.filter(({ challengeId }) => !prompts.some((one) => one.challengeId === challengeId))) {
+  const known = prompts.map(({ challengeId }) => challengeId);
+  for (const prompt of before.filter(({ challengeId }) => !known.includes(challengeId))) {
     const result = nowMs < prompt.displayed.expiresAt ? 'withdrawn' : 'expired';
     await store.addPast(pastOf(deviceId, prompt, { result, counted: false }, nowMs));
   }
-  return { prompts: open };
+  return { known };
 }
 
 function hasKeysOf(one: Device, other: Device): boolean {
@@ -115,9 +117,8 @@ export async function answer(phone: Phone, deviceId: string, prompt: Prompt, giv
   const account = await store.account(deviceId);
   if (account === undefined) return { answer: given.decision, result: 'ended', counted: false };
   const clockOffsetMs = await store.clockOffsetMs();
-  const answered = await insisting(phone, () =>
-    answerPrompt(outside, { device: account, clockOffsetMs, prompt, answer: given }),
-  ).then(
+  const asked = { device: account, clockOffsetMs, prompt, answer: given };
+  const answered = await answerPrompt(outside, asked, (work) => insisting(phone, work)).then(
     ({ state, counted }): Answered => ({ answer: given.decision, result: state, counted }),
     (error: unknown): Answered => {
       const result = ENDS[codeOf(error)];

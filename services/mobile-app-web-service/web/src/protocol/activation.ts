@@ -33,39 +33,30 @@ export interface Activation {
 }
 
 /**
- * Makes a key for this phone, and this phone an authenticator. `again` asks once more with the same key, where the answer was lost.
+ * Makes a key for this phone, and this phone an authenticator. `again` asks once more in the very same words: a server that did it, and
+ * whose answer was lost, knows them.
  * @throws Problem.
  */
 export async function activate(
   outside: Outside,
   asked: { link: ActivationLink; server: string; label: string; clockOffsetMs: number },
-  again: (work: () => Promise<unknown>) => Promise<unknown> = (work) => work(),
+  again: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
 ): Promise<Activation> {
-  const { link, server } = asked;
+  const { link, server, label } = asked;
+  const { activationId, code, serverKeyThumbprint } = link;
   const { privateKey, publicKey, thumbprint } = await generateKeyPair();
-  const redeem = async (clockOffsetMs: number) => {
-    const proof = await signActivationProof(
-      {
-        v: 1,
-        activationId: link.activationId,
-        codeHash: await activationCodeHash(link.code),
-        keyThumbprint: thumbprint,
-        serverKeyThumbprint: link.serverKeyThumbprint,
-        at: Math.round(outside.nowMs() + clockOffsetMs),
-      },
-      privateKey,
-    );
-    const { activationId, code } = link;
-    const body = JSON.stringify({ activationId, code, key: publicKey, proof, label: asked.label });
-    return post(outside, { address: `${server}/v1/activations`, body });
+  const codeHash = await activationCodeHash(code);
+  const redeem = async (at: number) => {
+    const claims = { v: 1 as const, activationId, codeHash, keyThumbprint: thumbprint, serverKeyThumbprint, at };
+    const proof = await signActivationProof(claims, privateKey);
+    const body = JSON.stringify({ activationId, code, key: publicKey, proof, label });
+    return again(() => post(outside, { address: `${server}/v1/activations`, body }));
   };
-  const inTime = () =>
-    redeem(asked.clockOffsetMs).catch((error: unknown) => {
-      if (!(error instanceof Problem) || error.code !== 'CLOCK_WRONG' || error.serverMs === undefined) throw error;
-      return redeem(error.serverMs - outside.nowMs());
-    });
-  const { activated: statement } = (await again(inTime)) as { activated?: unknown };
-  const { activationId, serverKeyThumbprint } = link;
+  const answer = await redeem(Math.round(outside.nowMs() + asked.clockOffsetMs)).catch((error: unknown) => {
+    if (!(error instanceof Problem) || error.code !== 'CLOCK_WRONG' || error.serverMs === undefined) throw error;
+    return redeem(error.serverMs);
+  });
+  const { activated: statement } = answer as { activated?: unknown };
   const expected = { activationId, serverKeyThumbprint, keyThumbprint: thumbprint };
   const activated = typeof statement === 'string' ? await verifyActivated(statement, expected) : undefined;
   if (activated === undefined) throw new Problem('NOT_SIGNED');

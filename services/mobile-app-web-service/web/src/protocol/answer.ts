@@ -6,12 +6,14 @@ import { callSigned } from './signed-call.ts';
 import { trustedKeyOf } from './trusted-key.ts';
 
 /**
- * Answers a prompt, over exactly what was shown. How the login stands afterwards is what the server signs, not what was pressed.
+ * Answers a prompt, over exactly what was shown. How the login stands afterwards is what the server signs, not what was pressed. `again`
+ * asks once more with the same decision: a server that took it, and whose answer was lost, knows it by what was signed.
  * @throws Problem.
  */
 export async function answerPrompt(
   outside: Outside,
   { device, clockOffsetMs, prompt, answer }: { device: Device; clockOffsetMs: number; prompt: Prompt; answer: Answer },
+  again: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
 ): Promise<Outcome> {
   const at = Math.round(outside.nowMs() + clockOffsetMs);
   const { privateKey, thumbprint } = device.key;
@@ -22,7 +24,8 @@ export async function answerPrompt(
   // By the key that signed the decision alone: the poll that brought the prompt has told which one the server knows.
   const { nextKey: _, ...withOneKey } = device;
   const body = { decision };
-  const answered = await callSigned(outside, { device: withOneKey, clockOffsetMs, call: 'answer', body });
+  const call = { device: withOneKey, clockOffsetMs, call: 'answer', body } as const;
+  const answered = await again(() => callSigned(outside, call));
   const { outcome: statement } = answered.answer;
   const key = await trustedKeyOf(statement, device.keySet);
   const expected = { challengeId: prompt.challengeId, deviceId: device.deviceId, answers: answered.nonce };

@@ -19,9 +19,17 @@ export interface Polled {
  */
 export async function poll(
   outside: Outside,
-  asked: { device: Device; clockOffsetMs: number; waitSeconds: number; signal?: AbortSignal | undefined },
+  asked: {
+    device: Device;
+    clockOffsetMs: number;
+    waitSeconds: number;
+    /** What was told the last time: the answer waits for anything else. */
+    known?: readonly string[];
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<Polled> {
-  const body = { keySet: asked.device.keySet.version, wait: asked.waitSeconds };
+  const { known = [] } = asked;
+  const body = { keySet: asked.device.keySet.version, wait: asked.waitSeconds, known };
   const { answer, nonce, device, clockOffsetMs } = await callSigned(outside, { ...asked, call: 'poll', body });
   const { prompts: statement, keySets } = answer;
   if (typeof statement !== 'string' || !Array.isArray(keySets)) throw new Problem('NOT_SIGNED');
