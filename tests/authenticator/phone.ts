@@ -110,7 +110,8 @@ export class Authenticator {
   }
 
   async openAccount(organisation: string): Promise<void> {
-    await this.page.getByRole('button', { name: new RegExp(`^${organisation}`) }).click();
+    const account = this.page.getByRole('button', { name: new RegExp(`^${organisation}`) });
+    await account.first().click();
     await this.heading(organisation).waitFor();
   }
 }

@@ -265,8 +265,10 @@ async function newMind(): Promise<Mind> {
     const verified = await verifyDecision(statement, { publicKey, keyId }, asked);
     if (verified.outcome === 'refused') throw new Refusal(422, 'DISPLAY_MISMATCH');
     const { decision } = verified;
-    const counted = open().includes(challenge);
-    if (counted) {
+    // The same one again: its answer was lost.
+    const isAgain = JSON.stringify(challenge.decision) === JSON.stringify(decision);
+    const counted = isAgain || open().includes(challenge);
+    if (counted && !isAgain) {
       challenge.decision = decision;
       const isWrong = decision.decision === 'approve' && (decision.number ?? '') !== challenge.number;
       challenge.state = decision.decision === 'approve' && !isWrong ? 'approved' : 'denied';

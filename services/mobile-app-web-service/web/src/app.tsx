@@ -1,5 +1,5 @@
 import { Alert, Button, Spinner } from '@countersign/ui';
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { HouseContext, type House } from './context.tsx';
 import { waitIn } from './i18n/format.ts';
 import { isLanguage, languageOf, sayIn, sayProblem, type Language } from './i18n/messages.ts';
@@ -64,6 +64,14 @@ export function App({ phone, opened }: { phone: Phone; opened: string | undefine
     addEventListener('hashchange', follow);
     return () => removeEventListener('hashchange', follow);
   }, [opened, confirm, phone.server]);
+
+  const isAsked = asked.shown !== undefined;
+  const wasAsked = useRef(false);
+  useEffect(() => {
+    // What had the focus was hidden meanwhile.
+    if (wasAsked.current && !isAsked) document.querySelector<HTMLElement>('.under h1')?.focus();
+    wasAsked.current = isAsked;
+  }, [isAsked]);
 
   const problemOf = useCallback(
     (error: unknown) => {

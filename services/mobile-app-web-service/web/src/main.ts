@@ -6,10 +6,13 @@ import { App } from './app.tsx';
 import type { Phone } from './phone.ts';
 import { openStore } from './store/store.ts';
 import { takeFragment } from './take-fragment.ts';
+import { applyLarge, applyTheme, isTextLarge, storedTheme } from './theme.ts';
 import { pause } from './watch/pause.ts';
 
 // Before anything else, and before anybody looks over a shoulder.
 const opened = takeFragment();
+applyTheme(storedTheme());
+applyLarge(isTextLarge());
 const root = document.querySelector('#root');
 if (root !== null) {
   const phone: Phone = {

@@ -24,6 +24,7 @@ const ENDS: Partial<Record<ProblemCode, Result>> = {
   CHALLENGE_NOT_FOUND: 'ended',
 };
 const TRIES = 4;
+const CLOCK_TOLERANCE_MS = 2000;
 
 /** Everything that this phone does, for whatever shows it. Each throws Problem. */
 export interface Phone {
@@ -91,10 +92,14 @@ export async function look(
   const nowMs = outside.nowMs() + (learntOffsetMs ?? clockOffsetMs);
   const known = prompts.map(({ challengeId }) => challengeId);
   for (const prompt of before.filter(({ challengeId }) => !known.includes(challengeId))) {
-    const result = nowMs < prompt.displayed.expiresAt ? 'withdrawn' : 'expired';
-    await store.addPast(pastOf(deviceId, prompt, { result, counted: false }, nowMs));
+    await store.addPast(pastOf(deviceId, prompt, unanswered(prompt, nowMs), nowMs));
   }
   return { known };
+}
+
+/** What became of a prompt that is gone. A clock that is a little late makes no withdrawal of one whose time was over. */
+export function unanswered({ displayed }: Prompt, nowMs: number): Answered {
+  return { result: nowMs < displayed.expiresAt - CLOCK_TOLERANCE_MS ? 'withdrawn' : 'expired', counted: false };
 }
 
 function hasKeysOf(one: Device, other: Device): boolean {

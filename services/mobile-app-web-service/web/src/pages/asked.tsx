@@ -3,7 +3,7 @@ import type { Prompt } from '@countersign/device-protocol';
 import { useEffect, useState, type FormEvent, type ReactNode } from 'react';
 import { useHouse } from '../context.tsx';
 import { agoIn, timeIn } from '../i18n/format.ts';
-import { answer, type Answered } from '../phone.ts';
+import { answer, unanswered, type Answered } from '../phone.ts';
 import type { Account } from '../store/records.ts';
 import { Title } from '../title.tsx';
 import { useAction } from '../use-action.ts';
@@ -36,13 +36,14 @@ export function Asked({
     run(async () => setAnswered(await answer(phone, account.deviceId, prompt, { decision, number })));
 
   // An answer that is under way tells more than that there is nothing to answer any more.
-  const isOver = !isBusy && (now >= displayed.expiresAt || !isWaiting);
-  const ended: Answered = { result: now >= displayed.expiresAt ? 'expired' : 'withdrawn', counted: false };
-  const outcome = answered ?? (isOver ? ended : undefined);
-  if (outcome !== undefined) {
+  const isOver = answered === undefined && !isBusy && (now >= displayed.expiresAt || !isWaiting);
+  useEffect(() => {
+    if (isOver) setAnswered(unanswered(prompt, now));
+  }, [isOver, prompt, now]);
+  if (answered !== undefined) {
     return (
       <main className="page asked">
-        <Outcome answered={outcome} application={displayed.application} onClose={() => onClose(false)} />
+        <Outcome answered={answered} application={displayed.application} onClose={() => onClose(false)} />
       </main>
     );
   }

@@ -49,13 +49,18 @@ export async function callSigned(outside: Outside, call: SignedCall): Promise<Si
   }
 }
 
-/** Once more by the server's clock, when the phone's own is said to be wrong. */
+/**
+ * Once more by the server's clock, when the phone's own is said to be wrong; once more in other words, when the browser has sent the
+ * request twice, as it may when a connection ends under it.
+ */
 async function callInTime(outside: Outside, call: SignedCall, key: DeviceKey): Promise<SignedAnswer> {
   try {
     return await callOnce(outside, call, key);
   } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'CLOCK_WRONG' || error.serverMs === undefined) throw error;
-    return callOnce(outside, { ...call, clockOffsetMs: error.serverMs - outside.nowMs() }, key);
+    const { code, serverMs } = error instanceof Problem ? error : new Problem('INTERNAL');
+    if (code === 'REPLAYED') return callOnce(outside, call, key);
+    if (code !== 'CLOCK_WRONG' || serverMs === undefined) throw error;
+    return callOnce(outside, { ...call, clockOffsetMs: serverMs - outside.nowMs() }, key);
   }
 }
 
