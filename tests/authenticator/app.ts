@@ -10,14 +10,13 @@ export interface Lab {
   phone: (options?: BrowserContextOptions & { clockBehindMs?: number }) => Promise<Authenticator>;
   /** A phone that is activated, and shows its accounts. */
   activated: (options?: Parameters<Lab['phone']>[0]) => Promise<Authenticator>;
-  /** What the browsers held against the pages: their policy, or an error that nobody caught. */
-  readonly complaints: string[];
 }
 
 export function useLab(): Lab {
   let browser: Browser;
   let server: StandIn;
   const contexts: BrowserContext[] = [];
+  /** What the browsers held against the pages: their policy, or an error that nobody caught. */
   const complaints: string[] = [];
   beforeAll(async () => {
     server = await startStandIn();
@@ -26,8 +25,9 @@ export function useLab(): Lab {
   });
   afterEach(async () => {
     await Promise.all(contexts.splice(0).map((context) => context.close()));
-    complaints.length = 0;
     server.forget();
+    const heard = complaints.splice(0);
+    if (heard.length > 0) throw new Error(`the browser complained: ${heard.join('; ')}`);
   });
   afterAll(async () => {
     await browser?.close();
@@ -37,7 +37,6 @@ export function useLab(): Lab {
     get server() {
       return server;
     },
-    complaints,
     phone: async ({ clockBehindMs = 0, ...options } = {}) => {
       const context = await browser.newContext({
         locale: 'en',

@@ -1,12 +1,11 @@
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { en } from '../../services/mobile-app-web-service/web/src/i18n/en.ts';
 import { useLab } from './app.ts';
 import { Authenticator } from './phone.ts';
 
 const lab = useLab();
-afterEach(() => expect(lab.complaints).toEqual([]));
 
 const ENGLISH: ReadonlySet<unknown> = new Set(Object.values(en));
 /** WCAG 2.2, 2.5.5, for what is pressed with a finger. */

@@ -1,8 +1,7 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { useLab } from './app.ts';
 
 const lab = useLab();
-afterEach(() => expect(lab.complaints).toEqual([]));
 
 const isControlled = 'navigator.serviceWorker.controller !== null';
 
