@@ -3,7 +3,7 @@ import type { Device, DeviceKey } from './device.ts';
 import { post, type Outside } from './post.ts';
 import { codeOf, Problem, type ProblemCode } from './problem.ts';
 
-export const DEVICE_PATHS = {
+const DEVICE_PATHS = {
   poll: '/v1/device/poll',
   answer: '/v1/device/answer',
   update: '/v1/device/update',
