@@ -12,7 +12,8 @@ export interface Lab {
   activated: (options?: Parameters<Lab['phone']>[0]) => Promise<Authenticator>;
 }
 
-export function useLab(): Lab {
+/** @param film what the cameras of the phones see. */
+export function useLab({ film }: { film?: string } = {}): Lab {
   let browser: Browser;
   let server: StandIn;
   const contexts: BrowserContext[] = [];
@@ -21,7 +22,11 @@ export function useLab(): Lab {
   beforeAll(async () => {
     server = await startStandIn();
     // Workers are not let in by what a page may ignore.
-    browser = await launchBrowser(['--ignore-certificate-errors', '--use-fake-device-for-media-stream']);
+    browser = await launchBrowser([
+      '--ignore-certificate-errors',
+      '--use-fake-device-for-media-stream',
+      ...(film === undefined ? [] : [`--use-file-for-fake-video-capture=${film}`]),
+    ]);
   });
   afterEach(async () => {
     await Promise.all(contexts.splice(0).map((context) => context.close()));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { useLab } from './app.ts';
+import { Authenticator } from './phone.ts';
 
 const lab = useLab();
 
@@ -278,13 +279,35 @@ describe('an account', () => {
 test('of two windows one asks, and both show', async () => {
   const { server } = lab;
   const phone = await lab.activated();
-  const { Authenticator } = await import('./phone.ts');
   const second = new Authenticator(await phone.page.context().newPage(), server.origin);
   await second.open();
+  await expect.poll(() => server.waiting).toBe(1);
+  // Long enough for another one to come.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect(server.waiting).toBe(1);
   const { number } = server.ask({ application: 'Wiki' });
   await Promise.all([phone.waitForPrompt('Wiki'), second.waitForPrompt('Wiki')]);
   await second.approve(number);
   expect(await second.outcome()).toBe('Approved. You are being signed in.');
   await second.close();
-  expect(await phone.outcome()).not.toBe('');
+  await phone.outcome();
+});
+
+test('a page that nobody sees does not ask; seen again, it asks at once', async () => {
+  const { server } = lab;
+  const phone = await lab.activated();
+  await expect.poll(() => server.waiting).toBe(1);
+  const turn = (state: 'hidden' | 'visible') =>
+    phone.page.evaluate(
+      `Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
+       document.dispatchEvent(new Event('visibilitychange'));`,
+    );
+  await turn('hidden');
+  await expect.poll(() => server.waiting).toBe(0);
+  server.ask({ application: 'Wiki' });
+  const before = server.calls.length;
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  expect(server.calls).toHaveLength(before);
+  await turn('visible');
+  await phone.waitForPrompt('Wiki');
 });

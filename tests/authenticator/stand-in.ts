@@ -28,8 +28,9 @@ import {
   type Prompt,
   type PublicKeyJwk,
 } from '@countersign/device-protocol';
+import { contentSecurityPolicy, newNonce } from '@countersign/edge';
 import { createAuthority, issueCertificate } from '@countersign/testkit';
-import { contentSecurityPolicy, newNonce, PORTAL_HEADERS } from '../../services/user-portal/src/headers.ts';
+import { MOBILE_HEADERS } from '../../services/mobile-app-web-service/src/headers.ts';
 
 const ORGANISATION = 'Daugava Shipping';
 const PERSON = 'anna@daugava.example';
@@ -42,6 +43,9 @@ const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.webmanifest': 'application/manifest+json',
 };
+/** As services/mobile-app-web-service/src/app-pages.ts has it. */
+const WORKER_POLICY =
+  "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 const LIFETIME_MS = 120_000;
 
 class Refusal extends Error {
@@ -86,6 +90,8 @@ export type Trouble =
 export interface StandIn {
   origin: string;
   devices: ReadonlyMap<string, Registered>;
+  /** How many polls wait for an answer. */
+  readonly waiting: number;
   /** Paths of calls, in the order in which they came. */
   calls: readonly string[];
   invite: (servers?: readonly string[]) => Invited;
@@ -133,7 +139,7 @@ export async function startStandIn(): Promise<StandIn> {
   await listen(0);
   const { port } = server.address() as AddressInfo;
   mind.origin = `https://localhost:${port}`;
-  return { ...mind.controls, origin: mind.origin, stop, start: () => listen(port) };
+  return Object.assign(mind.controls, { origin: mind.origin, stop, start: () => listen(port) });
 }
 
 interface Mind {
@@ -188,7 +194,10 @@ async function newMind(): Promise<Mind> {
     if (!isSigned) throw new Refusal(401, 'SIGNATURE_INVALID');
     if (nonces.has(signature.nonce)) throw new Refusal(401, 'REPLAYED');
     nonces.add(signature.nonce);
-    return { device, nonce: signature.nonce, publicKey, keyId: signature.keyId };
+    // The phone has hung up.
+    const gone = new AbortController();
+    request.socket.once('close', () => gone.abort());
+    return { device, nonce: signature.nonce, publicKey, keyId: signature.keyId, gone: gone.signal };
   }
 
   async function redeem(body: { activationId: string; code: string; key: unknown; proof: string; label?: string }) {
@@ -224,14 +233,14 @@ async function newMind(): Promise<Mind> {
   }
 
   async function poll(
-    { device, nonce }: Awaited<ReturnType<typeof deviceOf>>,
+    { device, nonce, gone }: Awaited<ReturnType<typeof deviceOf>>,
     asked: { keySet: number; wait: number; known?: string[] },
   ) {
     const until = Date.now() + asked.wait * 1000;
     const known = [...(asked.known ?? [])].toSorted().join(' ');
     const ids = () => open().map(({ prompt }) => prompt.challengeId);
     const isNews = () => !devices.has(device.deviceId) || ids().toSorted().join(' ') !== known;
-    while (!isNews() && !troubles.has('/v1/device/poll') && Date.now() < until) {
+    while (!gone.aborted && !isNews() && !troubles.has('/v1/device/poll') && Date.now() < until) {
       const nextEnd = Math.min(until, ...open().map(({ prompt }) => prompt.displayed.expiresAt));
       await new Promise<void>((resolve) => {
         const end = () => {
@@ -241,6 +250,7 @@ async function newMind(): Promise<Mind> {
         };
         const timer = setTimeout(end, Math.max(0, nextEnd - Date.now()));
         waiting.add(end);
+        gone.addEventListener('abort', end, { once: true });
       });
     }
     if (!devices.has(device.deviceId)) throw new Refusal(401, 'DEVICE_UNKNOWN');
@@ -341,6 +351,9 @@ async function newMind(): Promise<Mind> {
   const controls: Mind['controls'] = {
     devices,
     calls,
+    get waiting() {
+      return waiting.size;
+    },
     invite: (servers: readonly string[] = [mind.origin]): Invited => {
       const activationId = newId();
       const code = randomBytes(24).toString('base64url');
@@ -441,9 +454,8 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
 function sendPage(response: ServerResponse): void {
   const nonce = newNonce();
   response.writeHead(200, {
-    ...PORTAL_HEADERS,
-    'permissions-policy': 'camera=(self), geolocation=(), microphone=()',
-    'content-security-policy': `${contentSecurityPolicy({ nonce })}; worker-src 'self'; manifest-src 'self'`,
+    ...MOBILE_HEADERS,
+    'content-security-policy': contentSecurityPolicy({ nonce, isInstallable: true }),
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',
   });
@@ -453,7 +465,11 @@ function sendPage(response: ServerResponse): void {
 function sendFile(response: ServerResponse, path: string): void {
   try {
     const bytes = readFileSync(join(PAGES, path));
-    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? '', 'cache-control': 'no-cache' });
+    response.writeHead(200, {
+      'content-type': TYPES[extname(path)] ?? '',
+      'cache-control': 'no-cache',
+      ...(path === 'sw.js' && { 'content-security-policy': WORKER_POLICY }),
+    });
     response.end(bytes);
   } catch {
     response.writeHead(404);

@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client';
 import '@countersign/ui/ui.css';
 import './app.css';
 import { App } from './app.tsx';
+import { KeepsNothing } from './keeps-nothing.tsx';
 import type { Phone } from './phone.ts';
 import { openStore } from './store/store.ts';
 import { takeFragment } from './take-fragment.ts';
@@ -11,10 +12,12 @@ import { pause } from './watch/pause.ts';
 
 // Before anything else, and before anybody looks over a shoulder.
 const opened = takeFragment();
-applyTheme(storedTheme());
-applyLarge(isTextLarge());
 const root = document.querySelector('#root');
-if (root !== null) {
+if (root !== null) createRoot(root).render(await begin().catch(keepsNothing));
+
+async function begin() {
+  applyTheme(storedTheme());
+  applyLarge(isTextLarge());
   const phone: Phone = {
     store: await openStore(),
     outside: {
@@ -25,5 +28,9 @@ if (root !== null) {
     pause,
     server: location.origin,
   };
-  createRoot(root).render(createElement(App, { phone, opened }));
+  return createElement(App, { phone, opened });
+}
+
+function keepsNothing() {
+  return createElement(KeepsNothing, { languages: navigator.languages });
 }

@@ -56,7 +56,8 @@ export async function addCodes({ store, outside }: Phone, { secret, ...account }
 }
 
 /**
- * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by an answer that was under way;
+ * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by an answer that was under way,
+ * unless something else was shown than asked, which leaves them open;
  * those that are gone without one are written down. Undefined when there is nobody to ask for, or not any more.
  * @param asked.known what the last look told.
  * @returns what this one tells.
@@ -86,7 +87,7 @@ export async function look(
   const before = (await store.waiting(deviceId))?.prompts ?? [];
   const past = await store.past(deviceId);
   const isAnswered = ({ challengeId }: Prompt) =>
-    past.some((one) => one.challengeId === challengeId && one.answer !== undefined);
+    past.some((one) => one.challengeId === challengeId && one.answer !== undefined && one.result !== 'mismatch');
   const open = prompts.filter((prompt) => !isAnswered(prompt));
   await store.putWaiting({ deviceId, prompts: open });
   const nowMs = outside.nowMs() + (learntOffsetMs ?? clockOffsetMs);

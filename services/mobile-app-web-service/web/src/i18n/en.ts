@@ -8,6 +8,8 @@ export const en = {
   'app.close': 'Close',
   'app.newer': 'A newer version of this app is ready.',
   'app.restart': 'Use it now',
+  'app.keepsNothing':
+    'This browser keeps nothing for this app. Leave the private window, or open the app in another browser.',
 
   'home.title': 'Your accounts',
   'home.empty': 'Nothing here yet. Add the account that your organisation gave you a code for.',
@@ -88,7 +90,7 @@ export const en = {
   'prompt.fraud': 'This was not me',
   'prompt.fraudTitle': 'Report this sign-in?',
   'prompt.fraudText':
-    'Somebody else may have your password. The sign-in is refused and your administrators are told. Change your password.',
+    'Every sign-in of yours that is under way ends, you are signed out of the portal, and your administrators are told. Where your organisation wants it so, this app is asked nothing more until they allow it. Change your password.',
   'prompt.fraudDo': 'Report it',
   'prompt.later': 'Decide later',
   'prompt.more': (count: number) => `Others that wait: ${count}`,
@@ -159,6 +161,7 @@ export const en = {
   'problem.SIGNATURE_INVALID': 'The server does not accept the key of this phone. Remove the account and add it again.',
   'problem.CLOCK_WRONG': 'The clock of this phone is wrong, and the server did not say how late it is. Set the clock.',
   'problem.REPLAYED': 'The server had this request before. Try again.',
+  'problem.SIGN_IN_NEEDED': 'You have another way to sign in by now. Begin again in the portal.',
   'problem.USER_DISABLED': 'This user is disabled or blocked. Ask your administrator or helpdesk.',
   'problem.NOT_ALLOWED': 'Your organisation does not allow this.',
   'problem.REQUEST_INVALID': 'Something that you typed is not complete. Look at it once more.',

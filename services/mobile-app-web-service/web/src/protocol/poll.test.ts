@@ -74,6 +74,26 @@ test('a change of the server’s key is followed, and only the newest set is tru
   expect((await result).device.keySet).toEqual({ version: 3, keys: [third.publicKey] });
 });
 
+test('where there are more key sets than one answer holds, the others are asked for', async () => {
+  const [second, third] = await Promise.all([generateKeyPair(), generateKeyPair()]);
+  const setOf = (version: number, { publicKey }: KeyPair) => ({
+    v: 1 as const,
+    version,
+    at: NOW,
+    keys: [{ ...publicKey }],
+  });
+  const { result, seen } = await polled(async (one, first) => ({
+    prompts: await promptsFor(one, third),
+    keySets: [
+      one.body['keySet'] === 1
+        ? await signKeySet(setOf(2, second), signerOf(first))
+        : await signKeySet(setOf(3, third), signerOf(second)),
+    ],
+  }));
+  expect((await result).device.keySet.version).toBe(3);
+  expect(seen.map(({ body }) => body['keySet'])).toEqual([1, 2]);
+});
+
 describe('the clock', () => {
   const wrong = refuse(401, 'CLOCK_WRONG', { 'countersign-time': String(NOW + 180_000) });
 

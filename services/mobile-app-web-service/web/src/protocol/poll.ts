@@ -35,6 +35,8 @@ export async function poll(
   if (typeof statement !== 'string' || !Array.isArray(keySets)) throw new Problem('NOT_SIGNED');
   const keySet = await followKeySets(device.keySet, keySets);
   const key = await trustedKeyOf(statement, keySet);
+  // There are more of them than one answer holds.
+  if (key === undefined && keySets.length > 0) return poll(outside, { ...asked, device: { ...device, keySet } });
   const expected = { deviceId: device.deviceId, answers: nonce };
   const verified = key === undefined ? undefined : await verifyPrompts(statement, key, expected);
   if (verified === undefined) throw new Problem('NOT_SIGNED');

@@ -13,11 +13,17 @@ export interface Posted {
   readonly address: string;
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Before it counts as lost. */
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
+const TIMEOUT_MS = 15_000;
+
 /** @throws Problem; what the signal aborts throws as `fetch` does. */
-export async function post({ fetch }: Outside, { address, body, headers = {}, signal }: Posted): Promise<unknown> {
+export async function post({ fetch }: Outside, asked: Posted): Promise<unknown> {
+  const { address, body, headers = {}, timeoutMs = TIMEOUT_MS, signal } = asked;
+  const lost = AbortSignal.timeout(timeoutMs);
   let response: Response;
   let answer: unknown;
   try {
@@ -29,13 +35,13 @@ export async function post({ fetch }: Outside, { address, body, headers = {}, si
       cache: 'no-store',
       referrerPolicy: 'no-referrer',
       redirect: 'error',
-      ...(signal !== undefined && { signal }),
+      signal: signal === undefined ? lost : AbortSignal.any([signal, lost]),
     });
     // Without one it is an answer of something between, or was cut off.
     answer = await response.json().catch(() => undefined);
   } catch (error) {
     if (signal?.aborted === true) throw error;
-    throw new Problem('OFFLINE');
+    throw new Problem(lost.aborted ? 'UNAVAILABLE' : 'OFFLINE');
   }
   signal?.throwIfAborted();
   if (response.ok && answer !== undefined) return answer;

@@ -30,7 +30,12 @@ export function codeOf(error: unknown): ProblemCode {
 }
 
 /** What may be otherwise a moment later. */
-const PASSING: ReadonlySet<string> = new Set<ProblemCode>(['OFFLINE', 'UNAVAILABLE', 'PRIMARY_UNAVAILABLE']);
+const PASSING: ReadonlySet<string> = new Set<ProblemCode>([
+  'OFFLINE',
+  'UNAVAILABLE',
+  'PRIMARY_UNAVAILABLE',
+  'IDEMPOTENCY_KEY_BUSY',
+]);
 
 export function isPassing(error: unknown): boolean {
   return PASSING.has(codeOf(error));

@@ -12,6 +12,8 @@ const DEVICE_PATHS = {
 } as const;
 
 const NONCE_BYTES = 16;
+/** A poll waits up to 25 s by itself. */
+const POLL_TIMEOUT_MS = 40_000;
 /** What a server says to a key that it does not know, or not any more. */
 const OF_OTHER_KEYS: ReadonlySet<string> = new Set<ProblemCode>(['DEVICE_UNKNOWN', 'SIGNATURE_INVALID']);
 
@@ -79,7 +81,13 @@ async function callOnce(outside: Outside, call: SignedCall, key: DeviceKey): Pro
     },
   );
   const headers = { ...signature, 'content-digest': digest };
-  const answer = await post(outside, { address: device.server + path, body, headers, signal });
+  const answer = await post(outside, {
+    address: device.server + path,
+    body,
+    headers,
+    signal,
+    ...(call.call === 'poll' && { timeoutMs: POLL_TIMEOUT_MS }),
+  });
   return { answer: answer as Readonly<Record<string, unknown>>, nonce, device, clockOffsetMs };
 }
 
