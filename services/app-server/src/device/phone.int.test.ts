@@ -373,6 +373,13 @@ describe('a request', () => {
     expect(await refusalOf(poll(b, { request }, asEdge())), 'as it was').toBe('none');
   });
 
+  test('what was signed for one thing is taken for no other, also by an edge that lies', async () => {
+    const { phone } = await withPhone();
+    const { request } = await phone.sign('/v1/device/update', {});
+    expect(await refusalOf(remove(b, { request }, asEdge()))).toBe('SIGNATURE_INVALID');
+    expect(await polled(phone)).toEqual([]);
+  });
+
   test('DEV-23: a copy is refused by another replica, and audited; a repeat by the edge is not', async () => {
     const { phone } = await withPhone();
     const { request } = await phone.sign('/v1/device/poll', { keySet: 1, wait: 0 });

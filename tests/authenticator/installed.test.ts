@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { useLab } from './app.ts';
+
+const lab = useLab();
+
+const isControlled = 'navigator.serviceWorker.controller !== null';
+
+test('the app starts without a network, and goes on when it is back', async () => {
+  const phone = await lab.activated();
+  await expect.poll(() => phone.page.evaluate(isControlled)).toBe(true);
+  await lab.server.stop();
+  try {
+    await phone.page.reload();
+    await phone.heading('Your accounts').waitFor();
+    await phone.page.getByText(phone.say('problem.OFFLINE')).waitFor();
+  } finally {
+    await lab.server.start();
+  }
+  lab.server.ask({ application: 'Wiki' });
+  await phone.waitForPrompt('Wiki');
+});
+
+test('nothing of the API is kept', async () => {
+  const phone = await lab.activated();
+  await expect.poll(() => phone.page.evaluate(isControlled)).toBe(true);
+  lab.server.ask({ application: 'Wiki' });
+  await phone.waitForPrompt('Wiki');
+  const kept = await phone.page.evaluate<string[]>(
+    `caches.keys().then((names) => Promise.all(names.map((name) => caches.open(name)
+      .then((cache) => cache.keys()))).then((found) => found.flat().map(({ url }) => new URL(url).pathname)))`,
+  );
+  expect(kept).toContain('/app/');
+  expect(kept.filter((path) => !path.startsWith('/app/'))).toEqual([]);
+});
+
+test('it can be installed', async () => {
+  const phone = await lab.phone();
+  await phone.open();
+  const session = await phone.page.context().newCDPSession(phone.page);
+  const { errors, url } = (await session.send('Page.getAppManifest')) as { errors: unknown[]; url: string };
+  expect(url).toBe(`${lab.server.origin}/app/manifest.webmanifest`);
+  expect(errors).toEqual([]);
+  const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+  expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== 'in-incognito')).toEqual([]);
+});
+
+test('a push shows that something waits, and nothing of it', async () => {
+  const phone = await lab.activated({ permissions: ['notifications'] });
+  await expect.poll(() => phone.page.evaluate(isControlled)).toBe(true);
+  const session = await phone.page.context().newCDPSession(phone.page);
+  const registered = new Promise<string>((resolve) => {
+    session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      const found = registrations.find(({ scopeURL }) => scopeURL === `${lab.server.origin}/app/`);
+      if (found !== undefined) resolve(found.registrationId);
+    });
+  });
+  await session.send('ServiceWorker.enable');
+  await session.send('ServiceWorker.deliverPushMessage', {
+    origin: lab.server.origin,
+    registrationId: await registered,
+    data: '{"application":"Payroll"}',
+  });
+  const shown = () =>
+    phone.page.evaluate<string[]>(
+      `navigator.serviceWorker.ready.then((registration) => registration.getNotifications())
+        .then((found) => found.map(({ title, body }) => title + ': ' + body))`,
+    );
+  await expect.poll(shown).toEqual(['A sign-in waits for you: Open to see what is asked']);
+});
