@@ -4,6 +4,8 @@ import type { Migration } from './migration.ts';
 export const phones: Migration = {
   number: 11,
   name: 'phones',
+  // Both checks take what they took before, and one type more.
+  unusedSince: '0.1.0',
   statements: [
     `alter table authenticator drop constraint authenticator_type_known`,
     `alter table authenticator add constraint authenticator_type_known check (type in ('totp', 'phone', 'app'))`,
