@@ -129,4 +129,3 @@ test('a login: started on one gateway, waited for on the other, shown on one rep
     expect([again.status, again.body.code]).toEqual([409, 'CHALLENGE_CLOSED']);
   }
 });
-void mobileReplicas;
