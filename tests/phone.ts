@@ -62,10 +62,6 @@ export class HttpPhone {
     return this.#exchange(mobile, '/v1/device/poll', { keySet: this.phone.keySet.version, wait, known });
   }
 
-  async tell(mobile: string, prompt: Prompt, said: Said): Promise<Exchange> {
-    return this.#exchange(mobile, '/v1/device/answer', { decision: await this.phone.decide(prompt, said) });
-  }
-
   /** @throws Refused. */
   async poll(mobile: string, asking: Asking = {}): Promise<Prompt[]> {
     return this.prompts(await this.ask(mobile, asking));
@@ -79,9 +75,14 @@ export class HttpPhone {
 
   /** @throws Refused. */
   async answer(mobile: string, prompt: Prompt, said: Said): Promise<Outcome> {
-    const { answer, nonce } = await this.tell(mobile, prompt, said);
+    return this.hand(mobile, prompt, await this.phone.decide(prompt, said));
+  }
+
+  /** Sends what the person decided, perhaps not for the first time. @throws Refused. */
+  async hand(mobile: string, { challengeId }: Prompt, decision: string): Promise<Outcome> {
+    const { answer, nonce } = await this.#exchange(mobile, '/v1/device/answer', { decision });
     if (answer.status !== 200) throw new Refused(answer);
-    return this.phone.outcome(String(answer.body['outcome']), prompt.challengeId, nonce);
+    return this.phone.outcome(String(answer.body['outcome']), challengeId, nonce);
   }
 
   /** Takes the clock of whoever answered for its own, to sign by. */
