@@ -103,6 +103,8 @@ export interface StandIn {
   revoke: () => void;
   /** A new key signs from now on, which only the chain of key sets leads to. */
   changeKey: () => Promise<void>;
+  /** As when a newer version of the app is installed. @param release 16 hexadecimal digits. */
+  renew: (release: string) => void;
   /** As if nobody had ever been here. */
   forget: () => void;
   /** Of a call by its path, from now on; undefined ends it. */
@@ -151,6 +153,7 @@ interface Mind {
 async function newMind(): Promise<Mind> {
   let serverKey = await generateKeyPair();
   let version = 1;
+  let release: string | undefined;
   const keySets: string[] = [];
   const invited = new Map<string, Invited & { code: string; pin: string }>();
   const devices = new Map<string, Registered>();
@@ -395,7 +398,11 @@ async function newMind(): Promise<Mind> {
       devices.clear();
       wake();
     },
+    renew: (next: string) => {
+      release = next;
+    },
     forget: () => {
+      release = undefined;
       devices.clear();
       challenges.clear();
       troubles.clear();
@@ -422,7 +429,7 @@ async function newMind(): Promise<Mind> {
     answer: async (path: string, request: IncomingMessage, response: ServerResponse) => {
       if (request.method === 'POST') return answerCall(path, request, response);
       if (path === '/app/') return sendPage(response);
-      return sendFile(response, normalize(path.replace(/^\/app\//, '')));
+      return sendFile(response, normalize(path.replace(/^\/app\//, '')), release);
     },
   };
   return mind;
@@ -462,7 +469,8 @@ function sendPage(response: ServerResponse): void {
   response.end(readFileSync(join(PAGES, 'index.html'), 'utf8').replaceAll('__NONCE__', nonce));
 }
 
-function sendFile(response: ServerResponse, path: string): void {
+/** @param release of the app, in place of the one that was built. */
+function sendFile(response: ServerResponse, path: string, release: string | undefined): void {
   try {
     const bytes = readFileSync(join(PAGES, path));
     response.writeHead(200, {
@@ -470,7 +478,8 @@ function sendFile(response: ServerResponse, path: string): void {
       'cache-control': 'no-cache',
       ...(path === 'sw.js' && { 'content-security-policy': WORKER_POLICY }),
     });
-    response.end(bytes);
+    const isOther = path === 'sw.js' && release !== undefined;
+    response.end(isOther ? bytes.toString().replace(/[0-9a-f]{16}(?= \/app\/)/, release) : bytes);
   } catch {
     response.writeHead(404);
     response.end();

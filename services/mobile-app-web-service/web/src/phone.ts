@@ -56,9 +56,9 @@ export async function addCodes({ store, outside }: Phone, { secret, ...account }
 }
 
 /**
- * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by an answer that was under way,
- * unless something else was shown than asked, which leaves them open;
- * those that are gone without one are written down. Undefined when there is nobody to ask for, or not any more.
+ * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by a poll that was under way,
+ * unless something else was shown than asked, which leaves them open; those that are gone without an answer are written down. Undefined
+ * when there is nobody to ask for, or not any more.
  * @param asked.known what the last look told.
  * @returns what this one tells.
  */
