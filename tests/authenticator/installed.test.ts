@@ -86,3 +86,27 @@ test('a push shows that something waits, and nothing of it', async () => {
     );
   await expect.poll(shown, SOON).toEqual(['A sign-in waits for you: Open to see what is asked']);
 });
+
+test('wake-ups are subscribed to where the person wants them, and ended', async () => {
+  const phone = await lab.phone({ permissions: ['notifications'] });
+  // There is no push service here.
+  await phone.page.addInitScript(() => {
+    const { PushManager } = globalThis as unknown as { PushManager: { prototype: { subscribe: unknown } } };
+    PushManager.prototype.subscribe = ({ applicationServerKey }: { applicationServerKey: string }) =>
+      Promise.resolve({
+        toJSON: () => ({
+          endpoint: `https://push.example/${applicationServerKey.length}`,
+          keys: { p256dh: 'p', auth: 'a' },
+        }),
+      });
+  });
+  await phone.activate(lab.server.invite().link);
+  const device = [...lab.server.devices.values()][0]!;
+  await phone.openAccount('Daugava Shipping');
+  await phone.button('Turn on').click();
+  await phone.button('Turn off').waitFor();
+  expect(device.push).toEqual({ endpoint: 'https://push.example/87', keys: { p256dh: 'p', auth: 'a' } });
+  await phone.button('Turn off').click();
+  await phone.button('Turn on').waitFor();
+  expect(device.push).toBeNull();
+});

@@ -43,6 +43,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.webmanifest': 'application/manifest+json',
 };
+/** Of nobody: no push service is asked. */
+const PUSH_KEY = Buffer.alloc(65, 4).toString('base64url');
 /** As services/mobile-app-web-service/src/app-pages.ts has it. */
 const WORKER_POLICY =
   "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -67,6 +69,7 @@ interface Registered {
   deviceId: string;
   key: PublicKeyJwk;
   label: string;
+  push?: unknown;
 }
 interface Challenge {
   prompt: Prompt;
@@ -262,7 +265,7 @@ async function newMind(): Promise<Mind> {
       { v: 1, deviceId: device.deviceId, answers: nonce, at: Date.now(), prompts },
       signer(serverKey),
     );
-    return { prompts: statement, keySets: keySets.slice(asked.keySet - 1) };
+    return { prompts: statement, keySets: keySets.slice(asked.keySet - 1), pushKey: PUSH_KEY };
   }
 
   async function decide(
@@ -321,7 +324,9 @@ async function newMind(): Promise<Mind> {
     if (path === '/v1/device/answer') return [200, await decide(by, input)];
     if (path === '/v1/device/rotate') return [200, await rotate(by, input)];
     if (path === '/v1/device/update') {
-      by.device.label = (input as { label: string }).label;
+      const { label = by.device.label, push } = input as { label?: string; push?: unknown };
+      by.device.label = label;
+      if (push !== undefined) by.device.push = push;
       return [200, { label: by.device.label }];
     }
     if (path === '/v1/device/remove') {
