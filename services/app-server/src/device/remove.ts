@@ -13,8 +13,7 @@ export async function remove(
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceRemove>> {
   const { device, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
-  const { userId, deviceId, label } = device;
-  const byPhone = { ...request, attemptId, application: { ...request.application, name: label } };
-  await removeAuthenticator(deps, { userId, authenticatorId: deviceId }, byPhone);
+  const { userId, deviceId } = device;
+  await removeAuthenticator(deps, { userId, authenticatorId: deviceId }, { ...request, attemptId });
   return { deviceId };
 }

@@ -35,7 +35,7 @@ export async function rotate(
         type: 'device.rotate',
         at: deps.now(),
         attemptId,
-        actor: device.label,
+        actor: request.application.name,
         userId,
         detail: { deviceId, from, to: rotation.to },
       });

@@ -34,7 +34,7 @@ export async function update(
         type: 'device.update',
         at: deps.now(),
         attemptId,
-        actor: device.label,
+        actor: request.application.name,
         userId,
         // Where a phone can be woken is nobody's business.
         detail: {

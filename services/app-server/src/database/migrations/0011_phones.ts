@@ -19,7 +19,7 @@ export const phones: Migration = {
       device_id uuid constraint device_pkey primary key
         constraint device_authenticator_fkey references authenticator on delete cascade,
       activation_mac bytea constraint device_activation_key unique,
-      only_first boolean not null,
+      begun_in text,
       public_key jsonb,
       key_thumbprint text constraint device_thumbprint_key unique,
       key_protection text constraint device_protection_known check (key_protection in ('software')),
