@@ -4,6 +4,9 @@ import { launchBrowser } from '../pages/browser.ts';
 import { Authenticator } from './phone.ts';
 import { startStandIn, type StandIn } from './stand-in.ts';
 
+/** For what happens by itself, on a machine that has other things to do as well. */
+export const SOON = { timeout: 15_000 };
+
 /** A server and phones for the tests of one file. Each phone is a browser that was never here; what it complains of fails the test. */
 export interface Lab {
   readonly server: StandIn;

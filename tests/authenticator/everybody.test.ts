@@ -2,7 +2,7 @@ import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { en } from '../../services/mobile-app-web-service/web/src/i18n/en.ts';
-import { useLab } from './app.ts';
+import { SOON, useLab } from './app.ts';
 import { Authenticator } from './phone.ts';
 
 const lab = useLab();
@@ -140,7 +140,7 @@ test('by keyboard alone a sign-in is approved, and the focus comes back', async 
   await tabTo('Rename');
   const { number } = lab.server.ask({ application: 'Wiki' });
   await phone.waitForPrompt('Wiki');
-  await expect.poll(focused).toBe('Is this you signing in?');
+  await expect.poll(focused, SOON).toBe('Is this you signing in?');
   // Said at once, wherever one was.
   expect(await page.locator('[aria-live=assertive]').innerText()).toBe('Sign-in to Wiki: is this you?');
   await tabTo('number');
@@ -149,7 +149,7 @@ test('by keyboard alone a sign-in is approved, and the focus comes back', async 
   expect(await phone.outcome()).toBe('Approved. You are being signed in.');
   await tabTo('Close');
   await page.keyboard.press('Enter');
-  await expect.poll(focused).toBe('Daugava Shipping');
+  await expect.poll(focused, SOON).toBe('Daugava Shipping');
 });
 
 test('the settings are kept', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { useLab } from './app.ts';
+import { SOON, useLab } from './app.ts';
 
 const lab = useLab();
 
@@ -7,7 +7,7 @@ const isControlled = 'navigator.serviceWorker.controller !== null';
 
 test('the app starts without a network, and goes on when it is back', async () => {
   const phone = await lab.activated();
-  await expect.poll(() => phone.page.evaluate(isControlled)).toBe(true);
+  await expect.poll(() => phone.page.evaluate(isControlled), SOON).toBe(true);
   await lab.server.stop();
   try {
     await phone.page.reload();
@@ -22,7 +22,7 @@ test('the app starts without a network, and goes on when it is back', async () =
 
 test('nothing of the API is kept', async () => {
   const phone = await lab.activated();
-  await expect.poll(() => phone.page.evaluate(isControlled)).toBe(true);
+  await expect.poll(() => phone.page.evaluate(isControlled), SOON).toBe(true);
   lab.server.ask({ application: 'Wiki' });
   await phone.waitForPrompt('Wiki');
   const kept = await phone.page.evaluate<string[]>(
@@ -31,6 +31,25 @@ test('nothing of the API is kept', async () => {
   );
   expect(kept).toContain('/app/');
   expect(kept.filter((path) => !path.startsWith('/app/'))).toEqual([]);
+});
+
+test('a newer version of the app is used when somebody wants it, or at the next start, and alone', async () => {
+  const phone = await lab.activated();
+  await expect.poll(() => phone.page.evaluate(isControlled), SOON).toBe(true);
+  const caches = () => phone.page.evaluate<string[]>('caches.keys()').catch(() => []);
+
+  lab.server.renew('aaaaaaaaaaaaaaaa');
+  await phone.page.reload();
+  await phone.button('Use it now').click();
+  await expect.poll(caches, SOON).toEqual(['countersign-aaaaaaaaaaaaaaaa']);
+  await phone.heading('Your accounts').waitFor();
+
+  lab.server.renew('bbbbbbbbbbbbbbbb');
+  await phone.page.reload();
+  await phone.button('Use it now').waitFor();
+  await phone.page.reload();
+  await expect.poll(caches, SOON).toEqual(['countersign-bbbbbbbbbbbbbbbb']);
+  await phone.heading('Your accounts').waitFor();
 });
 
 test('it can be installed', async () => {
@@ -46,7 +65,7 @@ test('it can be installed', async () => {
 
 test('a push shows that something waits, and nothing of it', async () => {
   const phone = await lab.activated({ permissions: ['notifications'] });
-  await expect.poll(() => phone.page.evaluate(isControlled)).toBe(true);
+  await expect.poll(() => phone.page.evaluate(isControlled), SOON).toBe(true);
   const session = await phone.page.context().newCDPSession(phone.page);
   const registered = new Promise<string>((resolve) => {
     session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
@@ -65,5 +84,29 @@ test('a push shows that something waits, and nothing of it', async () => {
       `navigator.serviceWorker.ready.then((registration) => registration.getNotifications())
         .then((found) => found.map(({ title, body }) => title + ': ' + body))`,
     );
-  await expect.poll(shown).toEqual(['A sign-in waits for you: Open to see what is asked']);
+  await expect.poll(shown, SOON).toEqual(['A sign-in waits for you: Open to see what is asked']);
+});
+
+test('wake-ups are subscribed to where the person wants them, and ended', async () => {
+  const phone = await lab.phone({ permissions: ['notifications'] });
+  // There is no push service here.
+  await phone.page.addInitScript(() => {
+    const { PushManager } = globalThis as unknown as { PushManager: { prototype: { subscribe: unknown } } };
+    PushManager.prototype.subscribe = ({ applicationServerKey }: { applicationServerKey: string }) =>
+      Promise.resolve({
+        toJSON: () => ({
+          endpoint: `https://push.example/${applicationServerKey.length}`,
+          keys: { p256dh: 'p', auth: 'a' },
+        }),
+      });
+  });
+  await phone.activate(lab.server.invite().link);
+  const device = [...lab.server.devices.values()][0]!;
+  await phone.openAccount('Daugava Shipping');
+  await phone.button('Turn on').click();
+  await phone.button('Turn off').waitFor();
+  expect(device.push).toEqual({ endpoint: 'https://push.example/87', keys: { p256dh: 'p', auth: 'a' } });
+  await phone.button('Turn off').click();
+  await phone.button('Turn on').waitFor();
+  expect(device.push).toBeNull();
 });

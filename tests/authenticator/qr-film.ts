@@ -59,7 +59,7 @@ export function qrFilm(): string {
   const [left, top] = [(WIDTH - CODE.length * MODULE_PX) / 2, (HEIGHT - CODE.length * MODULE_PX) / 2];
   for (const [row, modules] of CODE.entries()) {
     for (let y = top + row * MODULE_PX; y < top + (row + 1) * MODULE_PX; y += 1) {
-      for (const [column, module] of [...modules].entries()) {
+      for (const [column, module] of modules.split('').entries()) {
         const from = y * WIDTH + left + column * MODULE_PX;
         if (module === '#') light.fill(BLACK, from, from + MODULE_PX);
       }

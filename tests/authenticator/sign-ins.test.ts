@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { useLab } from './app.ts';
+import { SOON, useLab } from './app.ts';
 import { Authenticator } from './phone.ts';
 
 const lab = useLab();
@@ -12,6 +12,11 @@ describe('a phone is activated', () => {
     await phone.openLink(link);
     await phone.heading('Add “Daugava Shipping”?').waitFor();
     expect(phone.page.url()).toBe(`${server.origin}/app/`);
+    await phone.page.goBack();
+    await phone.heading('Your accounts').waitFor();
+    expect(phone.page.url()).toBe(`${server.origin}/app/`);
+    await phone.page.goForward();
+    await phone.heading('Add “Daugava Shipping”?').waitFor();
     expect(await phone.page.locator('.fact').allInnerTexts()).toEqual([
       expect.stringMatching(/Daugava Shipping/),
       expect.stringContaining(new URL(server.origin).host),
@@ -152,7 +157,9 @@ describe('a sign-in that asks', () => {
     server.trouble('/v1/device/answer', { lose: true });
     const before = server.calls.length;
     await phone.approve(number);
-    await expect.poll(() => server.calls.slice(before).filter((path) => path === '/v1/device/answer').length).toBe(2);
+    await expect
+      .poll(() => server.calls.slice(before).filter((path) => path === '/v1/device/answer').length, SOON)
+      .toBe(2);
     server.trouble('/v1/device/answer', undefined);
     expect(await phone.outcome()).toBe('Approved. You are being signed in.');
     expect(server.challenge(challengeId).state).toBe('approved');
@@ -263,7 +270,7 @@ describe('an account', () => {
     await phone.button('Remove account').click();
     await phone.button('Remove').click();
     await phone.heading('Your accounts').waitFor();
-    await expect.poll(() => server.devices.size).toBe(1);
+    await expect.poll(() => server.devices.size, SOON).toBe(1);
 
     await phone.openAccount('Daugava Shipping');
     await phone.page.context().setOffline(true);
@@ -281,7 +288,7 @@ test('of two windows one asks, and both show', async () => {
   const phone = await lab.activated();
   const second = new Authenticator(await phone.page.context().newPage(), server.origin);
   await second.open();
-  await expect.poll(() => server.waiting).toBe(1);
+  await expect.poll(() => server.waiting, SOON).toBe(1);
   // Long enough for another one to come.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect(server.waiting).toBe(1);
@@ -296,14 +303,14 @@ test('of two windows one asks, and both show', async () => {
 test('a page that nobody sees does not ask; seen again, it asks at once', async () => {
   const { server } = lab;
   const phone = await lab.activated();
-  await expect.poll(() => server.waiting).toBe(1);
+  await expect.poll(() => server.waiting, SOON).toBe(1);
   const turn = (state: 'hidden' | 'visible') =>
     phone.page.evaluate(
       `Object.defineProperty(document, 'visibilityState', { value: '${state}', configurable: true });
        document.dispatchEvent(new Event('visibilitychange'));`,
     );
   await turn('hidden');
-  await expect.poll(() => server.waiting).toBe(0);
+  await expect.poll(() => server.waiting, SOON).toBe(0);
   server.ask({ application: 'Wiki' });
   const before = server.calls.length;
   await new Promise((resolve) => setTimeout(resolve, 1500));

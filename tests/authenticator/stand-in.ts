@@ -43,6 +43,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
   '.webmanifest': 'application/manifest+json',
 };
+/** Of nobody: no push service is asked. */
+const PUSH_KEY = Buffer.alloc(65, 4).toString('base64url');
 /** As services/mobile-app-web-service/src/app-pages.ts has it. */
 const WORKER_POLICY =
   "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -67,6 +69,7 @@ interface Registered {
   deviceId: string;
   key: PublicKeyJwk;
   label: string;
+  push?: unknown;
 }
 interface Challenge {
   prompt: Prompt;
@@ -103,6 +106,8 @@ export interface StandIn {
   revoke: () => void;
   /** A new key signs from now on, which only the chain of key sets leads to. */
   changeKey: () => Promise<void>;
+  /** As when a newer version of the app is installed. @param release 16 hexadecimal digits. */
+  renew: (release: string) => void;
   /** As if nobody had ever been here. */
   forget: () => void;
   /** Of a call by its path, from now on; undefined ends it. */
@@ -151,6 +156,7 @@ interface Mind {
 async function newMind(): Promise<Mind> {
   let serverKey = await generateKeyPair();
   let version = 1;
+  let release: string | undefined;
   const keySets: string[] = [];
   const invited = new Map<string, Invited & { code: string; pin: string }>();
   const devices = new Map<string, Registered>();
@@ -259,7 +265,7 @@ async function newMind(): Promise<Mind> {
       { v: 1, deviceId: device.deviceId, answers: nonce, at: Date.now(), prompts },
       signer(serverKey),
     );
-    return { prompts: statement, keySets: keySets.slice(asked.keySet - 1) };
+    return { prompts: statement, keySets: keySets.slice(asked.keySet - 1), pushKey: PUSH_KEY };
   }
 
   async function decide(
@@ -318,7 +324,9 @@ async function newMind(): Promise<Mind> {
     if (path === '/v1/device/answer') return [200, await decide(by, input)];
     if (path === '/v1/device/rotate') return [200, await rotate(by, input)];
     if (path === '/v1/device/update') {
-      by.device.label = (input as { label: string }).label;
+      const { label = by.device.label, push } = input as { label?: string; push?: unknown };
+      by.device.label = label;
+      if (push !== undefined) by.device.push = push;
       return [200, { label: by.device.label }];
     }
     if (path === '/v1/device/remove') {
@@ -395,7 +403,11 @@ async function newMind(): Promise<Mind> {
       devices.clear();
       wake();
     },
+    renew: (next: string) => {
+      release = next;
+    },
     forget: () => {
+      release = undefined;
       devices.clear();
       challenges.clear();
       troubles.clear();
@@ -422,7 +434,7 @@ async function newMind(): Promise<Mind> {
     answer: async (path: string, request: IncomingMessage, response: ServerResponse) => {
       if (request.method === 'POST') return answerCall(path, request, response);
       if (path === '/app/') return sendPage(response);
-      return sendFile(response, normalize(path.replace(/^\/app\//, '')));
+      return sendFile(response, normalize(path.replace(/^\/app\//, '')), release);
     },
   };
   return mind;
@@ -462,7 +474,8 @@ function sendPage(response: ServerResponse): void {
   response.end(readFileSync(join(PAGES, 'index.html'), 'utf8').replaceAll('__NONCE__', nonce));
 }
 
-function sendFile(response: ServerResponse, path: string): void {
+/** @param release of the app, in place of the one that was built. */
+function sendFile(response: ServerResponse, path: string, release: string | undefined): void {
   try {
     const bytes = readFileSync(join(PAGES, path));
     response.writeHead(200, {
@@ -470,7 +483,8 @@ function sendFile(response: ServerResponse, path: string): void {
       'cache-control': 'no-cache',
       ...(path === 'sw.js' && { 'content-security-policy': WORKER_POLICY }),
     });
-    response.end(bytes);
+    const isOther = path === 'sw.js' && release !== undefined;
+    response.end(isOther ? bytes.toString().replace(/[0-9a-f]{16}(?= \/app\/)/, release) : bytes);
   } catch {
     response.writeHead(404);
     response.end();

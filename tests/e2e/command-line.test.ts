@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { clusterStatus, edgeStatus, OutputOf } from '@countersign/contracts';
 import { base32Decode, totpCode, totpStep } from '@countersign/otp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commandLine } from '../command-line.ts';
 import { startStack, waitUntil, type Stack } from '../stack.ts';
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
 const folder = mkdtempSync(join(tmpdir(), 'command-line-'));
 let stack: Stack;
 
@@ -19,29 +18,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Ended {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** `countersign …` as an administrator runs it: a process of its own, the key from the environment. */
-function countersign(...words: string[]): Promise<Ended> {
-  const { url, user, password } = stack.natsAdmin;
-  const env = {
-    PATH: process.env['PATH'],
-    COUNTERSIGN_NATS_URLS: url,
-    COUNTERSIGN_NATS_USER: user,
-    COUNTERSIGN_NATS_PASSWORD: password,
-    COUNTERSIGN_ADMIN_KEY: stack.adminApiKey,
-  };
-  return new Promise((resolve) => {
-    const args = ['--conditions=source', MAIN, ...words];
-    execFile(process.execPath, args, { cwd: folder, env }, (error, out, err) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err });
-    });
-  });
-}
+const countersign = (...words: string[]) => commandLine(stack, folder, words);
 
 async function json<T = Record<string, unknown>>(...words: string[]): Promise<T> {
   const { code, out, err } = await countersign(...words, '--json');

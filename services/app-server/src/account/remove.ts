@@ -1,6 +1,6 @@
 import { MfaError, type accountRemove, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { remove as removeAuthenticator } from '../authenticator/remove.ts';
+import { remove as removeAuthenticator, type RemoveDependencies } from '../authenticator/remove.ts';
 import { isRemoved } from '../challenge/state.ts';
 import { activeFactors, factorsOf } from './factors.ts';
 import type { AccountDependencies } from './get.ts';
@@ -12,7 +12,7 @@ import { personOf } from './person.ts';
  * UNAVAILABLE.
  */
 export async function remove(
-  deps: AccountDependencies,
+  deps: AccountDependencies & RemoveDependencies,
   { access, authenticatorId }: InputOf<typeof accountRemove>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof accountRemove>> {

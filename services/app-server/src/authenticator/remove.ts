@@ -3,6 +3,7 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, changeWasMade, recordAdministration } from '../audit/administration.ts';
 import type { UserState } from '../challenge/state.ts';
 import type { Router } from '../database/router.ts';
+import type { WakePhones } from '../device/wake-phones.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { recordNotices } from '../notice/record.ts';
 import { deletePasskey, passkeysOf } from '../passkey/store.ts';
@@ -13,12 +14,19 @@ import { deleteAuthenticator } from './store.ts';
 /** May be refused by what the ledger says at the moment of the append. */
 export type RemovalGuard = (state: UserState) => MfaError | undefined;
 
+export interface RemoveDependencies {
+  router: Router;
+  ledger: UserLedger;
+  wakePhones: WakePhones;
+  now: () => number;
+}
+
 /**
  * Takes an authenticator away, a passkey as any other. The ledger hears it first, so that no replica that reads an old row lets it in (HA-31).
  * @throws MfaError USER_NOT_FOUND, AUTHENTICATOR_NOT_FOUND, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
 export async function remove(
-  deps: { router: Router; ledger: UserLedger; now: () => number },
+  deps: RemoveDependencies,
   { userId, authenticatorId }: InputOf<typeof authenticatorRemove>,
   request: AuthorisedRequest,
   guard: RemovalGuard = () => undefined,
@@ -48,6 +56,8 @@ export async function remove(
     },
     request,
   );
+  // A phone that waits hears that it is none any more.
+  deps.wakePhones.of(userId);
   const now = deps.now();
   await deps.router.write((db) =>
     changeOnce(db, request.attemptId, async (transaction) => {

@@ -6,17 +6,25 @@ import {
   type InputOf,
 } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { WakePhones } from '../device/wake-phones.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { decideCancel } from './decide.ts';
 import { viewOf } from './get.ts';
 import type { Wake } from './wake.ts';
+
+export interface CancelDependencies {
+  ledger: UserLedger;
+  wake: Wake;
+  wakePhones: WakePhones;
+  now: () => number;
+}
 
 /**
  * The application gives a challenge up: no code completes it any more.
  * @throws MfaError CHALLENGE_NOT_FOUND, CHALLENGE_CLOSED, UNAVAILABLE.
  */
 export async function cancel(
-  deps: { ledger: UserLedger; wake: Wake; now: () => number },
+  deps: CancelDependencies,
   { challengeId }: InputOf<typeof challengeCancel>,
   request: AuthorisedRequest,
 ): Promise<ChallengeView> {
@@ -32,5 +40,6 @@ export async function cancel(
     { traceId, deadline },
   );
   deps.wake.publish(challengeId);
+  deps.wakePhones.of(userId);
   return viewOf(state, challengeId, key, applicationId, deps.now());
 }

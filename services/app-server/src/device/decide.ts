@@ -36,7 +36,7 @@ export function decideActivate(state: UserState, command: ActivateCommand, now: 
   };
 }
 
-export function unknownCode(): { refuse: MfaError } {
+function unknownCode(): { refuse: MfaError } {
   return refuse('ACTIVATION_NOT_FOUND');
 }
 

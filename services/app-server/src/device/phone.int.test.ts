@@ -10,6 +10,7 @@ import { create as createApplication } from '../application/create.ts';
 import type { TrailEvent } from '../audit/trail.ts';
 import { enrol } from '../authenticator/enrol.ts';
 import { remove as removeAuthenticator } from '../authenticator/remove.ts';
+import { cancel } from '../challenge/cancel.ts';
 import { claim } from '../challenge/claim.ts';
 import { get } from '../challenge/get.ts';
 import { start } from '../challenge/start.ts';
@@ -299,6 +300,17 @@ describe('a login', () => {
     expect(trailed).toContainEqual(expect.objectContaining({ type: 'device.refused', reason: 'denied', challengeId }));
   });
 
+  test('one that the application gives up vanishes from a phone that waits', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId } = await prompted(owner, phone);
+    const waiting = polled(phone, { on: b, wait: 20, known: [challengeId] });
+    await sleep(300);
+    const startedAt = performance.now();
+    await cancel(a, { challengeId }, asApplication());
+    expect(await waiting).toEqual([]);
+    expect(performance.now() - startedAt, 'and not after the wait').toBeLessThan(10_000);
+  });
+
   test('R22: the newest takes the place of the one before, and the other application has its own', async () => {
     const { owner, phone } = await withPhone();
     const first = await prompted(owner, phone);
@@ -414,6 +426,18 @@ describe('a request', () => {
     await removeAuthenticator(a, { userId: owner.userId, authenticatorId: phone.deviceId }, requestOf());
     expect(await refusalOf(polled(phone))).toBe('DEVICE_UNKNOWN');
     expect(await refusalOf(answered(phone, prompt, { decision: 'approve', number }))).toBe('DEVICE_UNKNOWN');
+  });
+
+  test('DEV-14: a phone that waits while it is taken away is told so, and is shown nothing that begins after', async () => {
+    const { owner, phone } = await withPhone();
+    const waiting = refusalOf(polled(phone, { on: b, wait: 20 }));
+    await sleep(300);
+    const startedAt = performance.now();
+    await removeAuthenticator(a, { userId: owner.userId, authenticatorId: phone.deviceId }, requestOf());
+    await phoneOf(owner);
+    await startFor(owner);
+    expect(await waiting).toBe('DEVICE_UNKNOWN');
+    expect(performance.now() - startedAt, 'and not after the wait').toBeLessThan(10_000);
   });
 
   test('a phone names itself, and takes itself away', async () => {

@@ -1,8 +1,8 @@
-import { PollBody, type devicePoll, type InputOf, type OutputOf } from '@countersign/contracts';
+import { MfaError, PollBody, type devicePoll, type InputOf, type OutputOf } from '@countersign/contracts';
 import { signPrompts } from '@countersign/device-protocol';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import type { OpenChallenge, UserState } from '../challenge/state.ts';
+import { isRemoved, type OpenChallenge, type UserState } from '../challenge/state.ts';
 import type { PhoneKeys } from '../keys/phone-keys.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { LoginUsers } from '../user/login-users.ts';
@@ -29,7 +29,7 @@ const ANSWER_MS = 500;
 /**
  * The logins that wait for a phone. With `wait` it is answered when they are others than those that the phone knows, when the time is
  * over, or when this replica is told to stop: whoever asks again is answered by another.
- * @throws MfaError as `signedCall`.
+ * @throws MfaError as `signedCall`; DEVICE_UNKNOWN also for a device that was taken away while it waited (DEV-14).
  */
 export async function poll(
   deps: PollDependencies,
@@ -40,7 +40,9 @@ export async function poll(
   const until = Math.min(deps.now() + body.wait * 1000, request.deadline - ANSWER_MS);
   const known = new Set(body.known ?? []);
   let state = atFirst;
+  const isTakenAway = () => isRemoved(state, device.deviceId);
   const isNews = () => {
+    if (isTakenAway()) return true;
     const open = promptsOf(state, deps.now());
     return open.length !== known.size || open.some(({ key }) => !isAmong(known, key));
   };
@@ -50,6 +52,8 @@ export async function poll(
       return isNews();
     });
   }
+  // What began since is none of its business any more.
+  if (isTakenAway()) throw new MfaError('DEVICE_UNKNOWN', { reason: 'removed while it waited' });
   const open = promptsOf(state, deps.now());
   const { signing } = deps.phoneKeys.current();
   const prompts = await signPrompts(

@@ -1,15 +1,14 @@
 import { type deviceRemove, type InputOf, type OutputOf } from '@countersign/contracts';
 import { Type } from 'typebox';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { remove as removeAuthenticator } from '../authenticator/remove.ts';
-import type { Router } from '../database/router.ts';
+import { remove as removeAuthenticator, type RemoveDependencies } from '../authenticator/remove.ts';
 import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 
 const KIND = kindOfRequest('/v1/device/remove', Type.Object({}, { additionalProperties: false }));
 
 /** A phone takes itself away; it bites at once. @throws MfaError as `signedCall`; PRIMARY_UNAVAILABLE. */
 export async function remove(
-  deps: SignedCallDependencies & { router: Router },
+  deps: SignedCallDependencies & RemoveDependencies,
   { request: signed }: InputOf<typeof deviceRemove>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceRemove>> {

@@ -1,8 +1,6 @@
 import { MfaError, type handoverCancel, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import { cancel as cancelChallenge } from '../challenge/cancel.ts';
-import type { Wake } from '../challenge/wake.ts';
-import type { UserLedger } from '../ledger/partitioned-ledger.ts';
+import { cancel as cancelChallenge, type CancelDependencies } from '../challenge/cancel.ts';
 import { assertOfPerson, onBehalf, type HandoverDependencies } from './on-behalf.ts';
 
 /**
@@ -10,7 +8,7 @@ import { assertOfPerson, onBehalf, type HandoverDependencies } from './on-behalf
  * @throws MfaError CHALLENGE_CLOSED (the request is over), CHALLENGE_NOT_FOUND, UNAVAILABLE.
  */
 export async function cancel(
-  deps: HandoverDependencies & { ledger: UserLedger; wake: Wake; now: () => number },
+  deps: HandoverDependencies & CancelDependencies,
   { request: token, challengeId }: InputOf<typeof handoverCancel>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof handoverCancel>> {

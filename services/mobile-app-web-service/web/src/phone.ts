@@ -1,3 +1,4 @@
+import type { PushSubscription } from '@countersign/contracts';
 import type { ActivationLink, Answer, Prompt } from '@countersign/device-protocol';
 import type { OtpauthAccount } from './codes/otpauth.ts';
 import { importSeed } from './codes/totp.ts';
@@ -56,9 +57,9 @@ export async function addCodes({ store, outside }: Phone, { secret, ...account }
 }
 
 /**
- * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by an answer that was under way,
- * unless something else was shown than asked, which leaves them open;
- * those that are gone without one are written down. Undefined when there is nobody to ask for, or not any more.
+ * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by a poll that was under way,
+ * unless something else was shown than asked, which leaves them open; those that are gone without an answer are written down. Undefined
+ * when there is nobody to ask for, or not any more.
  * @param asked.known what the last look told.
  * @returns what this one tells.
  */
@@ -79,11 +80,12 @@ export async function look(
     await store.changeAccount(deviceId, (now) => (hasKeysOf(now, account) ? { ...now, isGone: true } : now));
     return look(phone, deviceId, asked);
   }
-  const { device, prompts, learntOffsetMs } = polled;
+  const { device, prompts, learntOffsetMs, pushKey } = polled;
   if (learntOffsetMs !== undefined) await store.putClockOffset(learntOffsetMs);
   if (!hasKeysOf(device, account) || device.keySet.version !== account.keySet.version) {
     await store.changeAccount(deviceId, (now) => follow(now, device));
   }
+  if (pushKey !== account.pushKey) await store.changeAccount(deviceId, (now) => ({ ...now, pushKey }));
   const before = (await store.waiting(deviceId))?.prompts ?? [];
   const past = await store.past(deviceId);
   const isAnswered = ({ challengeId }: Prompt) =>
@@ -142,6 +144,12 @@ export async function answer(phone: Phone, deviceId: string, prompt: Prompt, giv
 export async function rename(phone: Phone, deviceId: string, label: string): Promise<void> {
   await ask(phone, deviceId, 'update', { label });
   await phone.store.changeAccount(deviceId, (account) => ({ ...account, label }));
+}
+
+/** @param push how this phone is woken from now on; null: not at all. */
+export async function letWake(phone: Phone, deviceId: string, push: PushSubscription | null): Promise<void> {
+  await ask(phone, deviceId, 'update', { push });
+  await phone.store.changeAccount(deviceId, (account) => ({ ...account, isWoken: push !== null }));
 }
 
 /** The new key is kept before the server hears of it, and the old one until it has answered. */

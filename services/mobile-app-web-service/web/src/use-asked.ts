@@ -48,6 +48,7 @@ export function useAsked(
 /** Oldest first; what is over is no question any more. */
 function waitingIn({ accounts, waiting }: Kept, nowMs: number): readonly Waits[] {
   return accounts
+    .filter(({ isGone }) => !isGone)
     .flatMap((account) =>
       (waiting.find(({ deviceId }) => deviceId === account.deviceId)?.prompts ?? []).map((prompt) => ({
         account,

@@ -17,6 +17,7 @@ export { bypass, confirm, enrol, get, history, leave, remove, rename, report, up
 type Dependencies = EnrolDependencies &
   ConfirmDependencies &
   Parameters<typeof choose>[0] &
+  Parameters<typeof remove>[0] &
   Parameters<typeof report>[0];
 type Call = (deps: Dependencies, access: string, request: AuthorisedRequest) => Promise<unknown>;
 

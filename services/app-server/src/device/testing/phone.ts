@@ -14,14 +14,13 @@ import {
   verifyActivated,
   verifyOutcome,
   verifyPrompts,
+  type Activated,
   type ActivationLink,
   type Answer,
   type KeyPair,
   type KeySet,
   type Prompt,
 } from '@countersign/device-protocol';
-
-export const PHONES = 'phones.example.com';
 
 /** What a phone sends to redeem a link, and what it would hold against the answer. */
 export async function redemption(uri: string, changes: { link?: Partial<ActivationLink>; key?: KeyPair } = {}) {
@@ -47,13 +46,16 @@ export async function redemption(uri: string, changes: { link?: Partial<Activati
 /** A phone after its activation: it trusts what it pinned, and signs what it sends. */
 export class Phone {
   deviceId: string;
+  /** Host of the server, as the link names it. */
+  authority: string;
   keySet: KeySet;
   key: KeyPair;
   /** ms by which its clock is ahead. */
   aheadMs = 0;
 
-  private constructor(deviceId: string, keySet: KeySet, key: KeyPair) {
+  private constructor({ deviceId, keySet }: Activated, authority: string, key: KeyPair) {
     this.deviceId = deviceId;
+    this.authority = authority;
     this.keySet = keySet;
     this.key = key;
   }
@@ -65,7 +67,8 @@ export class Phone {
       serverKeyThumbprint: link.serverKeyThumbprint,
     });
     if (read === undefined) throw new Error('not the answer of the server that the link names');
-    return new Phone(read.deviceId, read.keySet, key);
+    const [server = ''] = link.servers;
+    return new Phone(read, new URL(server).host, key);
   }
 
   async sign(
@@ -75,7 +78,7 @@ export class Phone {
   ): Promise<{ request: SignedRequest; nonce: string }> {
     const text = JSON.stringify(body);
     const headers = await signRequest(
-      { method: 'POST', authority: PHONES, path, query: '?', body: new TextEncoder().encode(text) },
+      { method: 'POST', authority: this.authority, path, query: '?', body: new TextEncoder().encode(text) },
       {
         privateKey: key.privateKey,
         keyId: key.thumbprint,
@@ -87,7 +90,7 @@ export class Phone {
       nonce,
       request: {
         method: 'POST',
-        authority: PHONES,
+        authority: this.authority,
         path,
         query: '?',
         body: text,

@@ -122,6 +122,11 @@ export const en = {
   'account.keyChanged': 'This phone has a new key.',
   'account.keyUnsure':
     'The server did not answer. This phone keeps both keys, and finds out by itself which one counts.',
+  'account.wake': 'Notifications',
+  'account.wakeText': 'A sign-in is announced while the app is closed. What is asked is shown in the app alone.',
+  'account.wakeOn': 'Turn on',
+  'account.wakeOff': 'Turn off',
+  'account.wakeRefused': 'The browser does not allow it. Allow notifications in its settings, then try again.',
   'account.history': 'What was asked',
   'account.nothing': 'Nothing yet.',
   'account.remove': 'Remove account',

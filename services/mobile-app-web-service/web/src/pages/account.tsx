@@ -8,6 +8,7 @@ import { useAction } from '../use-action.ts';
 import { History } from './history.tsx';
 import { Remove } from './remove.tsx';
 import { Rename } from './rename.tsx';
+import { WakeUps } from './wake-ups.tsx';
 
 export function AccountPage({ deviceId }: { deviceId: string }) {
   const { say, kept, phone } = useHouse();
@@ -73,6 +74,7 @@ export function AccountPage({ deviceId }: { deviceId: string }) {
           </div>
         </section>
       )}
+      {isGone ? null : <WakeUps account={account} />}
       <History deviceId={deviceId} />
       <Button kind="danger" onPress={() => setOpen('remove')}>
         {say('account.remove')}

@@ -9,6 +9,8 @@ export interface Polled {
   readonly prompts: readonly Prompt[];
   /** With the keys that server and phone trust from now on. */
   readonly device: Device;
+  /** What to subscribe to wake-ups with, if the server sends any. Nobody signed it: the worst that a wrong one does is that none comes. */
+  readonly pushKey?: string;
   /** Where the phone's clock was said to be wrong: by how much, as the server signed it. */
   readonly learntOffsetMs?: number;
 }
@@ -31,7 +33,7 @@ export async function poll(
   const { known = [] } = asked;
   const body = { keySet: asked.device.keySet.version, wait: asked.waitSeconds, known };
   const { answer, nonce, device, clockOffsetMs } = await callSigned(outside, { ...asked, call: 'poll', body });
-  const { prompts: statement, keySets } = answer;
+  const { prompts: statement, keySets, pushKey } = answer;
   if (typeof statement !== 'string' || !Array.isArray(keySets)) throw new Problem('NOT_SIGNED');
   const keySet = await followKeySets(device.keySet, keySets);
   const key = await trustedKeyOf(statement, keySet);
@@ -43,6 +45,7 @@ export async function poll(
   return {
     prompts: verified.prompts,
     device: { ...device, keySet },
+    ...(typeof pushKey === 'string' && { pushKey }),
     ...(clockOffsetMs !== asked.clockOffsetMs && { learntOffsetMs: verified.at - outside.nowMs() }),
   };
 }

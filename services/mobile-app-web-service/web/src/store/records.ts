@@ -10,6 +10,10 @@ export interface Account extends Device {
   /** What the person calls this phone. */
   readonly label: string;
   readonly addedAtMs: number;
+  /** By which push services know the server; absent where it wakes nobody. */
+  readonly pushKey?: string | undefined;
+  /** The server has a way to wake this phone. */
+  readonly isWoken?: boolean;
   /** The server does not know this phone any more. */
   readonly isGone: boolean;
 }
