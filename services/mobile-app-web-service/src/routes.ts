@@ -52,9 +52,8 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     errors: [
       'ACTIVATION_NOT_FOUND',
       'SIGNATURE_INVALID',
-      'CLOCK_WRONG',
-      'AUTHENTICATOR_LIMIT',
-      'NOT_ALLOWED',
+      'USER_DISABLED',
+      'SIGN_IN_NEEDED',
       'PRIMARY_UNAVAILABLE',
       'IDEMPOTENCY_KEY_REUSED',
       'IDEMPOTENCY_KEY_BUSY',
@@ -80,7 +79,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: AnswerBody,
     summary: 'Approve a login, deny it, or report that it was somebody else',
-    errors: [...signed, 'CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED', 'DISPLAY_MISMATCH', 'NUMBER_WRONG'],
+    errors: [...signed, 'CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED', 'DISPLAY_MISMATCH', 'NUMBER_WRONG', 'USER_DISABLED'],
   },
   {
     path: '/v1/device/update',
@@ -104,7 +103,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: Type.Object({}, { additionalProperties: false }),
     summary: 'Take this phone away',
-    errors: [...signed, 'LAST_AUTHENTICATOR', 'PRIMARY_UNAVAILABLE'],
+    errors: [...signed, 'PRIMARY_UNAVAILABLE'],
   },
 ];
 
