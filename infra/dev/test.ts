@@ -18,10 +18,10 @@ const GATES: readonly Part[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings', '--format=unix'] },
   { name: 'format', command: ['oxfmt', '--check', '.'] },
   { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
-  {
-    name: 'page-types',
-    command: ['tsc', '--noEmit', '-p', join('services', 'user-portal', 'web', 'tsconfig.json')],
-  },
+  ...['user-portal', 'mobile-app-web-service'].map((service) => ({
+    name: `page-types of ${service}`,
+    command: ['tsc', '--noEmit', '-p', join('services', service, 'web', 'tsconfig.json')] as const,
+  })),
   { name: 'boundaries', command: ['node', join('infra', 'dev', 'boundaries.ts')] },
   { name: 'dead-code', command: ['knip', '--no-config-hints'] },
 ];

@@ -22,10 +22,8 @@ test('unless it is told of machines, everything is on this one, each on a port o
   expect(new Set(membersOf(layout).map(({ machine }) => machine.host))).toEqual(new Set(['127.0.0.1']));
   const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, ports } = layout;
   const { balancers, portalBalancers, mobileBalancers, adminBalancers } = layout;
-  const services = [
-    ...[...appServers, ...sdkGateways, ...userPortals, ...mobileServices],
-    ...[...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers],
-  ];
+  const places = [...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers];
+  const services = [...appServers, ...sdkGateways, ...userPortals, ...mobileServices, ...places];
   const taken = [
     ...nats.flatMap(({ client, route, monitor }) => [client, route, monitor]),
     ...etcd.flatMap(({ client, peer }) => [client, peer]),

@@ -151,10 +151,8 @@ export function deviceUrlOf({ mobileBalancers: [first] }: HaLayout): string {
 export function portsOf(layout: HaLayout): Map<number, string> {
   const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, ports } = layout;
   const { balancers, portalBalancers, mobileBalancers, adminBalancers } = layout;
-  const services = [
-    ...[...appServers, ...sdkGateways, ...userPortals, ...mobileServices],
-    ...[...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers],
-  ];
+  const places = [...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers];
+  const services = [...appServers, ...sdkGateways, ...userPortals, ...mobileServices, ...places];
   return new Map<number, string>([
     ...nats.flatMap(({ name, client, route, monitor }) =>
       [client, route, monitor].map((port): [number, string] => [port, name]),

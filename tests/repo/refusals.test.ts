@@ -82,7 +82,7 @@ test('what is asked for readiness is on the page, and in what the gauge says, wi
   const stated = [...read(PAGE).matchAll(/^\| `(\w+)` \| (yes|no)\b/gm)].map(([, name, leaves]) => [name, leaves]);
   expect(stated, `bring "Not ready" of ${PAGE} in step with health.ts, in its order`).toEqual(checks);
   const [gauge = ''] = /^\| `countersign_ready_check` .*$/m.exec(read('docs/operations/metrics.md')) ?? [];
-  const [, ofAppServer = ''] = /not ready: (.*); at a gateway or a portal `bus`/.exec(gauge) ?? [];
+  const [, ofAppServer = ''] = /not ready: (.*); at an edge `bus`/.exec(gauge) ?? [];
   expect(
     [...ofAppServer.matchAll(/`(\w+)`/g)].map(([, name]) => name),
     'list the names of health.ts in docs/operations/metrics.md',

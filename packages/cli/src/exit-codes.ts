@@ -3,7 +3,11 @@ import type { ErrorCode } from '@countersign/contracts';
 /** What a script may branch on. `docs/command-line.md` has the same rows, and a test keeps them in step. */
 export const EXIT = {
   ok: { code: 0, meaning: 'Done.' },
-  checkFailed: { code: 1, meaning: '`doctor` or `directories check` found something that has to be mended.' },
+  checkFailed: {
+    code: 1,
+    meaning:
+      '`doctor` or `directories check` found something that has to be mended, or `audit verify` something that does not stand.',
+  },
   usage: { code: 2, meaning: 'The command, an argument or an option is wrong. Nothing was asked of the server.' },
   settings: { code: 3, meaning: 'A setting is missing or wrong.' },
   credential: { code: 4, meaning: 'The API key is missing, unknown, revoked, or has too few scopes.' },

@@ -13,10 +13,8 @@ export const CERTIFICATE = settings({
 /**
  * The settings of every service at the rim, as properties for its own.
  * @param port to listen on unless it is set.
- * @param connections that may be open unless it is set.
  */
-export function edgeSettings(defaults: { service: string; port: number; connections?: number }) {
-  const { service, port, connections = 4096 } = defaults;
+export function edgeSettings({ service, port }: { service: string; port: number }) {
   return {
     COUNTERSIGN_REPLICA: Type.String({
       minLength: 1,
@@ -68,7 +66,7 @@ export function edgeSettings(defaults: { service: string; port: number; connecti
     COUNTERSIGN_MAX_CONNECTIONS: Type.Integer({
       minimum: 1,
       maximum: 1_000_000,
-      default: connections,
+      default: 4096,
       description: 'Open connections; one client address has at most a quarter of them.',
     }),
     COUNTERSIGN_NOT_READY_SECONDS: Type.Integer({

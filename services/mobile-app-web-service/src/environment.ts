@@ -4,7 +4,14 @@ import { Type } from 'typebox';
 
 /** Every setting of mobile-app-web-service. */
 export const ENVIRONMENT = settings({
-  ...edgeSettings({ service: 'mobile-app-web-service', port: 8400, connections: 32_768 }),
+  ...edgeSettings({ service: 'mobile-app-web-service', port: 8400 }),
+  COUNTERSIGN_MAX_CONNECTIONS: Type.Integer({
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 32_768,
+    description:
+      'Open connections, of which each phone that waits has one; one client address has at most a quarter of them.',
+  }),
   COUNTERSIGN_DEVICE_URL: Type.String({
     pattern: '^https://[^/]+$',
     description:

@@ -6,7 +6,7 @@ import type { HttpServer } from '@countersign/http';
 export interface Held {
   /** Aborted when nobody waits for the answer any more; its reason is what is said in its place. */
   readonly signal: AbortSignal;
-  letGo(): void;
+  readonly letGo: () => void;
 }
 
 export interface Holds {

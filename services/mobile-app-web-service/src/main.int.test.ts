@@ -82,10 +82,10 @@ test('it is ready when NATS is, serves the authenticator, and stops in order', a
     env: { ...process.env, ...env },
   });
   try {
-    await waitUntil(async () => (await status('/health/ready').catch(() => 0)) === 200, { what: 'it to be ready' });
+    await waitUntil(() => started.tail().includes('mobile.started'), { what: 'it to start' });
+    expect(await status('/health/ready')).toBe(200);
     expect(await status('/v1/openapi.json')).toBe(200);
     expect(await status('/app/')).toBe(200);
-    expect(started.tail()).toContain('mobile.started');
   } finally {
     await started.stop();
   }

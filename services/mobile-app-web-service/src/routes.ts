@@ -28,7 +28,7 @@ export interface Route {
 }
 
 /** What the edge adds itself is no field of the body. */
-function without<Fields extends string>({ properties }: TObject, field: Fields): TObject {
+function without({ properties }: TObject, field: string): TObject {
   const { [field]: _, ...rest } = properties;
   return Type.Object(rest, { additionalProperties: false });
 }

@@ -6,6 +6,8 @@ import {
 } from '../authenticator/confirm.ts';
 import type { Confirming } from '../authenticator/confirm.ts';
 import { confirmPasskey, type ConfirmPasskeyDependencies } from '../passkey/confirm.ts';
+import { devicesOf } from '../device/store.ts';
+import type { AccessFacts } from '../evidence/evidence.ts';
 import { assertWelcome, freshUntil } from '../session/opened.ts';
 import type { AccountDependencies } from './get.ts';
 import { getLogin, type LoginUser } from '../user/store.ts';
@@ -30,7 +32,7 @@ export async function confirm(
   if (access.level === 'enrolment') assertWelcome(user, await deps.ledger.peek(user.userId, () => false), access);
   const { authenticatorId } = input;
   const confirming = { onlyFirst: access.level === 'enrolment' };
-  const confirmed = await confirmNew(deps, input, { user, confirming }, request);
+  const confirmed = await confirmNew(deps, input, { user, access, confirming }, request);
   if (confirmed.state !== 'active') throw new MfaError('INTERNAL', { reason: 'confirmed and not active' });
   if (access.level === 'full') return { authenticatorId, state: 'active' };
   // It began when it began: whoever signed everybody out meanwhile signed this one out as well.
@@ -46,13 +48,14 @@ export async function confirm(
 
 interface Confirmation {
   user: LoginUser;
+  access: AccessFacts;
   confirming: Confirming;
 }
 
 async function confirmNew(
   deps: ConfirmDependencies,
   input: InputOf<typeof accountConfirm>,
-  { user, confirming }: Confirmation,
+  { user, access, confirming }: Confirmation,
   request: AuthorisedRequest,
 ): Promise<{ state: string }> {
   const { authenticatorId } = input;
@@ -60,15 +63,24 @@ async function confirmNew(
   if ('passkey' in input) {
     return confirmPasskey(deps, { user, authenticatorId, passkey: input.passkey }, request, confirming);
   }
-  if ('app' in input) return confirmApp(deps, userId, authenticatorId);
+  if ('app' in input) return confirmApp(deps, access, authenticatorId);
   return confirmAuthenticator(deps, { userId, authenticatorId, code: input.code }, request, confirming);
 }
 
-/** The phone has shown that it works when it was activated, and as whose first factor, if it was to be one. */
-async function confirmApp({ router }: ConfirmDependencies, userId: string, authenticatorId: string) {
+/**
+ * The phone has shown that it works when it was activated. It lets a newcomer in who began it, in this very session: of the phone of
+ * somebody else who is at the same account, it says nothing.
+ */
+async function confirmApp({ router }: ConfirmDependencies, access: AccessFacts, authenticatorId: string) {
+  const { userId, level, sessionId } = access;
   const user = await getLogin(router, userId, { from: 'primary' });
   const app = user?.authenticators.find((one) => one.authenticatorId === authenticatorId && one.type === 'app');
   if (app === undefined) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
   if (app.state !== 'active') throw new MfaError('CHALLENGE_NOT_FOUND', { detail: 'No phone has been activated yet.' });
+  if (level === 'enrolment') {
+    const devices = await router.read((db) => devicesOf(db, userId), { from: 'primary' });
+    const begunIn = devices.find(({ deviceId }) => deviceId === authenticatorId)?.begunIn;
+    if (begunIn !== sessionId) throw new MfaError('AUTHENTICATOR_NOT_FOUND', { reason: 'begun by another session' });
+  }
   return { state: app.state };
 }

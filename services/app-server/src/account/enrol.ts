@@ -72,10 +72,9 @@ async function beginApp(
   request: AuthorisedRequest,
 ): Promise<Output> {
   const authenticatorId = authenticatorIdOf(request);
-  const onlyFirst = access.level === 'enrolment';
   const begun = await enrolApp(deps, { userId, ...(label !== undefined && { label }) }, request, {
     authenticatorId,
-    onlyFirst,
+    ...(access.level === 'enrolment' && { begunIn: access.sessionId }),
   });
   return { ...begun, type: 'app' };
 }

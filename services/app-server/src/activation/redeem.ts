@@ -23,7 +23,7 @@ import { activate } from '../authenticator/store.ts';
 import type { Router } from '../database/router.ts';
 import { decideActivate } from '../device/decide.ts';
 import { showable } from '../device/prompt.ts';
-import { devicesToActivate, keepKey, type PendingDevice } from '../device/store.ts';
+import { devicesOf, keepKey, type PendingDevice } from '../device/store.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { PhoneKeys, PhoneSigningKey } from '../keys/phone-keys.ts';
 import type { KeyRing } from '../keys/ring.ts';
@@ -60,6 +60,7 @@ export async function redeem(
   if (address === undefined || !isCode(deps.ring, activationId, input.code)) throw new MfaError('ACTIVATION_NOT_FOUND');
   const { userId, key } = address;
   const { device, user } = await waitingDevice(deps, userId, activationId);
+  const isOfNewcomer = device.begunIn !== undefined;
   const { publicKey, proof, keySet, signing } = await proven(deps, input);
 
   await deps.ledger
@@ -67,7 +68,11 @@ export async function redeem(
       userId,
       attemptId,
       (state, now) =>
-        decideActivate(state, { key, deviceId: device.deviceId, attemptId, disabled: user.status === 'disabled' }, now),
+        decideActivate(
+          state,
+          { key, deviceId: device.deviceId, attemptId, isOfNewcomer, disabled: user.status === 'disabled' },
+          now,
+        ),
       request,
     )
     .then(({ event }) => {
@@ -81,7 +86,7 @@ export async function redeem(
   const label = input.label ?? device.label;
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
-      if (device.onlyFirst) await assertFirst(transaction, userId, device.deviceId);
+      if (isOfNewcomer) await assertFirst(transaction, userId, device.deviceId);
       await activate(transaction, userId, device.deviceId, new Date(now));
       await transaction
         .updateTable('authenticator')
@@ -130,7 +135,7 @@ async function waitingDevice(
 ): Promise<{ device: PendingDevice; user: LoginUser }> {
   const [user, waiting] = await Promise.all([
     getLogin(router, userId, { from: 'primary' }),
-    router.read((db) => devicesToActivate(db, userId), { from: 'primary' }),
+    router.read((db) => devicesOf(db, userId), { from: 'primary' }),
   ]);
   const device = waiting.find(
     ({ deviceId }) => enrolmentChallenge(ring, userId, deviceId).challengeId === activationId,

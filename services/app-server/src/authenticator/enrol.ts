@@ -72,10 +72,10 @@ export async function enrol(
     : enrolPhone(deps, input, request, authenticatorId, limits);
 }
 
-/** Whoever begins it: let in to enrol the first factor and nothing else, or not. */
 interface Beginning {
   authenticatorId: string;
-  onlyFirst?: boolean;
+  /** The session of whoever was let in to enrol the first factor and nothing else. */
+  begunIn?: string;
 }
 
 /**
@@ -86,7 +86,7 @@ export async function enrolApp(
   deps: EnrolDependencies,
   { userId, label = 'Phone' }: AppInput,
   request: AuthorisedRequest,
-  { authenticatorId, onlyFirst = false }: Beginning,
+  { authenticatorId, begunIn }: Beginning,
 ): Promise<Output> {
   const { ring, deviceUrl } = deps;
   if (deviceUrl === undefined) throw new MfaError('NOT_ALLOWED', { reason: 'COUNTERSIGN_DEVICE_URL is not set' });
@@ -102,7 +102,7 @@ export async function enrolApp(
     const isNew = await insertApp(db, { ...row, label, createdAt: new Date(now), expiresAt });
     if (isNew) {
       const activationMac = typedCodeMac(ring, typed);
-      await insertDevice(db, { deviceId: authenticatorId, activationMac, onlyFirst });
+      await insertDevice(db, { deviceId: authenticatorId, activationMac, begunIn });
     }
     return isNew;
   });

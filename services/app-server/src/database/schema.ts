@@ -109,8 +109,8 @@ interface DeviceTable {
   device_id: string;
   /** Keyed hash of the code that is typed to activate it; null once it is. */
   activation_mac: Buffer | null;
-  /** Whoever began it was let in to enrol the first factor, and nothing else. */
-  only_first: boolean;
+  /** The session that began it, where that was let in to enrol the first factor and nothing else. */
+  begun_in: string | null;
   /** From here on null while pending. JWK. */
   public_key: ColumnType<unknown, string | null, string | null>;
   /** RFC 7638. */

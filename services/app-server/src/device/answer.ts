@@ -27,7 +27,13 @@ import type { Policies } from '../policy/policies.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { decideAnswer, promptFor } from './decide.ts';
 import { numberFor, promptOf } from './prompt.ts';
-import { bodyReader, recordRefusal, signedCall, type SignedCall, type SignedCallDependencies } from './signed-call.ts';
+import {
+  kindOfRequest,
+  recordRefusal,
+  signedCall,
+  type SignedCall,
+  type SignedCallDependencies,
+} from './signed-call.ts';
 import type { WakePhones } from './wake-phones.ts';
 
 export interface AnswerDependencies extends SignedCallDependencies {
@@ -42,7 +48,7 @@ export interface AnswerDependencies extends SignedCallDependencies {
 
 type Call = SignedCall<{ decision: string }>;
 
-const readBody = bodyReader(AnswerBody);
+const KIND = kindOfRequest('/v1/device/answer', AnswerBody);
 /** `display_mismatch`: somebody between changed what was shown, or we did meanwhile. */
 const REFUSED_AS = {
   not_signed: 'SIGNATURE_INVALID',
@@ -61,7 +67,7 @@ export async function answer(
   { request: signed }: InputOf<typeof deviceAnswer>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceAnswer>> {
-  const call = await signedCall(deps, signed, readBody, request, { fresh: true });
+  const call = await signedCall(deps, signed, KIND, request, { fresh: true });
   const { userId } = call.device;
   const challengeId = challengeOfDecision(call.body.decision);
   const address = challengeId === undefined ? undefined : addressOfChallenge(challengeId);

@@ -8,19 +8,23 @@ export interface ActivateCommand {
   key: string;
   deviceId: string;
   attemptId: string;
+  /** Whoever began it was let in to enrol the first factor, and nothing else. */
+  isOfNewcomer: boolean;
   /** As Postgres has it. */
   disabled: boolean;
 }
 
 /**
  * The one-time code was right, and the phone has the key that it brought. Once: of two phones that were given the same code one becomes the
- * device.
+ * device. What was begun by somebody who was signed out since counts no more, as everything else of theirs (APP-06).
  */
 export function decideActivate(state: UserState, command: ActivateCommand, now: number): Decision {
   const { key, deviceId, attemptId } = command;
   const challenge = state.open.find((candidate) => candidate.key === key);
   if (challenge === undefined || challenge.purpose !== 'enrol' || challenge.method !== 'app') return unknownCode();
   if (now >= challenge.expiresAt || challenge.void === true || isRemoved(state, deviceId)) return unknownCode();
+  const signedOutAt = Math.max(state.signedOutAt ?? 0, command.isOfNewcomer ? (state.newcomersOutAt ?? 0) : 0);
+  if (challenge.createdAt < signedOutAt) return unknownCode();
   if (command.disabled || barredReason(state) !== undefined) return refuse('USER_DISABLED');
   const { applicationId } = challenge;
   return {
@@ -36,7 +40,7 @@ export function decideActivate(state: UserState, command: ActivateCommand, now: 
   };
 }
 
-export function unknownCode(): { refuse: MfaError } {
+function unknownCode(): { refuse: MfaError } {
   return refuse('ACTIVATION_NOT_FOUND');
 }
 

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError, type Method, type SignedRequest } from '@countersign/contracts';
 import { generateKeyPair, signRotation, type Answer, type Prompt } from '@countersign/device-protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { confirm as confirmOwn } from '../account/confirm.ts';
+import { enrol as enrolOwn } from '../account/enrol.ts';
 import * as activation from '../activation/find.ts';
 import { redeem } from '../activation/redeem.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
@@ -11,6 +13,7 @@ import type { TrailEvent } from '../audit/trail.ts';
 import { enrol } from '../authenticator/enrol.ts';
 import { remove as removeAuthenticator } from '../authenticator/remove.ts';
 import { cancel } from '../challenge/cancel.ts';
+import type { UserEvent } from '../challenge/events.ts';
 import { claim } from '../challenge/claim.ts';
 import { get } from '../challenge/get.ts';
 import { start } from '../challenge/start.ts';
@@ -192,6 +195,54 @@ describe('activation', () => {
     }
     expect(await refusalOf(from('198.51.100.2', activationCode))).toBe('TRY_LATER');
     expect(await refusalOf(from('198.51.100.1', activationCode)), 'another address').toBe('none');
+  });
+
+  const newcomer = async (userId: string, session: string) => {
+    const facts = {
+      sessionId: session.padEnd(22, '.'),
+      userId,
+      level: 'enrolment' as const,
+      amr: ['pwd'],
+      confirmedAt: 0,
+    };
+    const times = { issuedAt: Date.now(), endsAt: Date.now() + 600_000 };
+    return a.evidence.issueAccess({ ...facts, ...times }, application);
+  };
+  const enrolAs = (access: string) => enrolOwn(a, { access, type: 'app' }, asApplication());
+  const confirmAs = (access: string, authenticatorId: string) =>
+    confirmOwn(b as never, { access, authenticatorId, app: 'activated' }, asApplication());
+
+  test('R16: as a first factor it lets in the session that began it, and no other that is at the same account', async () => {
+    const { userId } = await person();
+    const [mine, theirs] = [await newcomer(userId, 'mine'), await newcomer(userId, 'theirs')];
+    const { uri = '', authenticatorId } = await enrolAs(mine);
+    expect(await refusalOf(confirmAs(mine, authenticatorId)), 'not yet').toBe('CHALLENGE_NOT_FOUND');
+    await redeem(b, (await redemption(uri)).input, asEdge());
+    expect(await refusalOf(confirmAs(theirs, authenticatorId))).toBe('AUTHENTICATOR_NOT_FOUND');
+    expect(await confirmAs(mine, authenticatorId)).toMatchObject({ state: 'active', access: expect.any(String) });
+  });
+
+  test('R16: of two that begin a first factor one gets it', async () => {
+    const { userId } = await person();
+    const begun = [await enrolAs(await newcomer(userId, 'one')), await enrolAs(await newcomer(userId, 'two'))];
+    const outcomes = [];
+    for (const { uri = '' } of begun)
+      outcomes.push(await refusalOf(redeem(b, (await redemption(uri)).input, asEdge())));
+    expect(outcomes).toEqual(['none', 'SIGN_IN_NEEDED']);
+  });
+
+  test('APP-06: what was begun before everybody was signed out makes no device', async () => {
+    const { userId } = await person();
+    const [first, second] = [await begin({ userId, username: '' }), await enrolAs(await newcomer(userId, 'early'))];
+    await sleep(5);
+    const by = 'desk';
+    const out = (event: UserEvent) =>
+      a.ledger.act(userId, crypto.randomUUID(), () => ({ append: event }), asApplication());
+    await out({ type: 'enrolment.granted', codeMac: 'x', expiresAt: Date.now() + 60_000, reason: 'new code', by });
+    const of = async ({ uri = '' }: { uri?: string }) => refusalOf(redeem(b, (await redemption(uri)).input, asEdge()));
+    expect(await of(second)).toBe('ACTIVATION_NOT_FOUND');
+    await out({ type: 'session.ended', reason: 'everywhere', by });
+    expect(await of(first)).toBe('ACTIVATION_NOT_FOUND');
   });
 
   test('DEV-14: no more phones than the policy says', async () => {
@@ -383,6 +434,13 @@ describe('a request', () => {
     const { request } = await phone.sign('/v1/device/poll', { keySet: 1, wait: 0 });
     expect(await refusalOf(poll(b, { request: alter(request) }, asEdge()))).toBe('SIGNATURE_INVALID');
     expect(await refusalOf(poll(b, { request }, asEdge())), 'as it was').toBe('none');
+  });
+
+  test('what was signed for one thing is taken for no other, also by an edge that lies', async () => {
+    const { phone } = await withPhone();
+    const { request } = await phone.sign('/v1/device/update', {});
+    expect(await refusalOf(remove(b, { request }, asEdge()))).toBe('SIGNATURE_INVALID');
+    expect(await polled(phone)).toEqual([]);
   });
 
   test('DEV-23: a copy is refused by another replica, and audited; a repeat by the edge is not', async () => {

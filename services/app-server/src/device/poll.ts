@@ -8,7 +8,7 @@ import type { KeyRing } from '../keys/ring.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { promptsOf } from './decide.ts';
 import { promptOf } from './prompt.ts';
-import { bodyReader, signedCall, type SignedCallDependencies } from './signed-call.ts';
+import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import type { Device } from './store.ts';
 import type { WakePhones } from './wake-phones.ts';
 
@@ -22,7 +22,7 @@ export interface PollDependencies extends SignedCallDependencies {
   pushKey: string | undefined;
 }
 
-const readBody = bodyReader(PollBody);
+const KIND = kindOfRequest('/v1/device/poll', PollBody);
 /** Time kept back for the answer's way to the phone. */
 const ANSWER_MS = 500;
 
@@ -36,7 +36,7 @@ export async function poll(
   { request: signed }: InputOf<typeof devicePoll>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof devicePoll>> {
-  const { device, body, nonce, state: atFirst } = await signedCall(deps, signed, readBody, request);
+  const { device, body, nonce, state: atFirst } = await signedCall(deps, signed, KIND, request);
   const until = Math.min(deps.now() + body.wait * 1000, request.deadline - ANSWER_MS);
   const known = new Set(body.known ?? []);
   let state = atFirst;

@@ -2,9 +2,9 @@ import { type deviceRemove, type InputOf, type OutputOf } from '@countersign/con
 import { Type } from 'typebox';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { remove as removeAuthenticator, type RemoveDependencies } from '../authenticator/remove.ts';
-import { bodyReader, signedCall, type SignedCallDependencies } from './signed-call.ts';
+import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 
-const readBody = bodyReader(Type.Object({}, { additionalProperties: false }));
+const KIND = kindOfRequest('/v1/device/remove', Type.Object({}, { additionalProperties: false }));
 
 /** A phone takes itself away; it bites at once. @throws MfaError as `signedCall`; PRIMARY_UNAVAILABLE. */
 export async function remove(
@@ -12,9 +12,8 @@ export async function remove(
   { request: signed }: InputOf<typeof deviceRemove>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceRemove>> {
-  const { device, attemptId } = await signedCall(deps, signed, readBody, request, { fresh: true });
-  const { userId, deviceId, label } = device;
-  const byPhone = { ...request, attemptId, application: { ...request.application, name: label } };
-  await removeAuthenticator(deps, { userId, authenticatorId: deviceId }, byPhone);
+  const { device, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
+  const { userId, deviceId } = device;
+  await removeAuthenticator(deps, { userId, authenticatorId: deviceId }, { ...request, attemptId });
   return { deviceId };
 }

@@ -3,10 +3,10 @@ import { parsePublicKey, verifyRotation } from '@countersign/device-protocol';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
-import { bodyReader, recordRefusal, signedCall, type SignedCallDependencies } from './signed-call.ts';
+import { kindOfRequest, recordRefusal, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { keepKey } from './store.ts';
 
-const readBody = bodyReader(RotateBody);
+const KIND = kindOfRequest('/v1/device/rotate', RotateBody);
 
 /**
  * Puts a new key in place of the one that signs the request; the new one has signed that it takes its place (DEV-26).
@@ -17,7 +17,7 @@ export async function rotate(
   { request: signed }: InputOf<typeof deviceRotate>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceRotate>> {
-  const { device, body, attemptId } = await signedCall(deps, signed, readBody, request, { fresh: true });
+  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
   const { deviceId, userId, keyThumbprint: from } = device;
   const publicKey = parsePublicKey(body.key);
   const rotation =
@@ -35,7 +35,7 @@ export async function rotate(
         type: 'device.rotate',
         at: deps.now(),
         attemptId,
-        actor: device.label,
+        actor: request.application.name,
         userId,
         detail: { deviceId, from, to: rotation.to },
       });

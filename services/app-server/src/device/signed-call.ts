@@ -31,12 +31,16 @@ export interface SignedCall<Body> {
   state: UserState;
 }
 
-/** Reads the body of one kind of request. Compiled once. */
-export type BodyReader<S extends TSchema> = (text: string) => Static<S>;
+/** One kind of request: where a phone sends it, and what it says. */
+export interface Kind<S extends TSchema> {
+  path: string;
+  readBody: (text: string) => Static<S>;
+}
 
-export function bodyReader<S extends TSchema>(schema: S): BodyReader<S> {
+/** @param path as phones sign it, so that a request for one thing is never taken for another, whatever an edge makes of it. */
+export function kindOfRequest<S extends TSchema>(path: string, schema: S): Kind<S> {
   const validate = compileValidator(schema);
-  return (text) => {
+  const readBody = (text: string) => {
     let body: unknown;
     try {
       body = JSON.parse(text);
@@ -47,6 +51,7 @@ export function bodyReader<S extends TSchema>(schema: S): BodyReader<S> {
     if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
     return body as Static<S>;
   };
+  return { path, readBody };
 }
 
 /**
@@ -58,12 +63,12 @@ export function bodyReader<S extends TSchema>(schema: S): BodyReader<S> {
 export async function signedCall<S extends TSchema>(
   deps: SignedCallDependencies,
   signed: SignedRequest,
-  readBody: BodyReader<S>,
+  kind: Kind<S>,
   request: AuthorisedRequest,
   options: { fresh?: boolean } = {},
 ): Promise<SignedCall<Static<S>>> {
   const signature = parseSignature({ 'signature-input': signed.signatureInput, signature: signed.signature }, true);
-  if (signature === undefined) throw new MfaError('SIGNATURE_INVALID', { reason: 'form' });
+  if (signature === undefined || signed.path !== kind.path) throw new MfaError('SIGNATURE_INVALID', { reason: 'form' });
   if (!isFresh(signature, Math.floor(deps.now() / 1000))) throw new MfaError('CLOCK_WRONG');
   const { keyId, nonce } = signature;
   const device = await deps.devices.byThumbprint(keyId, options);
@@ -85,7 +90,7 @@ export async function signedCall<S extends TSchema>(
   const state = await deps.ledger.peek(device.userId);
   if (isRemoved(state, device.deviceId)) throw await refuse('DEVICE_UNKNOWN', 'removed');
   const attemptId = createHash('sha256').update(`device.request ${keyId} ${nonce}`).digest('base64url');
-  return { device, body: readBody(signed.body), nonce, attemptId, state };
+  return { device, body: kind.readBody(signed.body), nonce, attemptId, state };
 }
 
 /** Of a phone that is enrolled, and so known to somebody; strangers leave no row. */

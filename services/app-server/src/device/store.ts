@@ -23,7 +23,8 @@ export interface PendingDevice {
   deviceId: string;
   userId: string;
   label: string;
-  onlyFirst: boolean;
+  /** The session that began it, where that was let in to enrol the first factor and nothing else. */
+  begunIn: string | undefined;
 }
 
 /** Where the sealed subscription for wake-ups stands. */
@@ -33,14 +34,14 @@ export function pushAt(deviceId: string): string {
 
 export async function insertDevice(
   db: Database,
-  device: { deviceId: string; activationMac: Buffer; onlyFirst: boolean },
+  device: { deviceId: string; activationMac: Buffer; begunIn: string | undefined },
 ): Promise<void> {
   await db
     .insertInto('device')
     .values({
       device_id: device.deviceId,
       activation_mac: device.activationMac,
-      only_first: device.onlyFirst,
+      begun_in: device.begunIn ?? null,
       public_key: null,
       key_thumbprint: null,
       key_protection: null,
@@ -49,15 +50,10 @@ export async function insertDevice(
     .execute();
 }
 
-/** Those of a person that wait for a phone, or got one by this very activation a moment ago. */
-export async function devicesToActivate(db: Database, userId: string): Promise<PendingDevice[]> {
+/** Those of a person, with a phone or still without. */
+export async function devicesOf(db: Database, userId: string): Promise<PendingDevice[]> {
   const rows = await joined(db).where('a.user_id', '=', userId).execute();
-  return rows.map((row) => ({
-    deviceId: row.device_id,
-    userId: row.user_id,
-    label: row.label,
-    onlyFirst: row.only_first,
-  }));
+  return rows.map(pendingOf);
 }
 
 /** Which one waits for whoever types a code. */
@@ -71,9 +67,7 @@ export async function deviceOfCode(router: Router, activationMac: Buffer): Promi
         .executeTakeFirst(),
     { from: 'primary' },
   );
-  return row === undefined
-    ? undefined
-    : { deviceId: row.device_id, userId: row.user_id, label: row.label, onlyFirst: row.only_first };
+  return row === undefined ? undefined : pendingOf(row);
 }
 
 /** From here on the key counts. @throws MfaError AUTHENTICATOR_NOT_FOUND, REQUEST_INVALID for a key that another device has. */
@@ -148,18 +142,14 @@ function joined(db: Database) {
   return db
     .selectFrom('device as d')
     .innerJoin('authenticator as a', 'a.authenticator_id', 'd.device_id')
-    .select([
-      'd.device_id',
-      'd.only_first',
-      'd.public_key',
-      'd.key_thumbprint',
-      'd.push_sealed',
-      'a.user_id',
-      'a.label',
-    ]);
+    .select(['d.device_id', 'd.begun_in', 'd.public_key', 'd.key_thumbprint', 'd.push_sealed', 'a.user_id', 'a.label']);
 }
 
 type Row = Awaited<ReturnType<ReturnType<typeof joined>['execute']>>[number];
+
+function pendingOf(row: Row): PendingDevice {
+  return { deviceId: row.device_id, userId: row.user_id, label: row.label, begunIn: row.begun_in ?? undefined };
+}
 
 function deviceOf(row: Row): Device | undefined {
   const publicKey = parsePublicKey(row.public_key);

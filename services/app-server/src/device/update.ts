@@ -3,10 +3,10 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from '../keys/ring.ts';
-import { bodyReader, signedCall, type SignedCallDependencies } from './signed-call.ts';
+import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { keepPush, pushAt } from './store.ts';
 
-const readBody = bodyReader(UpdateBody);
+const KIND = kindOfRequest('/v1/device/update', UpdateBody);
 
 /** What a phone is called, and how it is woken. @throws MfaError as `signedCall`; PRIMARY_UNAVAILABLE. */
 export async function update(
@@ -14,7 +14,7 @@ export async function update(
   { request: signed }: InputOf<typeof deviceUpdate>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceUpdate>> {
-  const { device, body, attemptId } = await signedCall(deps, signed, readBody, request, { fresh: true });
+  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
   const { deviceId, userId } = device;
   const { label, push } = body;
   await deps.router.write((db) =>
@@ -34,7 +34,7 @@ export async function update(
         type: 'device.update',
         at: deps.now(),
         attemptId,
-        actor: device.label,
+        actor: request.application.name,
         userId,
         // Where a phone can be woken is nobody's business.
         detail: {

@@ -8,6 +8,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureTrailStream } from '../audit/trail.ts';
 import { ensureDispatchStreams } from '../dispatch/streams.ts';
+import { ensureNoncesStream } from '../device/nonces.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { loadKeyRing } from '../keys/ring.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
@@ -28,6 +29,7 @@ beforeAll(async () => {
   await ensureTrailStream(manager, 1);
   await ensureDispatchStreams(manager, 1);
   await ensureSessionStreams(manager, 1);
+  await ensureNoncesStream(manager, 1);
   await ensureIdempotencyStream(manager, 1);
 });
 afterAll(async () => {
@@ -66,7 +68,7 @@ const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'policy'];
 async function failures(deps: CheckDependencies) {
   const { checks } = await check(deps, {});
   expect(checks.filter(({ name }) => name.startsWith('nats.stream')).map(({ level }) => level)).toEqual(
-    Array.from({ length: 7 }, () => 'ok'),
+    Array.from({ length: 8 }, () => 'ok'),
   );
   return checks.filter(({ level }) => level === 'fail');
 }

@@ -6,6 +6,7 @@ import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jet
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ensureTrailStream } from '../audit/trail.ts';
+import { ensureNoncesStream } from '../device/nonces.ts';
 import { ensureDispatchStreams } from '../dispatch/streams.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
@@ -27,6 +28,7 @@ beforeAll(async () => {
   await ensureTrailStream(manager, 1);
   await ensureDispatchStreams(manager, 1);
   await ensureSessionStreams(manager, 1);
+  await ensureNoncesStream(manager, 1);
   await ensureIdempotencyStream(manager, 1);
 });
 afterAll(async () => {
@@ -46,6 +48,7 @@ test('the streams as app-server makes them are as they must be', async () => {
     'nats.stream.LIMITS ok',
     'nats.stream.SESSIONS ok',
     'nats.stream.SIGN_INS ok',
+    'nats.stream.NONCES ok',
     'nats.stream.IDEMPOTENCY ok',
   ]);
 });

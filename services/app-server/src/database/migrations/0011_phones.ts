@@ -4,6 +4,8 @@ import type { Migration } from './migration.ts';
 export const phones: Migration = {
   number: 11,
   name: 'phones',
+  // Both checks take what they took before, and one type more.
+  unusedSince: '0.1.0',
   statements: [
     `alter table authenticator drop constraint authenticator_type_known`,
     `alter table authenticator add constraint authenticator_type_known check (type in ('totp', 'phone', 'app'))`,
@@ -17,7 +19,7 @@ export const phones: Migration = {
       device_id uuid constraint device_pkey primary key
         constraint device_authenticator_fkey references authenticator on delete cascade,
       activation_mac bytea constraint device_activation_key unique,
-      only_first boolean not null,
+      begun_in text,
       public_key jsonb,
       key_thumbprint text constraint device_thumbprint_key unique,
       key_protection text constraint device_protection_known check (key_protection in ('software')),

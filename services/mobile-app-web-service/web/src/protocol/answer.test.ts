@@ -1,0 +1,59 @@
+import { importPublicKey, signOutcome, verifyDecision, type Outcome } from '@countersign/device-protocol';
+import { describe, expect, test } from 'vitest';
+import { answerPrompt } from './answer.ts';
+import { DEVICE, NOW, pair, PROMPT, signerOf, type Seen } from './server.fixture.ts';
+
+const given = { prompt: PROMPT, answer: { decision: 'approve', number: '042' }, clockOffsetMs: 0 } as const;
+
+/** A phone whose server says how the login stands, with whatever is changed of that. */
+async function answering(change: (seen: Seen) => Partial<Outcome> = () => ({}), failures = 0) {
+  let made: Awaited<ReturnType<typeof pair>> | undefined;
+  let round = 0;
+  made = await pair(async (seen) => {
+    round += 1;
+    if (round <= failures) throw new TypeError('lost');
+    const outcome: Outcome = {
+      v: 1,
+      challengeId: PROMPT.challengeId,
+      deviceId: DEVICE,
+      answers: seen.signature.nonce,
+      state: 'approved',
+      counted: true,
+      at: NOW,
+      ...change(seen),
+    };
+    return Response.json({ outcome: await signOutcome(outcome, signerOf(made!.serverKey)) });
+  });
+  return made;
+}
+
+test('the decision is over what was shown, and the outcome is the server’s', async () => {
+  const { outside, device, seen } = await answering();
+  expect(await answerPrompt(outside, { ...given, device })).toMatchObject({ state: 'approved', counted: true });
+  const key = { publicKey: (await importPublicKey(device.key.publicKey))!, keyId: device.key.thumbprint };
+  const asked = { prompt: PROMPT, deviceId: DEVICE };
+  expect(await verifyDecision(String(seen[0]?.body['decision']), key, asked)).toMatchObject({
+    outcome: 'verified',
+    decision: { decision: 'approve', number: '042', at: NOW },
+  });
+});
+
+describe('an outcome is not taken', () => {
+  test.each<[string, Partial<Outcome>]>([
+    ['another request', { answers: 'AAAAAAAAAAAAAAAAAAAAAA' }],
+    ['another challenge', { challengeId: 'challenge-9876543210' }],
+    ['another phone', { deviceId: 'device-9876543210' }],
+  ])('of %s', async (_, change) => {
+    const { outside, device } = await answering(() => change);
+    await expect(answerPrompt(outside, { ...given, device })).rejects.toMatchObject({ code: 'NOT_SIGNED' });
+  });
+});
+
+test('asked again it is the same decision in another request', async () => {
+  const { outside, device, seen } = await answering(undefined, 1);
+  const again = <T>(work: () => Promise<T>) => work().catch(work);
+  await answerPrompt(outside, { ...given, device }, again);
+  expect(seen).toHaveLength(2);
+  expect(seen[0]?.body).toEqual(seen[1]?.body);
+  expect(seen[0]?.signature.nonce).not.toBe(seen[1]?.signature.nonce);
+});

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { pauseMs } from './backoff.ts';
+import { Problem } from './problem.ts';
+
+const least = { randomBytes: () => new Uint8Array([0]) };
+const most = { randomBytes: () => new Uint8Array([255]) };
+const away = new Problem('UNAVAILABLE');
+
+test.each([
+  [0, 250, 500],
+  [1, 500, 1000],
+  [4, 4000, 8000],
+  [6, 15_000, 30_000],
+  [500, 15_000, 30_000],
+])('after %i failures it is %i to %i ms', (tries, leastMs, mostMs) => {
+  expect(pauseMs(away, tries, least)).toBe(leastMs);
+  expect(pauseMs(away, tries, most)).toBe(mostMs);
+});
+
+test('what the server asks for is waited, up to 30 s', () => {
+  expect(pauseMs(new Problem('UNAVAILABLE', { retryAfterSeconds: 10 }), 0, least)).toBe(10_000);
+  expect(pauseMs(new Problem('UNAVAILABLE', { retryAfterSeconds: 3600 }), 0, least)).toBe(30_000);
+});
+
+test('too many tries are waited out, however long', () => {
+  expect(pauseMs(new Problem('TRY_LATER', { retryAfterSeconds: 60 }), 0, least)).toBe(60_000);
+});
+
+test('what is no problem of the server is treated as one', () => {
+  expect(pauseMs(new Error('unforeseen'), 0, most)).toBe(500);
+});

@@ -1,0 +1,492 @@
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { text } from 'node:stream/consumers';
+import {
+  activationCodeHash,
+  activationLink,
+  generateKeyPair,
+  importPublicKey,
+  isFresh,
+  parsePublicKey,
+  parseSignature,
+  signActivated,
+  signKeySet,
+  signOutcome,
+  signPrompts,
+  thumbprintOf,
+  verifyActivationProof,
+  verifyDecision,
+  verifyRequest,
+  verifyRotation,
+  type Decision,
+  type KeyPair,
+  type Outcome,
+  type Prompt,
+  type PublicKeyJwk,
+} from '@countersign/device-protocol';
+import { contentSecurityPolicy, newNonce } from '@countersign/edge';
+import { createAuthority, issueCertificate } from '@countersign/testkit';
+import { MOBILE_HEADERS } from '../../services/mobile-app-web-service/src/headers.ts';
+
+const ORGANISATION = 'Daugava Shipping';
+const PERSON = 'anna@daugava.example';
+/** What `vite build web` made. */
+const PAGES = join(import.meta.dirname, '../../services/mobile-app-web-service/web/dist');
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json',
+};
+/** Of nobody: no push service is asked. */
+const PUSH_KEY = Buffer.alloc(65, 4).toString('base64url');
+/** As services/mobile-app-web-service/src/app-pages.ts has it. */
+const WORKER_POLICY =
+  "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+const LIFETIME_MS = 120_000;
+
+class Refusal extends Error {
+  readonly status: number;
+  readonly retryAfterSeconds: number | undefined;
+  constructor(status: number, code: string, retryAfterSeconds?: number) {
+    super(code);
+    this.status = status;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+interface Invited {
+  link: string;
+  activationCode: string;
+  activationId: string;
+}
+interface Registered {
+  deviceId: string;
+  key: PublicKeyJwk;
+  label: string;
+  push?: unknown;
+}
+interface Challenge {
+  prompt: Prompt;
+  number: string;
+  state: Outcome['state'] | 'open';
+  decision?: Decision;
+}
+export interface Question {
+  application?: string;
+  source?: string;
+  message?: string;
+  digits?: number;
+  lifetimeMs?: number;
+}
+/** What goes wrong with a call: it is refused, its answer is lost after the work was done, or what the server signed is altered underway. */
+export type Trouble =
+  | { refuse: string; status: number; retryAfterSeconds?: number }
+  | { lose: true }
+  | { alter: (statement: string) => string };
+
+export interface StandIn {
+  origin: string;
+  devices: ReadonlyMap<string, Registered>;
+  /** How many polls wait for an answer. */
+  readonly waiting: number;
+  /** Paths of calls, in the order in which they came. */
+  calls: readonly string[];
+  invite: (servers?: readonly string[]) => Invited;
+  /** Asks every phone. @returns what the other screen shows, beside what tells the challenge. */
+  ask: (question?: Question) => { challengeId: string; number: string };
+  challenge: (challengeId: string) => Challenge;
+  withdraw: (challengeId: string) => void;
+  /** As when the helpdesk removes every phone. */
+  revoke: () => void;
+  /** A new key signs from now on, which only the chain of key sets leads to. */
+  changeKey: () => Promise<void>;
+  /** As when a newer version of the app is installed. @param release 16 hexadecimal digits. */
+  renew: (release: string) => void;
+  /** As if nobody had ever been here. */
+  forget: () => void;
+  /** Of a call by its path, from now on; undefined ends it. */
+  trouble: (path: string, trouble: Trouble | undefined) => void;
+  stop: () => Promise<void>;
+  start: () => Promise<void>;
+}
+
+/** The built app, under the policy of the real service, and an API that keeps everything in mind and checks what phones sign. */
+export async function startStandIn(): Promise<StandIn> {
+  if (!existsSync(join(PAGES, 'index.html'))) {
+    throw new Error('the app is not built: vite build web, in services/mobile-app-web-service');
+  }
+  const now = Date.now();
+  const authority = await createAuthority({ commonName: 'Countersign test authority', now });
+  const { certificatePem: cert, keyPem: key } = await issueCertificate(authority, {
+    commonName: 'localhost',
+    usage: 'server',
+    now,
+  });
+  const mind = await newMind();
+  const server = createServer({ cert, key }, (request, response) => {
+    const { pathname } = new URL(request.url ?? '/', mind.origin);
+    mind.answer(pathname, request, response).catch((error: unknown) => {
+      response.destroy(error instanceof Error ? error : undefined);
+    });
+  });
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const stop = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  mind.origin = `https://localhost:${port}`;
+  return Object.assign(mind.controls, { origin: mind.origin, stop, start: () => listen(port) });
+}
+
+interface Mind {
+  origin: string;
+  controls: Omit<StandIn, 'origin' | 'stop' | 'start'>;
+  answer: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void>;
+}
+
+async function newMind(): Promise<Mind> {
+  let serverKey = await generateKeyPair();
+  let version = 1;
+  let release: string | undefined;
+  const keySets: string[] = [];
+  const invited = new Map<string, Invited & { code: string; pin: string }>();
+  const devices = new Map<string, Registered>();
+  const challenges = new Map<string, Challenge>();
+  const nonces = new Set<string>();
+  const calls: string[] = [];
+  const troubles = new Map<string, Trouble>();
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const one of waiting) one();
+  };
+  const signer = ({ privateKey, thumbprint }: KeyPair) => ({ privateKey, keyId: thumbprint });
+  const keySet = () => ({ v: 1 as const, version, at: Date.now(), keys: [{ ...serverKey.publicKey }] });
+
+  const open = () => {
+    for (const challenge of challenges.values()) {
+      if (challenge.state === 'open' && challenge.prompt.displayed.expiresAt <= Date.now()) challenge.state = 'expired';
+    }
+    return [...challenges.values()].filter(({ state }) => state === 'open');
+  };
+
+  /** The phone that signed it, once its signature, clock and nonce are found to be right. */
+  async function deviceOf(path: string, request: IncomingMessage, body: string) {
+    const header = (name: string) => String(request.headers[name] ?? '');
+    const headers = { 'signature-input': header('signature-input'), signature: header('signature') };
+    const signature = parseSignature(headers, true);
+    if (signature === undefined) throw new Refusal(401, 'SIGNATURE_INVALID');
+    const thumbprints = await Promise.all([...devices.values()].map(({ key }) => thumbprintOf(key)));
+    const device = [...devices.values()][thumbprints.indexOf(signature.keyId)];
+    if (device === undefined) throw new Refusal(401, 'DEVICE_UNKNOWN');
+    if (!isFresh(signature, Math.floor(Date.now() / 1000))) throw new Refusal(401, 'CLOCK_WRONG');
+    const signed = {
+      method: 'POST',
+      authority: new URL(mind.origin).host,
+      path,
+      query: '?',
+      body: new TextEncoder().encode(body),
+    };
+    const publicKey = (await importPublicKey(device.key))!;
+    const isSigned = await verifyRequest(signed, signature, header('content-digest'), publicKey);
+    if (!isSigned) throw new Refusal(401, 'SIGNATURE_INVALID');
+    if (nonces.has(signature.nonce)) throw new Refusal(401, 'REPLAYED');
+    nonces.add(signature.nonce);
+    // The phone has hung up.
+    const gone = new AbortController();
+    request.socket.once('close', () => gone.abort());
+    return { device, nonce: signature.nonce, publicKey, keyId: signature.keyId, gone: gone.signal };
+  }
+
+  async function redeem(body: { activationId: string; code: string; key: unknown; proof: string; label?: string }) {
+    const invitation = invited.get(body.activationId);
+    const key = parsePublicKey(body.key);
+    if (invitation === undefined || key === undefined || body.code !== invitation.code) {
+      throw new Refusal(404, 'ACTIVATION_NOT_FOUND');
+    }
+    const proof = await verifyActivationProof(body.proof, key, {
+      activationId: body.activationId,
+      codeHash: await activationCodeHash(invitation.code),
+      serverKeyThumbprint: invitation.pin,
+    });
+    if (proof === undefined) throw new Refusal(401, 'SIGNATURE_INVALID');
+    if (Math.abs(proof.at - Date.now()) > 60_000) throw new Refusal(401, 'CLOCK_WRONG');
+    invited.delete(body.activationId);
+    const deviceId = newId();
+    devices.set(deviceId, { deviceId, key, label: body.label ?? '' });
+    const activated = await signActivated(
+      {
+        v: 1,
+        activationId: body.activationId,
+        deviceId,
+        keyThumbprint: await thumbprintOf(key),
+        keySet: keySet(),
+        organisation: ORGANISATION,
+        user: PERSON,
+        at: Date.now(),
+      },
+      signer(serverKey),
+    );
+    return { activated };
+  }
+
+  async function poll(
+    { device, nonce, gone }: Awaited<ReturnType<typeof deviceOf>>,
+    asked: { keySet: number; wait: number; known?: string[] },
+  ) {
+    const until = Date.now() + asked.wait * 1000;
+    const known = [...(asked.known ?? [])].toSorted().join(' ');
+    const ids = () => open().map(({ prompt }) => prompt.challengeId);
+    const isNews = () => !devices.has(device.deviceId) || ids().toSorted().join(' ') !== known;
+    while (!gone.aborted && !isNews() && !troubles.has('/v1/device/poll') && Date.now() < until) {
+      const nextEnd = Math.min(until, ...open().map(({ prompt }) => prompt.displayed.expiresAt));
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          clearTimeout(timer);
+          waiting.delete(end);
+          resolve();
+        };
+        const timer = setTimeout(end, Math.max(0, nextEnd - Date.now()));
+        waiting.add(end);
+        gone.addEventListener('abort', end, { once: true });
+      });
+    }
+    if (!devices.has(device.deviceId)) throw new Refusal(401, 'DEVICE_UNKNOWN');
+    const prompts = open().map(({ prompt }) => prompt);
+    const statement = await signPrompts(
+      { v: 1, deviceId: device.deviceId, answers: nonce, at: Date.now(), prompts },
+      signer(serverKey),
+    );
+    return { prompts: statement, keySets: keySets.slice(asked.keySet - 1), pushKey: PUSH_KEY };
+  }
+
+  async function decide(
+    { device, nonce, publicKey, keyId }: Awaited<ReturnType<typeof deviceOf>>,
+    { decision: statement }: { decision: string },
+  ) {
+    const { challengeId } = JSON.parse(Buffer.from(statement.split('.')[1] ?? '', 'base64url').toString()) as {
+      challengeId: string;
+    };
+    const challenge = challenges.get(challengeId);
+    if (challenge === undefined) throw new Refusal(404, 'CHALLENGE_NOT_FOUND');
+    const asked = { prompt: challenge.prompt, deviceId: device.deviceId };
+    const verified = await verifyDecision(statement, { publicKey, keyId }, asked);
+    if (verified.outcome === 'refused') throw new Refusal(422, 'DISPLAY_MISMATCH');
+    const { decision } = verified;
+    // The same one again: its answer was lost.
+    const isAgain = JSON.stringify(challenge.decision) === JSON.stringify(decision);
+    const counted = isAgain || open().includes(challenge);
+    if (counted && !isAgain) {
+      challenge.decision = decision;
+      const isWrong = decision.decision === 'approve' && (decision.number ?? '') !== challenge.number;
+      challenge.state = decision.decision === 'approve' && !isWrong ? 'approved' : 'denied';
+      wake();
+      if (isWrong) throw new Refusal(422, 'NUMBER_WRONG');
+    }
+    const state = challenge.state === 'open' ? 'expired' : challenge.state;
+    const outcome = await signOutcome(
+      { v: 1, challengeId, deviceId: device.deviceId, answers: nonce, state, counted, at: Date.now() },
+      signer(serverKey),
+    );
+    return { outcome };
+  }
+
+  async function rotate(
+    { device, keyId }: Awaited<ReturnType<typeof deviceOf>>,
+    body: { key: unknown; rotation: string },
+  ) {
+    const key = parsePublicKey(body.key)!;
+    const rotation = await verifyRotation(body.rotation, key, { deviceId: device.deviceId, from: keyId });
+    if (rotation === undefined) throw new Refusal(401, 'SIGNATURE_INVALID');
+    device.key = key;
+    return { keyThumbprint: rotation.to };
+  }
+
+  async function call(path: string, request: IncomingMessage, body: string): Promise<[status: number, answer: object]> {
+    const input = JSON.parse(body) as never;
+    if (path === '/v1/activations/find') {
+      const { activationCode } = input as { activationCode: string };
+      const found = [...invited.values()].find((one) => one.activationCode === activationCode);
+      if (found === undefined) throw new Refusal(404, 'ACTIVATION_NOT_FOUND');
+      return [200, { link: found.link }];
+    }
+    if (path === '/v1/activations') return [201, await redeem(input)];
+    const by = await deviceOf(path, request, body);
+    if (path === '/v1/device/poll') return [200, await poll(by, input)];
+    if (path === '/v1/device/answer') return [200, await decide(by, input)];
+    if (path === '/v1/device/rotate') return [200, await rotate(by, input)];
+    if (path === '/v1/device/update') {
+      const { label = by.device.label, push } = input as { label?: string; push?: unknown };
+      by.device.label = label;
+      if (push !== undefined) by.device.push = push;
+      return [200, { label: by.device.label }];
+    }
+    if (path === '/v1/device/remove') {
+      devices.delete(by.device.deviceId);
+      return [200, { deviceId: by.device.deviceId }];
+    }
+    throw new Refusal(404, 'ROUTE_NOT_FOUND');
+  }
+
+  async function answerCall(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    calls.push(path);
+    const trouble = troubles.get(path);
+    try {
+      const body = await text(request);
+      if (trouble !== undefined && 'refuse' in trouble) {
+        throw new Refusal(trouble.status, trouble.refuse, trouble.retryAfterSeconds);
+      }
+      const [status, answer] = await call(path, request, body);
+      // What is found out of order only now.
+      const late = troubles.get(path);
+      if (late !== undefined && 'lose' in late) return void response.destroy();
+      return sendJson(response, status, late !== undefined && 'alter' in late ? altered(answer, late.alter) : answer);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      if (error.retryAfterSeconds !== undefined) response.setHeader('retry-after', error.retryAfterSeconds);
+      return sendJson(response, error.status, { code: error.message, status: error.status });
+    }
+  }
+
+  const controls: Mind['controls'] = {
+    devices,
+    calls,
+    get waiting() {
+      return waiting.size;
+    },
+    invite: (servers: readonly string[] = [mind.origin]): Invited => {
+      const activationId = newId();
+      const code = randomBytes(24).toString('base64url');
+      const pin = serverKey.thumbprint;
+      const link = activationLink({
+        servers,
+        activationId,
+        code,
+        serverKeyThumbprint: pin,
+        organisation: ORGANISATION,
+      });
+      const activationCode = String(randomInt(1_000_000_000)).padStart(9, '0');
+      invited.set(activationId, { link, activationCode, activationId, code, pin });
+      return { link, activationCode, activationId };
+    },
+    ask: ({ application = 'VPN', source, message, digits = 3, lifetimeMs = LIFETIME_MS }: Question = {}) => {
+      const challengeId = newId();
+      const number = digits === 0 ? '' : String(randomInt(10 ** digits)).padStart(digits, '0');
+      const createdAt = Date.now();
+      const displayed = {
+        user: PERSON,
+        application,
+        ...(source !== undefined && { source }),
+        ...(message !== undefined && { message }),
+        createdAt,
+        expiresAt: createdAt + lifetimeMs,
+        digits,
+      };
+      challenges.set(challengeId, { prompt: { challengeId, serverNonce: newId(), displayed }, number, state: 'open' });
+      wake();
+      return { challengeId, number };
+    },
+    challenge: (challengeId: string) => challenges.get(challengeId)!,
+    withdraw: (challengeId: string) => {
+      challenges.get(challengeId)!.state = 'cancelled';
+      wake();
+    },
+    revoke: () => {
+      devices.clear();
+      wake();
+    },
+    renew: (next: string) => {
+      release = next;
+    },
+    forget: () => {
+      release = undefined;
+      devices.clear();
+      challenges.clear();
+      troubles.clear();
+      calls.length = 0;
+      wake();
+    },
+    changeKey: async () => {
+      const next = await generateKeyPair();
+      const before = serverKey;
+      serverKey = next;
+      version += 1;
+      keySets.push(await signKeySet(keySet(), signer(before)));
+      wake();
+    },
+    trouble: (path: string, trouble: Trouble | undefined) => {
+      if (trouble === undefined) troubles.delete(path);
+      else troubles.set(path, trouble);
+      wake();
+    },
+  };
+  const mind: Mind = {
+    origin: 'https://localhost',
+    controls,
+    answer: async (path: string, request: IncomingMessage, response: ServerResponse) => {
+      if (request.method === 'POST') return answerCall(path, request, response);
+      if (path === '/app/') return sendPage(response);
+      return sendFile(response, normalize(path.replace(/^\/app\//, '')), release);
+    },
+  };
+  return mind;
+}
+
+function newId(): string {
+  return randomUUID().replaceAll('-', '');
+}
+
+/** Every statement of an answer, as somebody who stands between would send it on. */
+function altered(answer: object, alter: (statement: string) => string): object {
+  return Object.fromEntries(
+    Object.entries(answer).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? alter(value) : (value as unknown),
+    ]),
+  );
+}
+
+function sendJson(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, {
+    'content-type': status < 400 ? 'application/json' : 'application/problem+json',
+    'cache-control': 'no-store',
+    'countersign-time': Date.now(),
+  });
+  response.end(JSON.stringify(body));
+}
+
+function sendPage(response: ServerResponse): void {
+  const nonce = newNonce();
+  response.writeHead(200, {
+    ...MOBILE_HEADERS,
+    'content-security-policy': contentSecurityPolicy({ nonce, isInstallable: true }),
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+  });
+  response.end(readFileSync(join(PAGES, 'index.html'), 'utf8').replaceAll('__NONCE__', nonce));
+}
+
+/** @param release of the app, in place of the one that was built. */
+function sendFile(response: ServerResponse, path: string, release: string | undefined): void {
+  try {
+    const bytes = readFileSync(join(PAGES, path));
+    response.writeHead(200, {
+      'content-type': TYPES[extname(path)] ?? '',
+      'cache-control': 'no-cache',
+      ...(path === 'sw.js' && { 'content-security-policy': WORKER_POLICY }),
+    });
+    const isOther = path === 'sw.js' && release !== undefined;
+    response.end(isOther ? bytes.toString().replace(/[0-9a-f]{16}(?= \/app\/)/, release) : bytes);
+  } catch {
+    response.writeHead(404);
+    response.end();
+  }
+}
