@@ -240,7 +240,7 @@ describe('a login', () => {
     const { out, err } = await countersign('audit', 'tail', '--user', userId, '--json');
     expect(err).toBe('');
     const { events } = JSON.parse(out) as OutputOf<typeof auditFind>;
-    const { evidence } = events.find(isApproval)?.detail as {
+    const { evidence } = (events.find(isApproval)?.detail ?? {}) as {
       evidence: { displayed: { source: string }; deviceId: string };
     };
     const { displayed, deviceId } = evidence;
