@@ -9,6 +9,8 @@ import {
   type OutputOf,
   type SignedRequest,
 } from '@countersign/contracts';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Answer, Client } from '../client.ts';
@@ -102,18 +104,21 @@ async function waiting(mobile: string, wanted: number): Promise<void> {
   });
 }
 
-/** @returns how many polls each app-server holds, in the order of the stack, once all are held. */
-async function held(wanted: number): Promise<number[]> {
-  let counts: number[] = [];
-  await waitUntil(
-    async () => {
-      counts = await Promise.all(stack.appServers.map(({ url }) => gauge(url, 'operations_in_flight')));
-      return counts.reduce((sum, count) => sum + count, 0) >= wanted;
-    },
-    { what: `app-servers to hold ${wanted} polls` },
-  );
-  return counts;
+/** How many requests of phones have been taken as new. */
+async function noncesClaimed(): Promise<number> {
+  const { username, password, host } = new URL(stack.natsRootUrl);
+  const nats = await connect({ servers: [host], user: username, pass: password });
+  try {
+    const { state } = await (await jetstreamManager(nats)).streams.info('NONCES');
+    return state.messages;
+  } finally {
+    await nats.close();
+  }
 }
+
+/** How many polls each app-server holds, in the order of the stack. */
+const held = (): Promise<number[]> =>
+  Promise.all(stack.appServers.map(({ url }) => gauge(url, 'operations_in_flight')));
 
 test('an administrator begins, one phone comes by the link and another by the typed code, on two replicas; each once', async () => {
   const { apiKey } = await stack.addApplication(['authenticator.write']);
@@ -368,8 +373,12 @@ describe('a poll', () => {
 
   test('whose app-server is killed is taken to the other by the edge, with the nonce that was claimed already', async () => {
     const { user, phone } = await withPhone();
+    const before = await noncesClaimed();
     const polls = mobiles.flatMap((mobile) => Array.from({ length: 4 }, () => phone.ask(mobile, { wait: 25 })));
-    const [first = 0, second = 0] = await held(polls.length);
+    await waitUntil(async () => (await noncesClaimed()) === before + polls.length, {
+      what: 'the nonces to be claimed',
+    });
+    const [first = 0, second = 0] = await held();
     const [victim, heir] = first >= second ? stack.appServers : stack.appServers.toReversed();
     if (victim === undefined || heir === undefined) throw new Error('fewer than two replicas');
     await victim.kill();
