@@ -1,9 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { authenticatorEnrol, authenticatorRemove, userUnblock, type SignedRequest } from '@countersign/contracts';
+import {
+  auditFind,
+  authenticatorEnrol,
+  authenticatorRemove,
+  userUnblock,
+  type OutputOf,
+  type SignedRequest,
+} from '@countersign/contracts';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Answer, Client } from '../client.ts';
 import { commandLine } from '../command-line.ts';
 import { HttpPhone, linkOf, Refused, send } from '../phone.ts';
@@ -28,7 +37,7 @@ afterAll(async () => {
   await stack?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
-afterEach(async () => {
+beforeEach(async () => {
   const stopped = [...stack.mobiles, ...stack.appServers].filter(({ running }) => !running);
   await Promise.all(stopped.map((replica) => replica.start()));
 });
@@ -95,18 +104,21 @@ async function waiting(mobile: string, wanted: number): Promise<void> {
   });
 }
 
-/** @returns how many polls each app-server holds, in the order of the stack, when these are all. */
-async function held(wanted: number): Promise<number[]> {
-  let counts: number[] = [];
-  await waitUntil(
-    async () => {
-      counts = await Promise.all(stack.appServers.map(({ url }) => gauge(url, 'operations_in_flight')));
-      return counts.reduce((sum, count) => sum + count, 0) === wanted;
-    },
-    { what: `app-servers to hold ${wanted} polls` },
-  );
-  return counts;
+/** How many requests of phones have been taken as new. */
+async function noncesClaimed(): Promise<number> {
+  const { username, password, host } = new URL(stack.natsRootUrl);
+  const nats = await connect({ servers: [host], user: username, pass: password });
+  try {
+    const { state } = await (await jetstreamManager(nats)).streams.info('NONCES');
+    return state.messages;
+  } finally {
+    await nats.close();
+  }
 }
+
+/** How many polls each app-server holds, in the order of the stack. */
+const held = (): Promise<number[]> =>
+  Promise.all(stack.appServers.map(({ url }) => gauge(url, 'operations_in_flight')));
 
 test('an administrator begins, one phone comes by the link and another by the typed code, on two replicas; each once', async () => {
   const { apiKey } = await stack.addApplication(['authenticator.write']);
@@ -222,21 +234,20 @@ describe('a login', () => {
     const { user, phone } = await withPhone();
     const { challengeId, number, prompt } = await prompted(user, phone);
     await phone.answer(mobiles[0], prompt, { decision: 'approve', number });
-    const countersign = (...words: string[]) => commandLine(stack, folder, words);
-    const tail = async () => {
-      const { out, err } = await countersign('audit', 'tail', '--user', user.userId, '--limit', '100', '--json');
-      expect(err).toBe('');
-      return JSON.parse(out) as { events: { type: string; challengeId?: string; detail: Record<string, unknown> }[] };
-    };
-    let events: Awaited<ReturnType<typeof tail>>['events'] = [];
-    const isApproval = (event: (typeof events)[number]) =>
+    const { userId } = user;
+    const isApproval = (event: { type: string; challengeId?: string }) =>
       event.type === 'challenge.approved' && event.challengeId === challengeId;
-    await waitUntil(async () => (events = (await tail()).events).some(isApproval), {
+    await waitUntil(async () => (await stack.admin(auditFind, { userId })).events.some(isApproval), {
       what: 'the audit to hold the approval',
       timeoutMs: 20_000,
     });
-    const approval = events.find(isApproval);
-    const evidence = approval?.detail['evidence'] as { displayed: { source: string }; deviceId: string };
+    const countersign = (...words: string[]) => commandLine(stack, folder, words);
+    const { out, err } = await countersign('audit', 'tail', '--user', userId, '--json');
+    expect(err).toBe('');
+    const { events } = JSON.parse(out) as OutputOf<typeof auditFind>;
+    const { evidence } = (events.find(isApproval)?.detail ?? {}) as {
+      evidence: { displayed: { source: string }; deviceId: string };
+    };
     const { displayed, deviceId } = evidence;
     expect([displayed, deviceId]).toEqual([prompt.displayed, phone.phone.deviceId]);
 
@@ -345,27 +356,6 @@ describe('a poll', () => {
     });
   });
 
-  test('whose app-server is killed is taken to the other by the edge, with the nonce that was claimed already', async () => {
-    const { user, phone } = await withPhone();
-    const polls = mobiles.flatMap((mobile) => Array.from({ length: 4 }, () => phone.ask(mobile, { wait: 25 })));
-    const [first = 0, second = 0] = await held(polls.length);
-    const [victim, heir] = stack.appServers.toSorted((a) => (a === stack.appServers[first >= second ? 0 : 1] ? -1 : 1));
-    if (victim === undefined || heir === undefined) throw new Error('fewer than two replicas');
-    expect(await gauge(victim.url, 'operations_in_flight')).toBeGreaterThan(0);
-    await victim.kill();
-    const T = performance.now();
-    await waitUntil(async () => (await gauge(heir.url, 'operations_in_flight')) === polls.length, {
-      what: 'the other one to hold all polls',
-      timeoutMs: 15_000,
-    });
-    console.log('TT', performance.now() - T);
-    const { challengeId } = await begun(user);
-    for (const exchange of await Promise.all(polls)) {
-      expect(await phone.prompts(exchange)).toMatchObject([{ challengeId }]);
-      expect(exchange.answer.headers['countersign-replica']).toContain(heir.name);
-    }
-  });
-
   test('of a replica that is told to stop is answered soon, and the replica exits within 10 s', async () => {
     const { phone } = await withPhone();
     const polls = Array.from({ length: 5 }, () => phone.ask(mobiles[0], { wait: 25 }));
@@ -379,5 +369,27 @@ describe('a poll', () => {
     expect(performance.now() - toldAt, 'soon').toBeLessThan(5000);
     await waitUntil(() => !stopping.running, { what: 'it to exit', timeoutMs: 10_000 - (performance.now() - toldAt) });
     expect(await phone.poll(mobiles[1])).toEqual([]);
+  });
+
+  test('whose app-server is killed is taken to the other by the edge, with the nonce that was claimed already', async () => {
+    const { user, phone } = await withPhone();
+    const before = await noncesClaimed();
+    const polls = mobiles.flatMap((mobile) => Array.from({ length: 4 }, () => phone.ask(mobile, { wait: 25 })));
+    await waitUntil(async () => (await noncesClaimed()) === before + polls.length, {
+      what: 'the nonces to be claimed',
+    });
+    const [first = 0, second = 0] = await held();
+    const [victim, heir] = first >= second ? stack.appServers : stack.appServers.toReversed();
+    if (victim === undefined || heir === undefined) throw new Error('fewer than two replicas');
+    await victim.kill();
+    await waitUntil(async () => (await gauge(heir.url, 'operations_in_flight')) >= polls.length, {
+      what: 'the other one to hold all polls',
+      timeoutMs: 15_000,
+    });
+    const { challengeId } = await begun(user);
+    for (const exchange of await Promise.all(polls)) {
+      expect(await phone.prompts(exchange)).toMatchObject([{ challengeId }]);
+      expect(exchange.answer.headers['countersign-replica']).toContain(heir.name);
+    }
   });
 });
