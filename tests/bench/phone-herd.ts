@@ -27,11 +27,15 @@ interface Phone {
   known: string[];
   socket: Socket | undefined;
   received: string;
+  failures: number;
+  isWaiting: boolean;
 }
 
 const PATH = '/v1/device/poll';
 const LIFETIME_SECONDS = 60;
+/** Doubled with each failure in a row, as phones do it: a server that is overloaded is not asked more because of it. */
 const RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 30_000;
 const COVERED = '("@method" "@authority" "@path" "@query" "content-digest")';
 
 const { HERD_PORT, HERD_AUTHORITY = '', HERD_CA = '', HERD_WAIT_SECONDS } = process.env;
@@ -39,17 +43,13 @@ const waitSeconds = Number(HERD_WAIT_SECONDS);
 /** Plain TCP without an authority to check. */
 const secureContext = HERD_CA === '' ? undefined : createSecureContext({ ca: HERD_CA });
 const counts: Counts = { joined: 0, waiting: 0, answered: 0, failures: {} };
-let deliveries: Deliveries = [];
+const deliveries: Deliveries = [];
 const seen = new Set<string>();
 
 process.on('message', (order: Order) => {
-  if (order.do === 'count') return void process.send?.(counts);
-  if (order.do === 'deliveries') {
-    process.send?.(deliveries);
-    deliveries = [];
-    return;
-  }
-  void join(order.phones, order.perSecond).then(() => process.send?.(counts));
+  if (order.do === 'join') void join(order.phones, order.perSecond).then(() => process.send?.(counts));
+  else if (order.do === 'count') process.send?.(counts);
+  else process.send?.(deliveries.splice(0));
 });
 process.once('disconnect', () => process.exit(0));
 
@@ -71,6 +71,8 @@ async function phoneOf(number: number): Promise<Phone> {
     known: [],
     socket: undefined,
     received: '',
+    failures: 0,
+    isWaiting: false,
   };
 }
 
@@ -91,12 +93,11 @@ function dial(phone: Phone): void {
     phone.received += text;
     read(phone);
   });
-  socket.on('error', (error) => fail(error.message));
+  let reason = 'closed';
+  socket.once('error', ({ message }) => (reason = message));
   socket.once('close', () => {
-    counts.waiting -= 1;
-    fail('closed');
     phone.received = '';
-    setTimeout(() => dial(phone), RETRY_MS);
+    retry(phone, reason, () => dial(phone));
   });
 }
 
@@ -115,7 +116,7 @@ function poll(phone: Phone): void {
     `"@signature-params": ${signed}`,
   ].join('\n');
   const signature = sign('sha256', Buffer.from(base), { key: phone.key, dsaEncoding: 'ieee-p1363' }).toString('base64');
-  counts.waiting += 1;
+  setWaiting(phone, true);
   phone.socket?.write(
     [
       `POST ${PATH} HTTP/1.1`,
@@ -145,13 +146,15 @@ function read(phone: Phone): void {
   const body = phone.received.slice(end + 4);
   if (body.length < length) return;
   phone.received = '';
-  counts.waiting -= 1;
   if (!head.startsWith('HTTP/1.1 200')) {
-    fail(`${head.slice(9, 12)} ${/"code":"(\w+)"/.exec(body)?.[1] ?? ''}`);
-    setTimeout(() => poll(phone), RETRY_MS);
+    const { socket } = phone;
+    retry(phone, `${head.slice(9, 12)} ${/"code":"(\w+)"/.exec(body)?.[1] ?? ''}`, () => {
+      if (socket?.destroyed === false) poll(phone);
+    });
     return;
   }
   counts.answered += 1;
+  phone.failures = 0;
   const atMs = Number(process.hrtime.bigint()) / 1e6;
   const { prompts = '' } = JSON.parse(body) as { prompts?: string };
   phone.known = shownBy(prompts);
@@ -173,6 +176,15 @@ function shownBy(statement: string): string[] {
   return prompts.map(({ challengeId }) => challengeId);
 }
 
-function fail(reason: string): void {
+function retry(phone: Phone, reason: string, again: () => void): void {
+  setWaiting(phone, false);
   counts.failures[reason] = (counts.failures[reason] ?? 0) + 1;
+  const longestMs = Math.min(RETRY_MS * 2 ** phone.failures, LONGEST_RETRY_MS);
+  phone.failures += 1;
+  setTimeout(again, longestMs * (0.5 + Math.random() / 2));
+}
+
+function setWaiting(phone: Phone, isWaiting: boolean): void {
+  if (phone.isWaiting !== isWaiting) counts.waiting += isWaiting ? 1 : -1;
+  phone.isWaiting = isWaiting;
 }
