@@ -2,12 +2,22 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SIZING = join(import.meta.dirname, '../../docs/sizing.md');
-/** The heading between what the one bench and the other writes. */
-const PORTAL = '## Pages of the portal\n';
+/** How the part begins that each bench writes, in their order. */
+const HEADINGS = { login: '# Sizing\n', portal: '## Pages of the portal\n', phones: '## Phones that wait\n' } as const;
 
-/** Puts what a bench found in place of what it found before, and leaves the other's. */
-export function writeSizing(part: 'login' | 'portal', report: string): void {
-  const [login = '', portal = ''] = readFileSync(SIZING, 'utf8').split(PORTAL);
-  const parts = part === 'login' ? [`${report}\n`, portal] : [`${login.trimEnd()}\n\n`, report.replace(PORTAL, '')];
-  writeFileSync(SIZING, parts[1] === '' ? report : parts.join(PORTAL));
+/** Puts what a bench found in place of what it found before, and leaves what the others found. */
+export function writeSizing(part: keyof typeof HEADINGS, report: string): void {
+  const before = readFileSync(SIZING, 'utf8');
+  const names = Object.keys(HEADINGS) as (keyof typeof HEADINGS)[];
+  const places = names
+    .map((name) => before.indexOf(HEADINGS[name]))
+    .map((place) => (place === -1 ? before.length : place));
+  const parts = names.map((name, index) => (name === part ? report : before.slice(places[index], places[index + 1])));
+  writeFileSync(
+    SIZING,
+    `${parts
+      .map((one) => one.trim())
+      .filter((one) => one !== '')
+      .join('\n\n')}\n`,
+  );
 }

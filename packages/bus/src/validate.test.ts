@@ -11,7 +11,7 @@ test.each([
   [null, [{ pointer: '', message: 'must be object' }]],
   [[], [{ pointer: '', message: 'must be object' }]],
   [{ username: 1 }, [{ pointer: '/username', message: 'must be string' }]],
-  [{ username: 'a', method: 'fax' }, [{ pointer: '/method', message: 'must be one of passkey, totp, sms, recovery' }]],
+  [{ username: 'a', method: 'fax' }, [{ pointer: '/method', message: 'must be one of passkey, app, totp, sms, recovery' }]],
   [{ username: 'a', context: { ip: '::1', 'a/b~': 1 } }, [{ pointer: '/context/a~1b~0', message: notAField }]],
   [JSON.parse('{"username":"a","__proto__":{"admin":true}}'), [{ pointer: '/__proto__', message: notAField }]],
 ])('challenge.start %j', (input, invalid) => {
@@ -19,7 +19,7 @@ test.each([
 });
 
 test.each([
-  [{}, [{ pointer: '/type', message: 'must be one of totp, phone' }]],
+  [{}, [{ pointer: '/type', message: 'must be one of totp, phone, app' }]],
   [{ userId, type: 'phone' }, [{ pointer: '/phone', message: 'is required' }]],
   [{ userId, type: 'totp', digits: 7 }, [{ pointer: '/digits', message: 'must be one of 6, 8' }]],
   [{ userId, type: 'totp', phone: '+37120000012' }, [{ pointer: '/phone', message: notAField }]],

@@ -55,17 +55,23 @@ export function jetStreamNonces(client: JetStreamClient, manager: JetStreamManag
   return {
     claim: async (keyId, nonce, attemptId) => {
       const subject = `nonces.${createHash('sha256').update(`${keyId} ${nonce}`).digest('base64url')}`;
+      const unclaimed = (cause: unknown) =>
+        new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'nonce not claimed', cause });
       let cause: unknown;
       for (let tries = 0; tries < TRIES; tries += 1) {
         try {
           await client.publish(subject, attemptId, { expect: { lastSubjectSequence: 0 } });
           return true;
         } catch (error) {
-          if (error instanceof JetStreamApiError && error.code === TAKEN) return isOurs(manager, subject, attemptId);
+          if (error instanceof JetStreamApiError && error.code === TAKEN) {
+            return await isOurs(manager, subject, attemptId).catch((unread: unknown) => {
+              throw unclaimed(unread);
+            });
+          }
           cause = error;
         }
       }
-      throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'nonce not claimed', cause });
+      throw unclaimed(cause);
     },
   };
 }

@@ -7,6 +7,7 @@ import type { PhoneKeys } from '../keys/phone-keys.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { promptsOf } from './decide.ts';
+import { onStop } from './on-stop.ts';
 import { promptOf } from './prompt.ts';
 import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import type { Device } from './store.ts';
@@ -36,7 +37,9 @@ export async function poll(
   { request: signed }: InputOf<typeof devicePoll>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof devicePoll>> {
-  const { device, body, nonce, state: atFirst } = await signedCall(deps, signed, KIND, request);
+  using hints = hintsFrom(deps.wakePhones);
+  const beforeLook = ({ userId }: Device) => hints.hear(userId);
+  const { device, body, nonce, state: atFirst } = await signedCall(deps, signed, KIND, request, { beforeLook });
   const until = Math.min(deps.now() + body.wait * 1000, request.deadline - ANSWER_MS);
   const known = new Set(body.known ?? []);
   let state = atFirst;
@@ -47,7 +50,8 @@ export async function poll(
     return open.length !== known.size || open.some(({ key }) => !isAmong(known, key));
   };
   if (!isNews() && body.wait > 0) {
-    state = await waitForNews(deps, device, until, request.stopping, (now) => {
+    const { stopping } = request;
+    state = await waitForNews(deps, { userId: device.userId, hints, until, stopping, atFirst }, (now) => {
       state = now;
       return isNews();
     });
@@ -76,43 +80,73 @@ function isAmong(known: ReadonlySet<string>, key: string): boolean {
   return false;
 }
 
+interface Hints extends Disposable {
+  /** From here on. */
+  hear(userId: string): void;
+  /** Whether there was one since it was asked last. */
+  take(): boolean;
+  /** Until there is one, `leave` was called, or the time is over. */
+  wait(ms: number): Promise<void>;
+  readonly leave: () => void;
+}
+
+function hintsFrom(wakePhones: WakePhones): Hints {
+  let heard: Disposable | undefined;
+  let isHinted = false;
+  let resume = () => {};
+  return {
+    hear: (userId) => {
+      heard = wakePhones.wait(userId, () => {
+        isHinted = true;
+        resume();
+      });
+    },
+    take: () => {
+      const was = isHinted;
+      isHinted = false;
+      return was;
+    },
+    wait: async (ms) => {
+      if (isHinted) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      resume = resolve;
+      const timer = setTimeout(resolve, ms);
+      await promise;
+      clearTimeout(timer);
+    },
+    leave: () => resume(),
+    [Symbol.dispose]: () => heard?.[Symbol.dispose](),
+  };
+}
+
+interface Wait {
+  userId: string;
+  hints: Hints;
+  until: number;
+  stopping: AbortSignal;
+  atFirst: UserState;
+}
+
 /**
- * Looks again at each hint, and when a prompt of now runs out; the last look is at the end of the time. Each look may fail: a phone asks
- * again.
+ * After the look that found nothing. Looks again at each hint, and when a prompt of now runs out; the last look is at the end of the time,
+ * since a hint may be lost. Each look may fail: a phone asks again.
  */
 async function waitForNews(
   deps: PollDependencies,
-  { userId }: Device,
-  until: number,
-  stopping: AbortSignal,
+  { userId, hints, until, stopping, atFirst }: Wait,
   isNews: (state: UserState) => boolean,
 ): Promise<UserState> {
-  let resume = () => {};
-  let isHinted = false;
-  using _waiting = deps.wakePhones.wait(userId, () => {
-    isHinted = true;
-    resume();
-  });
-  const onStop = () => resume();
-  stopping.addEventListener('abort', onStop);
-  try {
-    for (;;) {
-      // Whoever was hinted at is told what the leader says: a copy may not have heard of it yet.
-      const wasHinted = isHinted;
-      isHinted = false;
-      const state = await deps.ledger.peek(userId, (seen) => !wasHinted || isNews(seen));
-      const leftMs = until - deps.now();
-      if (isNews(state) || stopping.aborted || leftMs <= 0) return state;
-      if (isHinted) continue;
-      const nextEnd = Math.min(...promptsOf(state, deps.now()).map(({ expiresAt }) => expiresAt - deps.now()));
-      const { promise, resolve } = Promise.withResolvers<void>();
-      resume = resolve;
-      const timer = setTimeout(resolve, Math.max(0, Math.min(leftMs, nextEnd)));
-      await promise;
-      clearTimeout(timer);
-    }
-  } finally {
-    stopping.removeEventListener('abort', onStop);
+  using _stop = onStop(stopping, hints.leave);
+  let state = atFirst;
+  for (;;) {
+    const leftMs = until - deps.now();
+    if (stopping.aborted || leftMs <= 0) return state;
+    const nextEnd = Math.min(...promptsOf(state, deps.now()).map(({ expiresAt }) => expiresAt - deps.now()));
+    await hints.wait(Math.max(0, Math.min(leftMs, nextEnd)));
+    const wasHinted = hints.take();
+    // Whoever was hinted at is told what the leader says: a copy may not have heard of it yet.
+    state = await deps.ledger.peek(userId, (seen) => !wasHinted || isNews(seen));
+    if (isNews(state)) return state;
   }
 }
 

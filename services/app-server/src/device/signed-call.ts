@@ -58,6 +58,7 @@ export function kindOfRequest<S extends TSchema>(path: string, schema: S): Kind<
  * Whose request it is: the signature of a key that is enrolled, over exactly this request, made now, and never seen before (DEV-20 to
  * DEV-23). What a phone that we know is refused for is audited: it may be somebody between.
  * @param options.fresh the device is read from Postgres and not from memory: for what changes something.
+ * @param options.beforeLook called when the request is proven and the state not yet looked at: whoever waits hears from here on.
  * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE.
  */
 export async function signedCall<S extends TSchema>(
@@ -65,7 +66,7 @@ export async function signedCall<S extends TSchema>(
   signed: SignedRequest,
   kind: Kind<S>,
   request: AuthorisedRequest,
-  options: { fresh?: boolean } = {},
+  options: { fresh?: boolean; beforeLook?: (device: Device) => void } = {},
 ): Promise<SignedCall<Static<S>>> {
   const signature = parseSignature({ 'signature-input': signed.signatureInput, signature: signed.signature }, true);
   if (signature === undefined || signed.path !== kind.path) throw new MfaError('SIGNATURE_INVALID', { reason: 'form' });
@@ -87,6 +88,7 @@ export async function signedCall<S extends TSchema>(
   if (!isTheirs) throw await refuse('SIGNATURE_INVALID', 'signature');
   if (!(await deps.nonces.claim(keyId, nonce, request.attemptId))) throw await refuse('REPLAYED', 'nonce');
 
+  options.beforeLook?.(device);
   const state = await deps.ledger.peek(device.userId);
   if (isRemoved(state, device.deviceId)) throw await refuse('DEVICE_UNKNOWN', 'removed');
   const attemptId = createHash('sha256').update(`device.request ${keyId} ${nonce}`).digest('base64url');
