@@ -16,25 +16,33 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Answer, Client } from '../client.ts';
 import { commandLine } from '../command-line.ts';
 import { HttpPhone, linkOf, Refused, send } from '../phone.ts';
+import { startRelyingPage } from '../relying-page.ts';
+import { launchBrowser } from '../pages/browser.ts';
+import { Authenticator } from '../authenticator/phone.ts';
+import { startTurns, type Turns } from '../turns.ts';
 import { startStack, waitUntil, type Replica, type Stack, type TestUser } from '../stack.ts';
 
 type Pair<T> = readonly [T, T];
 
 const folder = mkdtempSync(join(tmpdir(), 'phones-'));
 let stack: Stack;
+/** What phones know as the address of the service. */
+let turns: Turns;
 let gateways: Pair<string>;
 let mobiles: Pair<string>;
 /** Phones have no key of ours. */
 let phones: Client;
 
 beforeAll(async () => {
-  stack = await startStack({ mobileServices: 2 });
+  turns = await startTurns(() => stack?.mobiles.map(({ url }) => url) ?? []);
+  stack = await startStack({ mobileServices: 2, deviceUrl: `https://localhost:${turns.port}` });
   gateways = urlsOf(stack.gateways);
   mobiles = urlsOf(stack.mobiles);
   phones = stack.clientAs({});
 });
 afterAll(async () => {
   await stack?.stop();
+  await turns?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 beforeEach(async () => {
@@ -267,6 +275,37 @@ describe('a login', () => {
     expect(changed.code, changed.out + changed.err).toBe(1);
     expect(JSON.parse(changed.out)).toMatchObject({ verified: 0, refused: 1 });
   });
+});
+
+test('two browsers: the page of an application shows a number, and the authenticator on the phone approves with it, or denies', async () => {
+  const user = await stack.addUser({ phone: false });
+  const { uri = '' } = await stack.admin(authenticatorEnrol, { userId: user.userId, type: 'app' });
+  const intranet = await startRelyingPage(stack.client, gateways, user.username);
+  // One for each: they share nothing. Workers are not let in by what a page may ignore.
+  const browsers = await Promise.all([launchBrowser(), launchBrowser(['--ignore-certificate-errors'])]);
+  try {
+    const [page, screen] = await Promise.all(browsers.map((browser) => browser.newPage({ locale: 'en' })));
+    if (page === undefined || screen === undefined) throw new Error('fewer than two browsers');
+    const app = new Authenticator(screen, stack.deviceUrl);
+    await app.activate(uri, 'My own phone');
+    await page.goto(intranet.url);
+
+    await page.getByRole('button').click();
+    await app.waitForPrompt(stack.application.name);
+    const shown = Object.values(await app.shown());
+    expect(shown).toEqual(expect.arrayContaining([user.username, stack.application.name, 'Intranet page']));
+    await app.approve(await page.locator('b').innerText());
+    expect(await app.outcome()).toBe('Approved. You are being signed in.');
+    await page.getByText(`Welcome, ${user.username}`).waitFor();
+    await app.close();
+
+    await page.getByRole('button').click();
+    await app.waitForPrompt(stack.application.name);
+    await app.deny();
+    await page.getByText('Not signed in: denied').waitFor();
+  } finally {
+    await Promise.all([...browsers.map((browser) => browser.close()), intranet.stop()]);
+  }
 });
 
 describe('a request', () => {
