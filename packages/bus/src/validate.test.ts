@@ -11,7 +11,10 @@ test.each([
   [null, [{ pointer: '', message: 'must be object' }]],
   [[], [{ pointer: '', message: 'must be object' }]],
   [{ username: 1 }, [{ pointer: '/username', message: 'must be string' }]],
-  [{ username: 'a', method: 'fax' }, [{ pointer: '/method', message: 'must be one of passkey, app, totp, sms, recovery' }]],
+  [
+    { username: 'a', method: 'fax' },
+    [{ pointer: '/method', message: 'must be one of passkey, app, totp, sms, recovery' }],
+  ],
   [{ username: 'a', context: { ip: '::1', 'a/b~': 1 } }, [{ pointer: '/context/a~1b~0', message: notAField }]],
   [JSON.parse('{"username":"a","__proto__":{"admin":true}}'), [{ pointer: '/__proto__', message: notAField }]],
 ])('challenge.start %j', (input, invalid) => {
