@@ -210,7 +210,7 @@ describe('activation', () => {
   };
   const enrolAs = (access: string) => enrolOwn(a, { access, type: 'app' }, asApplication());
   const confirmAs = (access: string, authenticatorId: string) =>
-    confirmOwn(b as never, { access, authenticatorId, app: 'activated' }, asApplication());
+    confirmOwn(b, { access, authenticatorId, app: 'activated' }, asApplication());
 
   test('R16: as a first factor it lets in the session that began it, and no other that is at the same account', async () => {
     const { userId } = await person();
