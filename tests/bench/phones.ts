@@ -359,7 +359,7 @@ Written by \`npm run bench -- phones --write\`.
 - Machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GB; everything on it, the phones too.
 - Node ${process.version}, ${PHONES} phones that each keep an HTTPS connection and poll with \`wait\` ${WAIT_SECONDS}, 1 mobile-app-web-service, 2 app-servers, 1 sdk-gateway, 1 NATS server, 1 Postgres pair (fsync off).
 - ${SECONDS} s each, after all phones wait. CPU in brackets: seconds of it per second. Time of a login: from the answer to the application until the phone has read the prompt.
-- Of the phones ${waitedFor} waited when it began; the others had been refused and were to try again.
+- Of the phones ${waitedFor} waited when it began; the others were between two polls, or to try again.
 - The bare path: ${BARE_PHONES} phones whose requests a server of Node's holds for ${WAIT_SECONDS} s, and answers from memory.
 
 | What | per second | p50 / p99 ms | CPU ms per unit | by process | failed |
