@@ -326,7 +326,10 @@ describe('a request', () => {
       query: { query: '?wait=1' },
       body: { body: request.body.replace('"wait":0', '"wait":1') },
       digest: { contentDigest: request.contentDigest.replace(/:.{4}/, ':AAAA') },
-      created: { signatureInput: request.signatureInput.replace(/nonce=".{4}/, 'nonce="AAAA') },
+      nonce: { signatureInput: request.signatureInput.replace(/nonce=".{4}/, 'nonce="AAAA') },
+      created: {
+        signatureInput: request.signatureInput.replace(/created=(\d+)/, (_, at) => `created=${Number(at) + 1}`),
+      },
       signature: { signature: request.signature.replace(/:.{4}/, ':AAAA') },
     };
     for (const [what, change] of Object.entries(altered)) {

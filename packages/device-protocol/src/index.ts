@@ -24,6 +24,7 @@ export { acceptKeySet, KeySet, signKeySet } from './key-set.ts';
 export { Outcome, signOutcome, verifyOutcome } from './outcome.ts';
 export { displayHash, Displayed, Prompt, Prompts, signPrompts, verifyPrompts } from './prompt.ts';
 export { Rotation, signRotation, verifyRotation } from './rotation.ts';
+export { showable } from './shown-text.ts';
 export {
   CLOCK_WINDOW_SECONDS,
   isFresh,

@@ -11,6 +11,11 @@ export function isShowable(text: string): boolean {
   return !DISGUISES.test(text);
 }
 
+/** A text with a space in place of each letter that disguises. */
+export function showable(text: string): string {
+  return text.replaceAll(new RegExp(DISGUISES, 'gu'), ' ');
+}
+
 /** One line, whose length is counted in code points. */
 export const ShownText = ({ minLength = 0, maxLength }: { minLength?: number; maxLength: number }) =>
   Type.Refine(Type.String({ minLength, maxLength }), isShowable, () => 'text that cannot be shown as one line');

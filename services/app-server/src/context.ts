@@ -104,6 +104,7 @@ export interface Context {
   /** Phones that sleep, by the push services of their makers. */
   wakeUps: WakeUps;
   pushKey: string | undefined;
+  pushHosts: readonly string[];
   limits: LimitStore;
   applications: Applications;
   policies: Policies;
@@ -346,6 +347,7 @@ export async function createContext(
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats),
     wakeUps,
+    pushHosts: environment.COUNTERSIGN_PUSH_HOSTS,
     pushKey: environment.COUNTERSIGN_PUSH_CONTACT === undefined ? undefined : vapid.publicKey,
     limits: dispatch.limits,
     trail,

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname, join, relative } from 'node:path';
 import { serveShell } from '@countersign/edge';
 import type { FastifyInstance } from 'fastify';
 
@@ -42,6 +42,6 @@ export function serveApp(app: FastifyInstance, folder: string): void {
 function besidePage(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .filter((name) => name !== 'index.html' && !name.startsWith(ASSETS));
 }

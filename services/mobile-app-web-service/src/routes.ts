@@ -71,7 +71,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: PollBody,
     summary: 'See the logins that wait for this phone; with wait, hear of one when it begins',
-    errors: signed,
+    errors: [...signed, 'USER_DISABLED'],
   },
   {
     path: '/v1/device/answer',

@@ -1,5 +1,6 @@
 import { keysRotate } from '@countersign/contracts';
 import { command } from '../command.ts';
+import { UsageError } from '../failure.ts';
 import { given } from '../given.ts';
 import { confirm } from '../terminal/confirm.ts';
 
@@ -24,6 +25,7 @@ export const keysRotateCommand = command({
   },
   examples: ['countersign keys rotate', 'countersign keys rotate --lead 24h', 'countersign keys rotate --of phones'],
   async run(session, { of, lead }) {
+    if (of === 'phones' && lead !== undefined) throw new UsageError('Phones need no lead: leave --lead out.');
     if (lead === 0) {
       await confirm(
         session,

@@ -1,5 +1,6 @@
 import { MfaError, type accountReport, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { WakePhones } from '../device/wake-phones.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { personOf, type PersonDependencies } from './person.ts';
 
@@ -9,7 +10,7 @@ import { personOf, type PersonDependencies } from './person.ts';
  * @throws MfaError SIGN_IN_NEEDED, UNAVAILABLE.
  */
 export async function report(
-  deps: PersonDependencies & { sessions: Sessions },
+  deps: PersonDependencies & { sessions: Sessions; wakePhones: Pick<WakePhones, 'of'> },
   { access, loginId }: InputOf<typeof accountReport>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof accountReport>> {
@@ -23,6 +24,7 @@ export async function report(
     { traceId, deadline },
   );
   if (event.type !== 'fraud.reported') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
+  deps.wakePhones.of(user.userId);
   return {
     reportedAt: new Date(event.at).toISOString(),
     sessionsEnded: await deps.sessions.endAll(user.userId, deadline),

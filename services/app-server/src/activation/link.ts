@@ -1,7 +1,6 @@
-import { activationLink } from '@countersign/device-protocol';
+import { activationLink, showable } from '@countersign/device-protocol';
 import type { PhoneKeys } from '../keys/phone-keys.ts';
 import type { KeyRing } from '../keys/ring.ts';
-import { showable } from '../device/prompt.ts';
 import { codeOf } from './code.ts';
 
 /** Longest name of an organisation in a link; see packages/device-protocol. */

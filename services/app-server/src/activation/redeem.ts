@@ -8,6 +8,7 @@ import {
 import {
   activationCodeHash,
   parsePublicKey,
+  showable,
   signActivated,
   verifyActivationProof,
   type ActivationProof,
@@ -22,7 +23,6 @@ import { assertFirst } from '../authenticator/first.ts';
 import { activate } from '../authenticator/store.ts';
 import type { Router } from '../database/router.ts';
 import { decideActivate } from '../device/decide.ts';
-import { showable } from '../device/prompt.ts';
 import { devicesOf, keepKey, type PendingDevice } from '../device/store.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { PhoneKeys, PhoneSigningKey } from '../keys/phone-keys.ts';

@@ -97,7 +97,7 @@ const TRANSITIONS: Transitions = {
   'enrolment.used': withoutEnrolment,
   'enrolment.rejected': (state, { attempts }) => withAttempts(state, 'access-code', 'anywhere', attempts),
 
-  'fraud.reported': (state, { at }) => ({ ...state, pushBlocked: true, signedOutAt: at }),
+  'fraud.reported': (state, { at }) => reported(state, { at, attemptId: '', blocks: true }),
   'session.ended': (state, { at }) => ({ ...state, signedOutAt: at }),
 
   'code.resent': (state, { key, codeMac, expiresAt, at }) => ({

@@ -50,6 +50,8 @@ export interface StartDependencies extends MessageDependencies {
   deviceUrl: string | undefined;
   wakePhones: WakePhones;
   wakeUps: Pick<WakeUps, 'wake'>;
+  /** Undefined: no phone is woken, and none is looked for. */
+  pushKey: string | undefined;
   randomBytes: (size: number) => Buffer;
 }
 
@@ -244,7 +246,7 @@ function answerableBy(
 /** Those that poll at once, and those that sleep in the background: nobody who signs in waits for a push service. */
 function rouse(deps: StartDependencies, userId: string, { expiresAt, createdAt }: OpenChallenge): void {
   deps.wakePhones.of(userId);
-  void wakeDevices(deps, userId, Math.ceil((expiresAt - createdAt) / 1000));
+  if (deps.pushKey !== undefined) void wakeDevices(deps, userId, Math.ceil((expiresAt - createdAt) / 1000));
 }
 
 /** Passkeys take a portal, and apps a place where phones reach us. */

@@ -103,9 +103,9 @@ function fullStory(text: string): Story {
     story.append({ type: 'code.rejected', ...common, lane, attempts: worst });
     story.append({ type: 'code.rejected', ...common, method: 'app', lane, attempts: worst });
   }
-  story.append({ type: 'fraud.reported', applicationId: uuid(1), loginId: text });
-  // Those that decide nothing more: open challenges stay as long as they are, with their codes.
+  // Those that decide nothing more: open challenges are put back below, as long as they were, with their codes.
   const { open, closed } = story.state;
+  story.append({ type: 'fraud.reported', applicationId: uuid(1), loginId: text });
   story.append({ type: 'user.blocked', reason: text, by: text });
   story.append({ type: 'user.disabled', by: text });
   story.append({ type: 'bypass.granted', expiresAt: story.now + 1000, reason: text, by: text });

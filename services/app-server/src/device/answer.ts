@@ -19,14 +19,14 @@ import {
 } from '@countersign/device-protocol';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import type { OpenChallenge, UserState } from '../challenge/state.ts';
+import type { UserState } from '../challenge/state.ts';
 import type { Wake } from '../challenge/wake.ts';
 import type { PhoneKeys } from '../keys/phone-keys.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { decideAnswer, promptFor } from './decide.ts';
-import { numberFor, promptOf } from './prompt.ts';
+import { numberFor, promptOnRecord } from './prompt.ts';
 import {
   kindOfRequest,
   recordRefusal,
@@ -92,7 +92,7 @@ export async function answer(
   }
   const { challenge } = found;
   const user = await deps.users.byId(userId);
-  const prompt = onRecord(deps, challenge, { userId, user: user?.username ?? '' });
+  const prompt = promptOnRecord(deps, challenge, { userId, username: user?.username ?? '' });
   const verified = await held(call, prompt);
   if ('refused' in verified) throw await refuse(verified.refused);
 
@@ -143,15 +143,6 @@ function attemptOf({ device, body }: Call, challengeId: string): string {
   return createHash('sha256')
     .update(JSON.stringify(['device.answer', deviceId, keyThumbprint, challengeId, signed]))
     .digest('base64url');
-}
-
-function onRecord(
-  { ring, applications }: AnswerDependencies,
-  challenge: OpenChallenge,
-  { userId, user }: { userId: string; user: string },
-): Prompt {
-  const application = applications.all().find(({ applicationId }) => applicationId === challenge.applicationId);
-  return promptOf(ring, userId, challenge, { user, application: application?.name ?? '' });
 }
 
 async function held({ device, body }: Call, prompt: Prompt): Promise<{ decision: Decision } | { refused: MfaError }> {

@@ -2,8 +2,10 @@ import type { Router } from '../database/router.ts';
 import { bounded } from '../user/login-users.ts';
 import { readByThumbprint, type Device } from './store.ts';
 
-/** How long a device is believed without a look. What must bite at once, that it was removed, is in the ledger. */
-const BELIEVED_MS = 10_000;
+/**
+ * How long a device is believed without a look, for a poll: two of its polls. What must bite at once, that it was removed, is in the ledger.
+ */
+const BELIEVED_MS = 60_000;
 /** The same while no node of Postgres answers. */
 const REMEMBERED_MS = 15 * 60_000;
 
@@ -19,7 +21,7 @@ export class Devices {
   }
 
   /**
-   * @param options.fresh whatever is remembered: a key that was changed a moment ago counts no more.
+   * @param options.fresh whatever is remembered, unless no node answers: a key that was changed a moment ago counts no more.
    * @throws MfaError UNAVAILABLE when no node answers and the device was not seen lately.
    */
   async byThumbprint(keyThumbprint: string, options: { fresh?: boolean } = {}): Promise<Device | undefined> {

@@ -412,6 +412,11 @@ describe('a login', () => {
 });
 
 describe('a request', () => {
+  const later = (input: string, name: string, seconds: number) =>
+    input.replace(
+      new RegExp(`(${name})=(\\d+)`),
+      (_, parameter: string, at: string) => `${parameter}=${Number(at) + seconds}`,
+    );
   const components: [string, (request: SignedRequest) => SignedRequest][] = [
     ['the authority', (request) => ({ ...request, authority: 'phones.example.org' })],
     ['the path', (request) => ({ ...request, path: '/v1/device/answer' })],
@@ -423,6 +428,8 @@ describe('a request', () => {
       'the nonce',
       (request) => ({ ...request, signatureInput: request.signatureInput.replace(/nonce=".{4}/, 'nonce="AAAA') }),
     ],
+    ['its time', (request) => ({ ...request, signatureInput: later(request.signatureInput, 'created', 1) })],
+    ['its end', (request) => ({ ...request, signatureInput: later(request.signatureInput, 'expires', -1) })],
     [
       'the tag',
       (request) => ({ ...request, signatureInput: request.signatureInput.replace('mfa-device-v1', 'mfa-device-v2') }),
@@ -495,6 +502,11 @@ describe('a request', () => {
     const { owner, phone } = await withPhone();
     const named = await phone.sign('/v1/device/update', { label: 'Old phone' });
     expect(await update(b, { request: named.request }, asEdge())).toEqual({ label: 'Old phone' });
+    const keys = { p256dh: 'A'.repeat(87), auth: 'A'.repeat(22) };
+    const inside = await phone.sign('/v1/device/update', { push: { endpoint: 'https://10.0.0.1/x', keys } });
+    expect(await refusalOf(update(b, { request: inside.request }, asEdge())), 'into the house').toBe('REQUEST_INVALID');
+    const outside = await phone.sign('/v1/device/update', { push: { endpoint: 'https://push.example.com/x', keys } });
+    expect(await refusalOf(update(b, { request: outside.request }, asEdge()))).toBe('none');
     const removing = await phone.sign('/v1/device/remove', {});
     await remove(a, { request: removing.request }, asEdge());
     expect(await refusalOf(polled(phone))).toBe('DEVICE_UNKNOWN');
@@ -562,6 +574,25 @@ describe('fatigue (R22)', () => {
       const { number, prompt } = await prompted(owner, phone);
       expect((await answered(phone, prompt, { decision: 'approve', number })).state).toBe('approved');
     }
+  });
+
+  test('R17: of whom is blocked, or says at the portal that it was not them, nothing is asked any more', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, prompt } = await prompted(owner, phone);
+    const waiting = polled(phone, { wait: 20, known: [challengeId] });
+    await sleep(300);
+    await a.ledger.act(
+      owner.userId,
+      crypto.randomUUID(),
+      () => ({
+        append: { type: 'fraud.reported', applicationId: application.applicationId, loginId: 'x' },
+      }),
+      asApplication(),
+    );
+    a.wakePhones.of(owner.userId);
+    expect(await waiting).toEqual([]);
+    expect(await stateOf(challengeId)).toBe('denied');
+    expect(await refusalOf(answered(phone, prompt, { decision: 'deny' }))).toBe('CHALLENGE_CLOSED');
   });
 
   test('DEV-33: after "this was not me" everything under way ends and nothing more is sent until it is lifted', async () => {

@@ -8,7 +8,7 @@ import type { KeyRing } from '../keys/ring.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { promptsOf } from './decide.ts';
 import { onStop } from './on-stop.ts';
-import { promptOf } from './prompt.ts';
+import { promptOnRecord } from './prompt.ts';
 import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import type { Device } from './store.ts';
 import type { WakePhones } from './wake-phones.ts';
@@ -30,7 +30,7 @@ const ANSWER_MS = 500;
 /**
  * The logins that wait for a phone. With `wait` it is answered when they are others than those that the phone knows, when the time is
  * over, or when this replica is told to stop: whoever asks again is answered by another.
- * @throws MfaError as `signedCall`; DEVICE_UNKNOWN also for a device that was taken away while it waited (DEV-14).
+ * @throws MfaError as `signedCall`; DEVICE_UNKNOWN also for a device that was taken away while it waited (DEV-14); USER_DISABLED.
  */
 export async function poll(
   deps: PollDependencies,
@@ -152,13 +152,7 @@ async function waitForNews(
 
 async function shownPrompts(deps: PollDependencies, { userId }: Device, open: readonly OpenChallenge[]) {
   const user = await deps.users.byId(userId);
-  // Whom their directory keeps out is asked nothing.
-  if (user === undefined || user.status === 'disabled') return [];
-  const names = new Map(deps.applications.all().map(({ applicationId, name }) => [applicationId, name]));
-  return open.flatMap((challenge) => {
-    const application = names.get(challenge.applicationId);
-    return application === undefined
-      ? []
-      : [promptOf(deps.ring, userId, challenge, { user: user.username, application })];
-  });
+  // Whom their directory keeps out is asked nothing, and told why: an empty answer would be asked for again at once.
+  if (user === undefined || user.status === 'disabled') throw new MfaError('USER_DISABLED');
+  return open.map((challenge) => promptOnRecord(deps, challenge, user));
 }

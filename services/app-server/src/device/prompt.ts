@@ -1,13 +1,11 @@
 import { challengeIdAt } from '@countersign/contracts';
-import type { Prompt } from '@countersign/device-protocol';
+import { showable, type Prompt } from '@countersign/device-protocol';
 import type { EventContext } from '../challenge/events.ts';
 import { MAX_TEXT_BYTES_IN_STATE, type OpenChallenge } from '../challenge/state.ts';
+import type { Applications } from '../application/applications.ts';
 import type { KeyRing } from '../keys/ring.ts';
 
 const NONCE_BYTES = 16;
-/** What one line of text cannot hold; see packages/device-protocol. */
-const UNSHOWABLE = /[\p{Cc}\p{Cs}\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
-
 /**
  * The number that the application shows and the person types. Derived, so that every replica knows it and the ledger holds nothing of
  * it; with a key of its own, so that it is never taken for the code of a message.
@@ -31,31 +29,26 @@ export function sourceOf({ ip, location, device }: EventContext = {}): string | 
 }
 
 /**
- * What a phone is to show of a challenge. Made from what is on record, each time anew: the answer is held against it (DEV-30).
- * @param names as they are shown.
+ * What a phone is to show of a challenge. Made from what is on record, each time anew and in this one way: what a phone answers is held
+ * against it (DEV-30).
  */
-export function promptOf(
-  ring: KeyRing,
-  userId: string,
-  { key, source, createdAt, expiresAt, digits }: OpenChallenge,
-  names: { user: string; application: string },
+export function promptOnRecord(
+  { ring, applications }: { ring: KeyRing; applications: Pick<Applications, 'all'> },
+  { key, applicationId, source, createdAt, expiresAt, digits }: OpenChallenge,
+  { userId, username }: { userId: string; username: string },
 ): Prompt {
+  const application = applications.all().find((one) => one.applicationId === applicationId);
   const challengeId = challengeIdAt({ userId, key });
   return {
     challengeId,
     serverNonce: ring.mac('prompt-nonce', challengeId).subarray(0, NONCE_BYTES).toString('base64url'),
     displayed: {
-      user: showable(names.user),
-      application: showable(names.application),
+      user: showable(username),
+      application: showable(application?.name ?? ''),
       ...(source !== undefined && { source }),
       createdAt,
       expiresAt,
       digits,
     },
   };
-}
-
-/** What is not, phones refuse to show. */
-export function showable(name: string): string {
-  return name.replaceAll(UNSHOWABLE, ' ');
 }

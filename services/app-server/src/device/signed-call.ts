@@ -57,7 +57,7 @@ export function kindOfRequest<S extends TSchema>(path: string, schema: S): Kind<
 /**
  * Whose request it is: the signature of a key that is enrolled, over exactly this request, made now, and never seen before (DEV-20 to
  * DEV-23). What a phone that we know is refused for is audited: it may be somebody between.
- * @param options.fresh the device is read from Postgres and not from memory: for what changes something.
+ * @param options.fresh the device is read from Postgres, if a node answers, and not from memory: for what changes something.
  * @param options.beforeLook called when the request is proven and the state not yet looked at: whoever waits hears from here on.
  * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE.
  */

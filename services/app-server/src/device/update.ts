@@ -1,22 +1,27 @@
-import { UpdateBody, type deviceUpdate, type InputOf, type OutputOf } from '@countersign/contracts';
+import { MfaError, UpdateBody, type deviceUpdate, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from '../keys/ring.ts';
+import { readEndpoint } from '../wake-up/web-push.ts';
 import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { keepPush, pushAt } from './store.ts';
 
 const KIND = kindOfRequest('/v1/device/update', UpdateBody);
 
-/** What a phone is called, and how it is woken. @throws MfaError as `signedCall`; PRIMARY_UNAVAILABLE. */
+/** What a phone is called, and how it is woken. @throws MfaError as `signedCall`; REQUEST_INVALID, PRIMARY_UNAVAILABLE. */
 export async function update(
-  deps: SignedCallDependencies & { router: Router; ring: KeyRing },
+  deps: SignedCallDependencies & { router: Router; ring: KeyRing; pushHosts: readonly string[] },
   { request: signed }: InputOf<typeof deviceUpdate>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceUpdate>> {
   const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
   const { deviceId, userId } = device;
   const { label, push } = body;
+  if (push !== undefined && push !== null && 'refused' in readEndpoint(push.endpoint, deps.pushHosts)) {
+    const message = 'is no push service that this server would call';
+    throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: '/push/endpoint', message }] });
+  }
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
       if (label !== undefined) {

@@ -69,6 +69,7 @@ export interface Replica {
   wakePhones: WakePhones;
   wakeUps: Pick<WakeUps, 'wake'>;
   pushKey: undefined;
+  pushHosts: readonly string[];
   deviceUrl: string;
   nats: NatsConnection;
   jetstream: JetStreamClient;
@@ -174,6 +175,7 @@ export async function startHouse(name: string): Promise<House> {
       wakePhones: natsWakePhones(connection),
       wakeUps: { wake: () => Promise.resolve('off' as const) },
       pushKey: undefined,
+      pushHosts: [],
       deviceUrl: 'https://phones.example.com',
       nats: connection,
       jetstream: client,

@@ -18,6 +18,8 @@ function routerThatKnows(where: 'standby' | 'primary' | 'nobody'): Router {
   return { read, write: () => Promise.reject(new Error('a block writes nothing to Postgres')) } as unknown as Router;
 }
 
+const wakePhones = { of: () => undefined };
+
 /** A ledger that holds one user and keeps what was recorded. */
 function ledgerOf(state: UserState) {
   const recorded: { userId: string; attemptId: string; state: UserState }[] = [];
@@ -35,7 +37,7 @@ function ledgerOf(state: UserState) {
 test('a block is one append under the attempt: reason and author are kept, a bypass that was given is withdrawn, and every session ends', async () => {
   const { ledger, recorded } = ledgerOf({ ...INITIAL_STATE, bypass: { expiresAt: AT + 1, by: 'helpdesk' } });
   const request = requestOf();
-  expect(await block({ router: routerThatKnows('standby'), ledger }, input, request)).toEqual({ userId });
+  expect(await block({ router: routerThatKnows('standby'), ledger, wakePhones }, input, request)).toEqual({ userId });
   expect(recorded).toEqual([
     {
       userId,
@@ -47,19 +49,19 @@ test('a block is one append under the attempt: reason and author are kept, a byp
 
 test('a standby that lags is not believed when it does not know the user', async () => {
   const { ledger, recorded } = ledgerOf(INITIAL_STATE);
-  await block({ router: routerThatKnows('primary'), ledger }, input, requestOf());
+  await block({ router: routerThatKnows('primary'), ledger, wakePhones }, input, requestOf());
   expect(recorded).toHaveLength(1);
 });
 
 test('nobody by that id leaves nothing in the ledger', async () => {
   const { ledger, recorded } = ledgerOf(INITIAL_STATE);
-  const refused = block({ router: routerThatKnows('nobody'), ledger }, input, requestOf());
+  const refused = block({ router: routerThatKnows('nobody'), ledger, wakePhones }, input, requestOf());
   await expect(refused).rejects.toMatchObject({ code: 'USER_NOT_FOUND' });
   expect(recorded).toEqual([]);
 });
 
 test('what the ledger did not take was not done', async () => {
   const act = () => Promise.reject(new Error('append unacknowledged'));
-  const attempt = block({ router: routerThatKnows('standby'), ledger: { act } }, input, requestOf());
+  const attempt = block({ router: routerThatKnows('standby'), ledger: { act }, wakePhones }, input, requestOf());
   await expect(attempt).rejects.toThrow('append unacknowledged');
 });
