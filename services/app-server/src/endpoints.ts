@@ -114,7 +114,8 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.challengeClaim, claimChallenge.claim),
 
     serve(contracts.activationFind, findActivation.find),
-    serve(contracts.activationRedeem, redeemActivation.redeem),
+    // Before anything is remembered of it: strangers can invent as many as they like.
+    serve(contracts.activationRedeem, redeemActivation.redeem, { check: redeemActivation.assertCode }),
     serve(contracts.devicePoll, pollDevice.poll, { maxInFlight: MAX_PHONES_WAITING }),
     serve(contracts.deviceAnswer, answerDevice.answer),
     serve(contracts.deviceUpdate, updateDevice.update),
@@ -219,6 +220,11 @@ type UseCase<O extends Operation> = (
   request: AuthorisedRequest,
 ) => Promise<OutputOf<O>>;
 
+interface ServeOptions<O extends Operation> extends Pick<Endpoint, 'maxInFlight' | 'queue'> {
+  /** What needs no state to be refused. */
+  check?: (context: Context, input: InputOf<O>) => void;
+}
+
 /**
  * Ties an attempt's id to who asks what. The edge chose the id; the same one with another caller, operation or input is another
  * attempt and is never told what became of the first.
@@ -248,7 +254,7 @@ function authorisedEndpoint(context: Context) {
   return <O extends Operation>(
     operation: O,
     useCase: UseCase<O>,
-    options: Pick<Endpoint, 'maxInFlight' | 'queue'> = {},
+    { check, ...options }: ServeOptions<O> = {},
   ): Endpoint =>
     endpoint(
       operation,
@@ -258,6 +264,7 @@ function authorisedEndpoint(context: Context) {
         const traceId = parseTraceparent(call.traceparent)?.traceId;
         const request: AuthorisedRequest = { ...call, application, traceId };
         if (!operation.changes) return useCase(context, input, request);
+        check?.(context, input);
         const known = recognisable(context.ring, input);
         return withIdempotency(context, request, known, (attempt) => useCase(context, input, bound(attempt, known)));
       },

@@ -57,7 +57,8 @@ export async function redeem(
   const { attemptId } = request;
   const { activationId } = input;
   const address = addressOfChallenge(activationId);
-  if (address === undefined || !isCode(deps.ring, activationId, input.code)) throw new MfaError('ACTIVATION_NOT_FOUND');
+  assertCode(deps, input);
+  if (address === undefined) throw new MfaError('ACTIVATION_NOT_FOUND');
   const { userId, key } = address;
   const { device, user } = await waitingDevice(deps, userId, activationId);
   const isOfNewcomer = device.begunIn !== undefined;
@@ -125,6 +126,11 @@ export async function redeem(
     signing,
   );
   return { activated };
+}
+
+/** Whether we gave such a code out, whatever became of it. @throws MfaError ACTIVATION_NOT_FOUND. */
+export function assertCode({ ring }: { ring: KeyRing }, { activationId, code }: Input): void {
+  if (!isCode(ring, activationId, code)) throw new MfaError('ACTIVATION_NOT_FOUND');
 }
 
 /** From the primary: it was begun a moment ago. */

@@ -49,7 +49,7 @@ export async function claim(
   }
   if (user === undefined) throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'approved user unread' });
   const policy = deps.policies.effective(applicationId);
-  // Its time counts from when it is fetched: the person answered at most CLAIM_SECONDS before.
-  const result = await deps.signer.sign({ user, application, challengeId, method: 'app', at: event.at, policy });
+  const { approvedAt: at } = event;
+  const result = await deps.signer.sign({ user, application, challengeId, method: 'app', at, policy });
   return { challengeId, state: 'approved', method: 'app', result };
 }

@@ -58,8 +58,12 @@ export function decideStart(state: UserState, command: StartCommand, now: number
   }
   const lane = laneOf(state, command.device);
   const cost = costOf(method, command.cost);
-  const wait = waitMs(attemptsOf(state, method, lane), command.attempts, lane, cost, now);
+  // What a phone is activated with has 128 bits, and nobody is asked: no siege of prompts keeps it away.
+  const isActivation = method === 'app' && purpose === 'enrol';
+  const wait = isActivation ? 0 : waitMs(attemptsOf(state, method, lane), command.attempts, lane, cost, now);
   if (wait > 0) return tryLater(wait);
+  const before = lane === 'anywhere' ? promptOfOwner(state, command, now) : undefined;
+  if (before !== undefined) return tryLater(before.expiresAt - now);
 
   // A standby that lags may still name a phone that was taken away: nothing is sent there.
   const dead = barred || (command.authenticatorId !== undefined && isRemoved(state, command.authenticatorId));
@@ -91,6 +95,19 @@ export function decideStart(state: UserState, command: StartCommand, now: number
         }),
     },
   };
+}
+
+/** A prompt that a start from anywhere else would take the place of, from a browser that the person is known by (R10). */
+function promptOfOwner(state: UserState, { method, purpose, applicationId }: StartCommand, now: number) {
+  if (method !== 'app' || purpose !== 'login') return undefined;
+  return state.open.find(
+    (one) =>
+      one.method === 'app' &&
+      one.applicationId === applicationId &&
+      one.void !== true &&
+      now < one.expiresAt &&
+      laneOf(state, one.device) === 'knownDevice',
+  );
 }
 
 /** One authenticator that the code fits. */
@@ -265,7 +282,9 @@ export function decideClaim(state: UserState, command: CancelCommand, now: numbe
     return 'refuse' in open ? open : refuse('REQUEST_INVALID', { detail: 'Nobody has approved this challenge yet.' });
   }
   const { approvedAt } = ended;
-  const isOver = approvedAt === undefined || now >= approvedAt + CLAIM_SECONDS * 1000;
+  // Whoever was signed out everywhere since, or reported a login, is let in nowhere by what was approved before.
+  const isOver =
+    approvedAt === undefined || now >= approvedAt + CLAIM_SECONDS * 1000 || approvedAt < (state.signedOutAt ?? 0);
   if (ended.claimed === true || isOver || barredReason(state) !== undefined) return refuse('CHALLENGE_CLOSED');
   return { append: { type: 'challenge.claimed', key, applicationId, method: 'app', attemptId, approvedAt } };
 }

@@ -104,6 +104,8 @@ export type UserEvent =
       evidence?: DecisionEvidence;
       /** "This was not me": everything under way ends. `blocks`: and nothing more is sent to an app. */
       fraud?: 'noted' | 'blocks';
+      /** With it: no prompt before, ms since the epoch. */
+      quietUntil?: number;
     }
   | {
       /** The result of an approval in the app was handed out. */

@@ -1,6 +1,6 @@
 import type { Method } from '@countersign/contracts';
 import type { DatedEvent, Refund, UserEvent } from './events.ts';
-import { recover, UNSPENT, type AttemptLane, type BudgetFactor, type LaneName } from './attempts.ts';
+import { LANES, recover, UNSPENT, type AttemptLane, type BudgetFactor, type LaneName } from './attempts.ts';
 import {
   MAX_CLOSED,
   MAX_FACTORS,
@@ -40,7 +40,7 @@ const TRANSITIONS: Transitions = {
     // A right code for one thing takes back nothing that was tried at another (R9): an enrolment proves a new authenticator.
     attempts:
       event.purpose === 'login'
-        ? listenedTo(refunded(state, event) ?? recovered(state, event.method, event.device))
+        ? listenedTo(refunded(state, event) ?? recovered(state, event.method, event.device), event.method)
         : state.attempts,
     factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
     knownDevices: event.purpose === 'login' ? rememberDevice(state.knownDevices, event.device) : state.knownDevices,
@@ -52,7 +52,10 @@ const TRANSITIONS: Transitions = {
       attempts: refunded(state, event) ?? state.attempts,
       factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
     };
-    return event.fraud === undefined ? denied : reported(denied, { ...event, blocks: event.fraud === 'blocks' });
+    if (event.fraud === undefined) return denied;
+    const { quietUntil } = event;
+    const quiet = quietUntil === undefined ? denied : { ...denied, attempts: silenced(denied.attempts, quietUntil) };
+    return reported(quiet, { ...event, blocks: event.fraud === 'blocks' });
   },
 
   'challenge.claimed': (state, { key }) => ({
@@ -256,12 +259,26 @@ function spent({ attempts }: UserState, { lane, attempts: left }: { lane: LaneNa
   return { ...attempts, app: { ...attempts.app, [lane]: left } };
 }
 
-/** Whoever got in, in whichever way, is there: prompts that went unanswered before were nobody's siege. */
-function listenedTo(attempts: UserState['attempts']): UserState['attempts'] {
+/**
+ * Whoever got in is there, and may be asked in the app again. Only an approval in the app says that prompts are theirs: otherwise somebody
+ * who logs in by codes all day would be asked by a stranger all day (R9, R22).
+ */
+function listenedTo(attempts: UserState['attempts'], method: Method): UserState['attempts'] {
   const { app } = attempts;
   if (app === undefined) return attempts;
-  const lanes = Object.fromEntries(Object.entries(app).map(([lane, left]) => [lane, recover(left)]));
+  const lanes = Object.fromEntries(
+    Object.entries(app).map(([lane, left]) => [lane, method === 'app' ? recover(left) : { ...left, waitUntil: 0 }]),
+  );
   return { ...attempts, app: lanes };
+}
+
+/** No prompt before, from wherever. */
+function silenced(attempts: UserState['attempts'], until: number): UserState['attempts'] {
+  const lanes = LANES.map((lane) => {
+    const left = attempts.app?.[lane] ?? UNSPENT;
+    return [lane, { ...left, waitUntil: Math.max(left.waitUntil, until) }] as const;
+  });
+  return { ...attempts, app: Object.fromEntries(lanes) };
 }
 
 function refunded(

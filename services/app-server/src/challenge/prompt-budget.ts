@@ -1,6 +1,7 @@
 import type { Policy } from '@countersign/contracts';
 
-const LONGEST_SILENCE_SECONDS = 86_400;
+/** As of wrong codes: whoever knows only a name must not keep the owner from being asked for longer (R10). */
+const LONGEST_SILENCE_SECONDS = 3600;
 
 /**
  * Prompts as a budget of attempts: each that is sent is an attempt, and an approval the right answer (R22, RAD-47). So somebody who knows

@@ -116,6 +116,7 @@ export async function answer(
             isNumberRight: isSame(decision.number ?? '', number),
             evidence: { statement: call.body.decision, key: publicKey, displayed, serverNonce, deviceId },
             fraud: app.reportBlocks ? 'blocks' : 'noted',
+            coolDownMs: app.coolDownSeconds * 1000,
             disabled: user === undefined || user.status === 'disabled',
           },
           now,

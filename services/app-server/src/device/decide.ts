@@ -54,6 +54,8 @@ export interface AnswerCommand {
   evidence: DecisionEvidence;
   /** What a report of fraud brings besides. */
   fraud: 'noted' | 'blocks';
+  /** How long nobody is asked after it. */
+  coolDownMs: number;
   /** As Postgres has it. */
   disabled: boolean;
 }
@@ -70,7 +72,9 @@ export function decideAnswer(state: UserState, command: AnswerCommand, now: numb
   const { applicationId, device } = found.challenge;
   const answered = { key, applicationId, method: 'app', authenticatorId: deviceId, attemptId, evidence } as const;
   if (decision === 'fraud') {
-    return { append: { type: 'challenge.denied', ...answered, reason: 'fraud', fraud: command.fraud } };
+    const reported = { type: 'challenge.denied', ...answered, reason: 'fraud', fraud: command.fraud } as const;
+    // Where nothing is blocked until somebody lifts it, it is quiet for a while at least (R22).
+    return { append: command.fraud === 'blocks' ? reported : { ...reported, quietUntil: now + command.coolDownMs } };
   }
   if (decision === 'deny') return { append: { type: 'challenge.denied', ...answered, reason: 'denied' } };
   if (command.disabled || barredReason(state) !== undefined) return refuse('USER_DISABLED');

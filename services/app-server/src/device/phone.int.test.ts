@@ -265,7 +265,7 @@ describe('a login', () => {
     expect(sentence).toContain(number);
     expect(prompt).toMatchObject({
       challengeId,
-      displayed: { user: owner.username, application: 'Intranet', source: '203.0.113.7, Riga, Firefox', digits: 3 },
+      displayed: { user: owner.username, application: 'Intranet', source: '203.0.113.7, Riga', digits: 3 },
     });
     const approval = get(a, { challengeId, waitSeconds: 10 }, { ...asApplication(), deadline: Date.now() + 15_000 });
     expect(await answered(phone, prompt, { decision: 'approve', number })).toMatchObject({
@@ -568,6 +568,24 @@ describe('fatigue (R22)', () => {
     expect(asked.method).toBe('sms');
   });
 
+  test('R10: a stranger who knows the name neither takes the prompt of a known browser away, nor keeps a phone from being enrolled', async () => {
+    const { owner, phone } = await withPhone();
+    const first = await prompted(owner, phone);
+    await answered(phone, first.prompt, { decision: 'approve', number: first.number });
+    const { challengeId } = await startFor(owner);
+    const stranger = start(
+      a,
+      { username: owner.username, method: 'app', context: { ip: '192.0.2.9' } },
+      asApplication(),
+    );
+    expect(await refusalOf(stranger)).toBe('TRY_LATER');
+    expect(await stateOf(challengeId)).toBe('pending');
+    const besieged = await person();
+    for (let login = 0; login < 5; login += 1) await refusalOf(startFor(besieged));
+    expect(await refusalOf(startFor(besieged))).toBe('TRY_LATER');
+    expect(await refusalOf(begin(besieged))).toBe('none');
+  });
+
   test('an approval ends the count', async () => {
     const { owner, phone } = await withPhone();
     for (let login = 0; login < 4; login += 1) {
@@ -593,6 +611,30 @@ describe('fatigue (R22)', () => {
     expect(await waiting).toEqual([]);
     expect(await stateOf(challengeId)).toBe('denied');
     expect(await refusalOf(answered(phone, prompt, { decision: 'deny' }))).toBe('CHALLENGE_CLOSED');
+  });
+
+  test('DEV-33: where a report does not block, it brings the silence all the same', async () => {
+    const version = 1;
+    const document = { app: { activationSeconds: 60, reportBlocks: false } };
+    await set(a, { scope: 'global', expectedVersion: version, document }, requestOf());
+    await Promise.all([a, b].map(({ policies }) => policies.refresh()));
+    const { owner, phone } = await withPhone();
+    const { prompt } = await prompted(owner, phone);
+    await answered(phone, prompt, { decision: 'fraud' });
+    expect(await refusalOf(startFor(owner))).toBe('TRY_LATER');
+    const strict = { app: { activationSeconds: 60 } };
+    await set(a, { scope: 'global', expectedVersion: version + 1, document: strict }, requestOf());
+    await Promise.all([a, b].map(({ policies }) => policies.refresh()));
+  });
+
+  test('R17: an approval from before a report is worth nothing after it', async () => {
+    const { owner, phone } = await withPhone();
+    const mine = await prompted(owner, phone);
+    const theirs = await prompted(owner, phone, { by: other });
+    await answered(phone, mine.prompt, { decision: 'approve', number: mine.number });
+    await sleep(5);
+    await answered(phone, theirs.prompt, { decision: 'fraud' });
+    expect(await refusalOf(claim(a, { challengeId: mine.challengeId }, asApplication()))).toBe('CHALLENGE_CLOSED');
   });
 
   test('DEV-33: after "this was not me" everything under way ends and nothing more is sent until it is lifted', async () => {

@@ -16,9 +16,12 @@ export function numberFor(ring: KeyRing, challengeId: string, digits: number): s
   return number.toString().padStart(digits, '0');
 }
 
-/** Where a login comes from, in one line, as far as the application says; short enough to be kept with the challenge. */
-export function sourceOf({ ip, location, device }: EventContext = {}): string | undefined {
-  const words = [ip, location, device].filter((word) => word !== undefined && word !== '');
+/**
+ * Where a login comes from, in one line, as far as the application says; short enough to be kept with the challenge. Nothing that the
+ * browser writes: whoever is at somebody's account would have a line in the prompt, to tell its owner what to type.
+ */
+export function sourceOf({ ip, location }: EventContext = {}): string | undefined {
+  const words = [ip, location].filter((word) => word !== undefined && word !== '');
   const line = showable(words.join(', ')).trim();
   let kept = '';
   for (const character of line) {

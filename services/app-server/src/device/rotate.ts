@@ -30,7 +30,7 @@ export async function rotate(
   }
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
-      await keepKey(transaction, deviceId, { publicKey, keyThumbprint: rotation.to });
+      await keepKey(transaction, deviceId, { publicKey, keyThumbprint: rotation.to, replaces: from });
       await recordAdministration(transaction, {
         type: 'device.rotate',
         at: deps.now(),

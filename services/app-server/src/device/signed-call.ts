@@ -97,12 +97,13 @@ export async function signedCall<S extends TSchema>(
 
 /** Of a phone that is enrolled, and so known to somebody; strangers leave no row. */
 export async function recordRefusal(
-  { trail, now }: Pick<SignedCallDependencies, 'trail' | 'now'>,
+  { devices, trail, now }: Pick<SignedCallDependencies, 'devices' | 'trail' | 'now'>,
   { deviceId, userId }: Pick<Device, 'deviceId' | 'userId'>,
   reason: string,
   { attemptId, traceId }: AuthorisedRequest,
   more: { challengeId?: string; applicationId?: string } = {},
 ): Promise<void> {
+  if (!devices.isNews(deviceId, reason)) return;
   await trail.record({
     type: 'device.refused',
     at: now(),

@@ -74,7 +74,7 @@ export async function deviceOfCode(router: Router, activationMac: Buffer): Promi
 export async function keepKey(
   db: Database,
   deviceId: string,
-  key: { publicKey: PublicKeyJwk; keyThumbprint: string },
+  key: { publicKey: PublicKeyJwk; keyThumbprint: string; replaces?: string },
 ): Promise<void> {
   const updated = await db
     .updateTable('device')
@@ -86,6 +86,7 @@ export async function keepKey(
       activation_mac: null,
     })
     .where('device_id', '=', deviceId)
+    .$if(key.replaces !== undefined, (query) => query.where('key_thumbprint', '=', key.replaces ?? ''))
     .executeTakeFirst()
     .catch((error: unknown) => {
       if (violatedConstraint(error) !== 'device_thumbprint_key') throw error;

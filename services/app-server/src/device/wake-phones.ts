@@ -1,3 +1,4 @@
+import { MfaError } from '@countersign/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 /**
@@ -7,11 +8,16 @@ import type { NatsConnection } from '@nats-io/nats-core';
 export interface WakePhones {
   /** Something about this person's prompts has changed. */
   of(userId: string): void;
-  /** @param look called at each hint. */
+  /**
+   * @param look called at each hint.
+   * @throws MfaError TRY_LATER when so many of this person's polls wait here already that the next would be at somebody else's cost (R29).
+   */
   wait(userId: string, look: () => void): Disposable;
 }
 
 const PREFIX = 'phones.';
+/** Ten phones, each with a poll that its owner has given up and we have not noticed. */
+const MOST_WAITING = 20;
 
 export function natsWakePhones(nats: NatsConnection): WakePhones {
   const waiting = new Map<string, Set<() => void>>();
@@ -25,6 +31,7 @@ export function natsWakePhones(nats: NatsConnection): WakePhones {
     of: (userId) => nats.publish(PREFIX + userId),
     wait(userId, look) {
       const looks = waiting.get(userId) ?? new Set();
+      if (looks.size >= MOST_WAITING) throw new MfaError('TRY_LATER', { retryAfterSeconds: 5, reason: 'polls' });
       waiting.set(userId, looks.add(look));
       return {
         [Symbol.dispose]: () => {

@@ -27,7 +27,7 @@ export async function start(
 
 /** A challenge, with what the page has to say beside it. */
 export function shown(challenge: StartedChallenge, facts: HandoverFacts): Output {
-  const { challengeId, state, method, prompt, expiresAt, alternatives, pin, passkey, result } = challenge;
+  const { challengeId, state, method, prompt, expiresAt, alternatives, pin, number, passkey, result } = challenge;
   return {
     challengeId,
     state: state === 'approved' ? 'approved' : 'pending',
@@ -36,6 +36,7 @@ export function shown(challenge: StartedChallenge, facts: HandoverFacts): Output
     expiresAt,
     alternatives,
     ...(pin !== undefined && { pin }),
+    ...(number !== undefined && { number }),
     ...(passkey !== undefined && { passkey }),
     ...(result !== undefined && { result }),
     returnUrl: facts.returnUrl,
