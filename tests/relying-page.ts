@@ -26,7 +26,14 @@ export async function startRelyingPage(
   const answers: [RegExp, (match: RegExpExecArray) => Promise<string>][] = [
     [
       /^\/start$/,
-      async () => (await client.start(one, { username, method: 'app', context: { device: 'Intranet page' } })).text,
+      async () =>
+        (
+          await client.start(one, {
+            username,
+            method: 'app',
+            context: { location: 'Intranet page', device: 'Firefox' },
+          })
+        ).text,
     ],
     [/^\/wait\/([\w-]+)$/, async ([, challengeId = '']) => outcomeOf(challengeId)],
     [/^\/$/, async () => PAGE],

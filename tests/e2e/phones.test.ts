@@ -170,7 +170,7 @@ describe('a login', () => {
       displayed: {
         user: user.username,
         application: stack.application.name,
-        source: '203.0.113.7, Riga, Firefox on Debian',
+        source: '203.0.113.7, Riga',
         digits: number.length,
       },
     });
