@@ -1,10 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { call, compileValidator, isIdempotencyKey } from '@countersign/bus';
+import { createHash } from 'node:crypto';
+import { compileValidator, isIdempotencyKey } from '@countersign/bus';
 import { activationFind, activationRedeem, MfaError } from '@countersign/contracts';
 import type { StrangersBound } from '@countersign/edge';
-import { clientOf, plainAddress } from '@countersign/http';
+import { plainAddress } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Dependencies } from './device.ts';
+import { askAppServer, type Dependencies } from './ask-app-server.ts';
 import { ACTIVATION_ROUTES, type Route } from './routes.ts';
 
 /** Of phones that nobody knows yet. What they have is a code, and how often an address may try one is bounded. */
@@ -22,24 +22,11 @@ function answerWith(deps: Dependencies, { operation, body, status }: Route) {
     if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
     const input = operation === activationFind ? { ...said, address: plainAddress(request.ip) } : said;
     const idempotencyKey = operation === activationRedeem ? idempotencyKeyOf(request, said) : undefined;
-    const release = deps.working.take(clientOf(request.ip), operation);
-    const { signal, letGo } = deps.holds.hold(reply.raw, false);
-    try {
-      const { output, replica } = await call(deps.bus, operation, input, {
-        attemptId: randomUUID(),
-        credential: deps.credential,
-        traceparent: request.traceparent,
-        ...(idempotencyKey !== undefined && { idempotencyKey }),
-        signal,
-      });
-      reply.code(status).header('countersign-replica', `${deps.replica}, ${replica}`);
-      return output;
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      letGo();
-      release();
-    }
+    const output = await askAppServer(deps, { request, reply }, operation, input, {
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+    });
+    reply.code(status);
+    return output;
   };
 }
 

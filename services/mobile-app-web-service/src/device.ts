@@ -1,22 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { call, DEFAULT_DEADLINE_MS, type Bus, type Credential } from '@countersign/bus';
+import { DEFAULT_DEADLINE_MS } from '@countersign/bus';
 import { devicePoll, MAX_DEVICE_BODY_BYTES, MAX_POLL_SECONDS } from '@countersign/contracts';
-import { acceptAnything, clientOf, type Slots } from '@countersign/http';
+import { acceptAnything } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Holds } from './held.ts';
+import { askAppServer, type Dependencies } from './ask-app-server.ts';
 import { DEVICE_ROUTES, type Route } from './routes.ts';
 import { assertSigned, signedRequest } from './signed-request.ts';
-
-/** What requests are answered with. */
-export interface Dependencies {
-  bus: Bus;
-  replica: string;
-  /** Of the application that this service is. */
-  credential: Credential;
-  working: Slots;
-  waiting: Slots;
-  holds: Holds;
-}
 
 /** Beyond the wait that was asked for: the way there and back, and a second try. */
 const WAIT_MARGIN_MS = 5000;
@@ -40,31 +28,16 @@ function answerWith(deps: Dependencies & { authority: string }, { path, operatio
     const waitMs = operation === devicePoll ? waitOf(signed.body) * 1000 : 0;
     // The text is all that is needed of it, and 20,000 phones wait.
     request.body = undefined;
-    const client = clientOf(request.ip);
-    const release = waitMs > 0 ? deps.waiting.take(client) : deps.working.take(client, operation);
-    const { signal, letGo } = deps.holds.hold(reply.raw, waitMs > 0);
-    try {
-      const { output, replica } = await call(
-        deps.bus,
-        operation,
-        { request: signed },
-        {
-          // Another one for each request, and one for all tries of it: app-server tells by it a try from a replay.
-          attemptId: randomUUID(),
-          credential: deps.credential,
-          traceparent: request.traceparent,
-          deadlineMs: waitMs > 0 ? waitMs + WAIT_MARGIN_MS : DEFAULT_DEADLINE_MS,
-          signal,
-        },
-      );
-      reply.header('countersign-replica', `${deps.replica}, ${replica}`);
-      return output;
-    } catch (error) {
-      throw signal.aborted ? signal.reason : error;
-    } finally {
-      letGo();
-      release();
-    }
+    return askAppServer(
+      deps,
+      { request, reply },
+      operation,
+      { request: signed },
+      {
+        waits: waitMs > 0,
+        deadlineMs: waitMs > 0 ? waitMs + WAIT_MARGIN_MS : DEFAULT_DEADLINE_MS,
+      },
+    );
   };
 }
 

@@ -3,7 +3,8 @@ import { boundStrangers, createEdgeServer, type EdgeFoundation, type EdgeServer 
 import { createSlots } from '@countersign/http';
 import { serveActivations } from './activation.ts';
 import { serveApp } from './app-pages.ts';
-import { serveDevices, type Dependencies } from './device.ts';
+import type { Dependencies } from './ask-app-server.ts';
+import { serveDevices } from './device.ts';
 import { MOBILE_HEADERS } from './headers.ts';
 import { createHolds } from './held.ts';
 import { REQUESTS_REFUSED, REQUESTS_WAITING, REQUESTS_WORKING } from './metrics.ts';

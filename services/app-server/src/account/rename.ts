@@ -1,6 +1,7 @@
 import { MfaError, type accountRename, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
+import { setLabel } from '../authenticator/store.ts';
 import type { AccountDependencies } from './get.ts';
 import { personOf } from './person.ts';
 
@@ -21,12 +22,7 @@ export async function rename(
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
       const [authenticator, passkey] = [
-        await transaction
-          .updateTable('authenticator')
-          .set({ label })
-          .where('authenticator_id', '=', authenticatorId)
-          .where('user_id', '=', userId)
-          .executeTakeFirst(),
+        await setLabel(transaction, userId, authenticatorId, label),
         await transaction
           .updateTable('passkey')
           .set({ label })
@@ -34,7 +30,7 @@ export async function rename(
           .where('user_id', '=', userId)
           .executeTakeFirst(),
       ];
-      if (authenticator.numUpdatedRows + passkey.numUpdatedRows !== 1n) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
+      if (authenticator === (passkey.numUpdatedRows === 1n)) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
       const detail = { authenticatorId, label };
       const type = 'authenticator.rename';
       await recordAdministration(transaction, { type, at, attemptId, actor: application.name, userId, detail });

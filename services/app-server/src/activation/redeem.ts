@@ -20,7 +20,7 @@ import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import { assertConfirmedBefore } from '../authenticator/confirm.ts';
 import { enrolmentChallenge } from '../authenticator/enrolment.ts';
 import { assertFirst } from '../authenticator/first.ts';
-import { activate } from '../authenticator/store.ts';
+import { activate, setLabel } from '../authenticator/store.ts';
 import type { Router } from '../database/router.ts';
 import { decideActivate } from '../device/decide.ts';
 import { devicesOf, keepKey, type PendingDevice } from '../device/store.ts';
@@ -89,11 +89,7 @@ export async function redeem(
     changeOnce(db, attemptId, async (transaction) => {
       if (isOfNewcomer) await assertFirst(transaction, userId, device.deviceId);
       await activate(transaction, userId, device.deviceId, new Date(now));
-      await transaction
-        .updateTable('authenticator')
-        .set({ label })
-        .where('authenticator_id', '=', device.deviceId)
-        .execute();
+      await setLabel(transaction, userId, device.deviceId, label);
       await keepKey(transaction, device.deviceId, { publicKey, keyThumbprint: proof.keyThumbprint });
       await recordAdministration(transaction, {
         type: 'authenticator.confirm',

@@ -121,6 +121,17 @@ export async function activate(db: Database, userId: string, authenticatorId: st
   if (updated.numUpdatedRows !== 1n) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
 }
 
+/** @returns false when this user has no such authenticator. */
+export async function setLabel(db: Database, userId: string, authenticatorId: string, label: string): Promise<boolean> {
+  const updated = await db
+    .updateTable('authenticator')
+    .set({ label })
+    .where('authenticator_id', '=', authenticatorId)
+    .where('user_id', '=', userId)
+    .executeTakeFirst();
+  return updated.numUpdatedRows === 1n;
+}
+
 export async function deleteAuthenticator(db: Database, userId: string, authenticatorId: string): Promise<boolean> {
   const deleted = await db
     .deleteFrom('authenticator')

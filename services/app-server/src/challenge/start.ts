@@ -98,10 +98,10 @@ export async function start(
   const choose = (from: readonly Method[]) =>
     chooseMethod(able, has, from, input.method, ring.mac('disguise', userId).readUInt8(0));
   const first = choose(wanted);
-  const isQuiet = first.method === 'app' && first.alternatives.length > 0 && input.method === undefined;
+  const hasOtherWay = first.method === 'app' && first.alternatives.length > 0 && input.method === undefined;
   // Whoever must be left in peace is asked in another way, if there is one (R22).
   const chosen =
-    isQuiet && (await isLeftInPeace(deps, input, request, { userId, policy }))
+    hasOtherWay && (await isLeftInPeace(deps, input, request, { userId, policy }))
       ? choose(wanted.filter((method) => method !== 'app'))
       : first;
   if (reveal && chosen.decoy) throw new MfaError('METHOD_UNAVAILABLE');

@@ -1,6 +1,7 @@
 import { MfaError, UpdateBody, type deviceUpdate, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
+import { setLabel } from '../authenticator/store.ts';
 import type { Router } from '../database/router.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { readEndpoint } from '../wake-up/web-push.ts';
@@ -24,13 +25,7 @@ export async function update(
   }
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
-      if (label !== undefined) {
-        await transaction
-          .updateTable('authenticator')
-          .set({ label })
-          .where('authenticator_id', '=', deviceId)
-          .execute();
-      }
+      if (label !== undefined) await setLabel(transaction, userId, deviceId, label);
       if (push !== undefined) {
         const sealed = push === null ? null : deps.ring.seal(Buffer.from(JSON.stringify(push)), pushAt(deviceId));
         await keepPush(transaction, deviceId, sealed);
