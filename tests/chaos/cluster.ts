@@ -79,18 +79,35 @@ export function clusterOf(dev: DevFile, layout: HaLayout, machines: Machines | u
     }
   }
 
-  async function streamsAreWhole(): Promise<boolean> {
+  async function troubleOfStreams(): Promise<string | undefined> {
     return withStreams(async (manager) => {
       const leaders = { ledger: new Set<string>(), others: new Set<string>() };
       for await (const { cluster, config } of manager.streams.list()) {
         const followers = cluster?.replicas ?? [];
-        if (cluster?.leader === undefined || followers.length < 2) return false;
-        if (followers.some(({ current, offline }) => !current || offline)) return false;
+        if (cluster?.leader === undefined || followers.length < 2)
+          return `${config.name} has no leader, or too few copies`;
+        if (followers.some(({ current, offline }) => !current || offline)) return `a copy of ${config.name} is behind`;
         leaders[config.name.startsWith('AUTH_') ? 'ledger' : 'others'].add(cluster.leader);
       }
       // Where a server that dies holds up the fewest: the ledger's apart, the others together.
-      return leaders.ledger.size === 3 && leaders.others.size === 1;
+      if (leaders.ledger.size !== 3) return `the ledger is led by ${[...leaders.ledger].join(', ')}`;
+      return leaders.others.size === 1 ? undefined : `the other streams are led by ${[...leaders.others].join(', ')}`;
     });
+  }
+
+  /** @returns what does not run or has not caught up. */
+  async function trouble(): Promise<string | undefined> {
+    const dead = members.filter((member) => pid(member) === 0);
+    if (dead.length > 0) return `${dead.join(', ')} not running`;
+    const { sdkGateways, adminApis, balancers = [], adminBalancers = [] } = dev;
+    const urls = [...sdkGateways, ...adminApis, ...balancers, ...adminBalancers];
+    const statuses = await Promise.all(urls.map((url) => status(`${url}/health/ready`)));
+    const unready = urls.filter((_, n) => statuses[n] !== 200);
+    if (unready.length > 0) return `${unready.join(', ')} not ready`;
+    const [primary, sync] = await Promise.all([patroni('/primary'), patroni('/sync')]);
+    if (!primary.some(({ yes }) => yes) || !sync.some(({ yes }) => yes))
+      return 'no Postgres primary, or no standby in step';
+    return troubleOfStreams();
   }
 
   return {
@@ -137,18 +154,13 @@ export function clusterOf(dev: DevFile, layout: HaLayout, machines: Machines | u
       }
     },
     healthy: async () => {
+      let found: string | undefined;
       const isHealthy = async () => {
-        if (members.some((member) => pid(member) === 0)) return false;
-        const { sdkGateways, adminApis, balancers = [], adminBalancers = [] } = dev;
-        const ready = [...sdkGateways, ...adminApis, ...balancers, ...adminBalancers];
-        const statuses = await Promise.all(ready.map((url) => status(`${url}/health/ready`)));
-        if (statuses.some((found) => found !== 200)) return false;
-        const [primary, sync] = await Promise.all([patroni('/primary'), patroni('/sync')]);
-        if (!primary.some(({ yes }) => yes) || !sync.some(({ yes }) => yes)) return false;
-        return streamsAreWhole();
+        found = await trouble().catch(String);
+        return found === undefined;
       };
-      await waitUntil(() => isHealthy().catch(() => false), {
-        what: 'everything to run and to have caught up',
+      await waitUntil(isHealthy, {
+        what: () => `everything to run and to have caught up (${found ?? 'nothing was seen'})`,
         timeoutMs: HEALTHY_WITHIN_MS,
       });
       await sleep(500);

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface WaitOptions {
   timeoutMs?: number;
   everyMs?: number;
-  /** What was waited for, for the error message. */
-  what?: string;
+  /** What was waited for, for the error message; a function is asked when it is given up. */
+  what?: string | (() => string);
   /** When it turns true there is no sense in asking on. */
   until?: () => boolean;
 }
@@ -22,7 +22,9 @@ export async function waitUntil(question: () => boolean | Promise<boolean>, opti
       lastError = error;
     }
     if (until?.() === true || performance.now() >= giveUpAt) {
-      throw new Error(`waited for ${what} in vain (at most ${timeoutMs} ms)`, { cause: lastError });
+      throw new Error(`waited for ${typeof what === 'string' ? what : what()} in vain (at most ${timeoutMs} ms)`, {
+        cause: lastError,
+      });
     }
     await sleep(everyMs);
   }

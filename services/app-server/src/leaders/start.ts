@@ -1,11 +1,9 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from '@countersign/telemetry';
-import { TRAIL_STREAM } from '../audit/trail.ts';
-import { DISPATCH, LIMITS, sendersOf } from '../dispatch/streams.ts';
-import { IDEMPOTENCY } from '../idempotency/stream.ts';
+import { DISPATCH, sendersOf } from '../dispatch/streams.ts';
 import type { Partition } from '../ledger/partition.ts';
-import { SESSIONS, SIGN_INS } from '../session/stream.ts';
+import { otherStreams } from '../streams/wanted.ts';
 import { keepLeaders } from './keep.ts';
 import type { Placed } from './read.ts';
 import { hearRest } from './rest.ts';
@@ -31,7 +29,7 @@ export function startLeaders({
 }): Leaders {
   const placed: Placed = {
     ledger: partitions.map(({ stream }) => stream),
-    others: [IDEMPOTENCY, LIMITS, DISPATCH, TRAIL_STREAM, SESSIONS, SIGN_INS],
+    others: otherStreams(),
     consumers: [{ stream: DISPATCH, name: sendersOf('sms') }],
   };
   if (copies === 1) return { placed, stop: () => undefined };

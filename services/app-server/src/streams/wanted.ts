@@ -21,6 +21,11 @@ export function wantedStreams(partitions: readonly Partition[]): readonly Wanted
   return [...partitions.map(({ stream }) => ({ ...LEDGER, name: stream })), ...OTHERS];
 }
 
+/** @returns names of all but the ledger's. */
+export function otherStreams(): readonly string[] {
+  return OTHERS.map(({ name }) => name);
+}
+
 const LEDGER: Omit<Wanted, 'name'> = {
   purpose: 'the ledger, without which nobody logs in',
   settings: { retention: 'limits', storage: 'file', discard: 'new', deny_delete: true, deny_purge: true },
