@@ -18,6 +18,7 @@ export function commandLine(
 ): Promise<Ended> {
   const env = {
     PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE: join(CHECKOUT, '.countersign/compile-cache'),
     COUNTERSIGN_NATS_URLS: url,
     COUNTERSIGN_NATS_USER: user,
     COUNTERSIGN_NATS_PASSWORD: password,

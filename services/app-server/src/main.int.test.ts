@@ -44,7 +44,7 @@ beforeAll(async () => {
   const port = await freePort();
   environment = {
     PATH: process.env['PATH'] ?? '',
-    NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(folder, 'compiled'),
     COUNTERSIGN_REPLICA: 'app-server-1',
     COUNTERSIGN_PORT: String(port),
     COUNTERSIGN_NATS_URLS: nats.url,

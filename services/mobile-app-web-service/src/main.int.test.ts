@@ -40,7 +40,7 @@ beforeAll(async () => {
     COUNTERSIGN_TLS_CERT_FILE: join(folder, 'cert.pem'),
     COUNTERSIGN_TLS_KEY_FILE: join(folder, 'key.pem'),
     COUNTERSIGN_NATS_URLS: nats.url,
-    NODE_COMPILE_CACHE: join(folder, 'compiled'),
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(folder, 'compiled'),
   };
 });
 afterAll(async () => {

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { runSchedule } from './schedule.ts';
 
 /** So many schedules a test file, since each file has a processor of its own. */
-export const SCHEDULES = Number(process.env['SIMULATION_SCHEDULES'] ?? 2500);
+export const SCHEDULES = Number(process.env['SIMULATION_SCHEDULES'] ?? 1250);
 // SIMULATION_SEED=466 SIMULATION_SCHEDULES=1 shows the schedule that broke a rule, step by step.
 export const FIRST_SEED = Number(process.env['SIMULATION_SEED'] ?? 1);
 export const TIMEOUT_MS = 60_000 + SCHEDULES * 60;
