@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { bareEnvironment } from './bare-environment.ts';
 import { CHECKOUT, type Stack } from './stack.ts';
 
 const MAIN = join(CHECKOUT, 'packages/cli/src/main.ts');
@@ -17,8 +18,7 @@ export function commandLine(
   words: readonly string[],
 ): Promise<Ended> {
   const env = {
-    PATH: process.env['PATH'],
-    NODE_COMPILE_CACHE: join(CHECKOUT, '.countersign/compile-cache'),
+    ...bareEnvironment(),
     COUNTERSIGN_NATS_URLS: url,
     COUNTERSIGN_NATS_USER: user,
     COUNTERSIGN_NATS_PASSWORD: password,

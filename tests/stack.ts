@@ -36,6 +36,7 @@ import {
 import pg from 'pg';
 import { hearing } from '../infra/dev/engines.ts';
 import { authenticatorPages } from '../infra/dev/services.ts';
+import { bareEnvironment } from './bare-environment.ts';
 import { createClient, type Client, type ClientIdentity } from './client.ts';
 import { createInboxReader, type InboxReader } from './inbox-reader.ts';
 
@@ -477,15 +478,6 @@ async function inboxOf(dir: string, logs: string) {
   const inbox = { type: 'inbox', url: `${inboxUrl}/api/messages`, token: { env: 'INBOX_TOKEN' } };
   writeFileSync(carriersFile, JSON.stringify({ carriers: { inbox } }));
   return { inboxProcess, inboxUrl, carriersFile, inboxToken };
-}
-
-/** Of our own environment only what a process needs: a variable of this machine must not change a test. */
-function bareEnvironment(): Record<string, string> {
-  return {
-    PATH: process.env['PATH'] ?? '',
-    TZ: 'UTC',
-    NODE_COMPILE_CACHE: join(CHECKOUT, '.countersign/compile-cache'),
-  };
 }
 
 function asServiceRole(url: string, password: string): string {

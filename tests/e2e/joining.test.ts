@@ -18,6 +18,7 @@ import {
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Agent, fetch } from 'undici';
+import { bareEnvironment } from '../bare-environment.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'joining-'));
@@ -108,7 +109,7 @@ function run(
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--conditions=source', ...args], {
       cwd: CHECKOUT,
-      env: { PATH: process.env['PATH'], ...environment },
+      env: { ...bareEnvironment(), ...environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     child.stdin.end(input);
@@ -157,7 +158,7 @@ async function start(name: string, main: string, environment: Environment, url: 
     name,
     command: process.execPath,
     args: ['--conditions=source', join(CHECKOUT, main)],
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { ...bareEnvironment(), ...environment },
     cwd: CHECKOUT,
     logFile: join(dir, `${name}.log`),
     readyWhen: async () => (await ready(url)) === 200,

@@ -11,6 +11,7 @@ import type { RunningStack } from '../../infra/dev/running-stack.ts';
 import { haLayout } from '../../infra/ha/ha-layout.ts';
 import { startHaStack } from '../../infra/ha/stack.ts';
 import { createClient, type Client } from '../client.ts';
+import { bareEnvironment } from '../bare-environment.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'topology-'));
@@ -42,7 +43,7 @@ function countersign<T>(words: string[], environment: Record<string, string> = {
     const child = spawn(
       process.execPath,
       ['--conditions=source', join(CHECKOUT, 'packages/cli/src/main.ts'), ...words, '--json', '--yes'],
-      { cwd: CHECKOUT, env: { PATH: process.env['PATH'], ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
+      { cwd: CHECKOUT, env: { ...bareEnvironment(), ...environment }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     let [out, err] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
@@ -141,7 +142,7 @@ test('a third gateway joins by a token, gets requests when it is ready, and leav
     args: ['--conditions=source', join(CHECKOUT, 'services/sdk-gateway/src/main.ts')],
     env: {
       ...Object.fromEntries(settings.map((line) => line.split(/=(.*)/s))),
-      PATH: process.env['PATH'],
+      ...bareEnvironment(),
       COUNTERSIGN_PORT: String(THIRD.port),
       COUNTERSIGN_TRUSTED_PROXIES: '127.0.0.1',
       // Longer than a balancer takes to notice.

@@ -5,6 +5,7 @@ import { auditFind } from '@countersign/contracts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCollector, type Collector, type ReceivedSpan } from '../collector.ts';
 import { startStack, type Stack, type TestUser } from '../stack.ts';
+import { bareEnvironment } from '../bare-environment.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -166,7 +167,7 @@ test('with the collector away logins go on, and what is dropped is counted', asy
 /** Of an administrator at the stack. */
 function commandLine(): Record<string, string> {
   return {
-    PATH: process.env['PATH'] ?? '',
+    ...bareEnvironment(),
     COUNTERSIGN_NATS_URLS: stack.natsAdmin.url,
     COUNTERSIGN_NATS_USER: stack.natsAdmin.user,
     COUNTERSIGN_NATS_PASSWORD: stack.natsAdmin.password,

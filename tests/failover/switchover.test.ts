@@ -26,6 +26,7 @@ import { status } from '../../services/app-server/src/cluster/status.ts';
 import { migrate } from '../../services/app-server/src/database/migrate.ts';
 import { createRouter, type Router } from '../../services/app-server/src/database/router.ts';
 import { assertServiceRole } from '../../services/app-server/src/database/service-role.ts';
+import { bareEnvironment } from '../bare-environment.ts';
 
 const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
 const isInstalled = ['/usr/bin/patroni', '/usr/bin/etcd'].every((program) => existsSync(program));
@@ -136,7 +137,7 @@ describe.skipIf(!isInstalled)('cluster switchover (skipped where Patroni or etcd
   function countersign(...words: string[]): Promise<{ code: number; out: string; err: string }> {
     const { certificate, key } = certificates.of('admin');
     const env = {
-      PATH: process.env['PATH'],
+      ...bareEnvironment(),
       COUNTERSIGN_NATS_URLS: nats.url,
       COUNTERSIGN_ADMIN_KEY: 'csk_test1_correct-horse-battery-staple',
       COUNTERSIGN_PATRONI_URLS: layout.postgres.map(({ rest }) => `https://127.0.0.1:${rest}`).join(','),

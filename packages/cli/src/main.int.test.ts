@@ -26,13 +26,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const { PATH, NODE_COMPILE_CACHE } = process.env;
+const BARE = { PATH, NODE_COMPILE_CACHE: NODE_COMPILE_CACHE ?? join(folder, 'compiled') };
+
 /** The command line as a process of its own, with no terminal. */
 function countersign(words: string, options: { stopAfter?: string; environment?: Record<string, string> } = {}) {
   return new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
     const child = spawn(
       process.execPath,
       ['--conditions=source', join(import.meta.dirname, 'main.ts'), ...words.split(' ')],
-      { cwd: folder, env: { PATH: process.env['PATH'], ...options.environment }, stdio: ['ignore', 'pipe', 'pipe'] },
+      { cwd: folder, env: { ...BARE, ...options.environment }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     let [out, err] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
