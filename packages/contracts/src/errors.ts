@@ -93,7 +93,8 @@ export const ERRORS = {
   },
   PASSKEY_NEEDED: {
     status: 422,
-    title: 'This has to be confirmed with the passkey of this phone. Turn that on in the app where it is off, then repeat.',
+    title:
+      'This has to be confirmed with the passkey of this phone. Turn that on in the app where it is off, then repeat.',
   },
   PASSKEY_REJECTED: {
     status: 422,

@@ -23,10 +23,10 @@ export { Evidence, verifyEvidence, type EvidenceRefusal, type VerifiedEvidence }
 export { acceptKeySet, KeySet, signKeySet } from './key-set.ts';
 export { Outcome, signOutcome, verifyOutcome } from './outcome.ts';
 export {
-  Assertion,
   importPasskeyKey,
+  parsePasskeyKey,
   passkeyChallenge,
-  PasskeyKey,
+  type PasskeyKey,
   passkeyThumbprint,
   removalChallenge,
   verifyPasskey,

@@ -106,6 +106,12 @@ export async function verifyPasskey(
   return { outcome: 'verified', isBackupEligible: (flags & BACKUP_ELIGIBLE) !== 0 };
 }
 
+/** @throws TypeError for what is no key of the three kinds. */
+export function parsePasskeyKey(value: unknown): PasskeyKey {
+  if (!Value.Check(PasskeyKey, value)) throw new TypeError('no key of a passkey');
+  return value;
+}
+
 /** Undefined for what is no key of the three kinds. RSA keys have 2048 to 4096 bits. */
 export async function importPasskeyKey(key: unknown): Promise<CryptoKey | undefined> {
   if (!Value.Check(PasskeyKey, key)) return undefined;
