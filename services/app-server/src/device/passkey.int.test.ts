@@ -67,7 +67,7 @@ let version = 0;
 async function policy(document: PolicyDocument): Promise<void> {
   await set(a, { scope: 'global', expectedVersion: version, document }, requestOf());
   version += 1;
-  await Promise.all([a, b].map(({ policies }) => policies.refresh('primary')));
+  await Promise.all([a, b].map(({ policies }) => policies.refresh()));
 }
 
 beforeAll(async () => {
@@ -161,7 +161,7 @@ const stateOf = async (challengeId: string) => (await get(b, { challengeId }, as
 
 /** As the audit has the last event of a person. */
 async function lastEvent({ userId }: Owner) {
-  const prefix = `${UNDIVIDED.prefix}`;
+  const { prefix } = UNDIVIDED;
   const message = await a.manager.streams.getMessage(UNDIVIDED.stream, { last_by_subj: prefix + userId });
   if (message === null) throw new Error('nothing was appended');
   const { row } = projectLedger(prefix)({
