@@ -1,41 +1,8 @@
-import type { CDPSession, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { useLab } from './app.ts';
-import type { Authenticator } from './phone.ts';
+import { giveLock } from './lock.ts';
 
 const lab = useLab();
-
-/** The lock of a device, as Chromium plays it: whoever is asked unlocks at once, until they do not. */
-async function giveLock(page: Page) {
-  const session = await page.context().newCDPSession(page);
-  await session.send('WebAuthn.enable', { enableUI: false });
-  const { authenticatorId } = await session.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return { session, authenticatorId };
-}
-
-async function unlocks(
-  { session, authenticatorId }: { session: CDPSession; authenticatorId: string },
-  isTrue: boolean,
-) {
-  await session.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: isTrue });
-}
-
-async function activate(phone: Authenticator, say: 'lock.on' | 'lock.later'): Promise<void> {
-  await phone.openLink(lab.server.invite().link);
-  await phone.button(phone.say('confirm.do')).click();
-  await phone.heading(phone.say('lock.title')).waitFor();
-  await phone.button(phone.say(say)).click();
-  await phone.page.getByText(phone.say('confirm.done')).waitFor();
-}
 
 const passkeysOf = () => [...lab.server.devices.values()].map(({ passkey }) => passkey?.credentialId);
 
@@ -44,20 +11,20 @@ describe('DEV-35: the lock of the device', () => {
     const { server } = lab;
     const phone = await lab.phone();
     const lock = await giveLock(phone.page);
-    await activate(phone, 'lock.on');
+    await phone.activateWithLock(lab.server.invite().link, 'lock.on');
     expect(passkeysOf()).toEqual([expect.any(String)]);
     const { challengeId, number } = server.ask();
     await phone.waitForPrompt();
-    await unlocks(lock, false);
+    await lock.unlocks(false);
     await phone.approve(number);
     await phone.page.getByText(phone.say('problem.NOT_CONFIRMED')).waitFor();
     expect(server.challenge(challengeId).state).toBe('open');
-    await unlocks(lock, true);
+    await lock.unlocks(true);
     await phone.approve(number);
     expect(await phone.outcome()).toBe(phone.say('outcome.approved'));
     expect(server.challenge(challengeId)).toMatchObject({ state: 'approved', isConfirmed: true });
     await phone.close();
-    await unlocks(lock, false);
+    await lock.unlocks(false);
     const second = server.ask({ application: 'Mail' });
     await phone.waitForPrompt('Mail');
     await phone.deny();
@@ -69,18 +36,18 @@ describe('DEV-35: the lock of the device', () => {
     const { server } = lab;
     const phone = await lab.phone();
     const lock = await giveLock(phone.page);
-    await activate(phone, 'lock.later');
+    await phone.activateWithLock(lab.server.invite().link, 'lock.later');
     expect(passkeysOf()).toEqual([undefined]);
     await phone.openAccount('Daugava Shipping');
     await phone.button(phone.say('lock.on')).click();
     await phone.page.getByText(phone.say('lock.isOn')).waitFor();
     expect(passkeysOf()).toEqual([expect.any(String)]);
     await phone.page.reload();
-    await unlocks(lock, false);
+    await lock.unlocks(false);
     await phone.button(phone.say('lock.off')).click();
     await phone.page.getByText(phone.say('problem.NOT_CONFIRMED')).waitFor();
     expect(passkeysOf()).toEqual([expect.any(String)]);
-    await unlocks(lock, true);
+    await lock.unlocks(true);
     await phone.button(phone.say('lock.off')).click();
     await phone.page.getByText(phone.say('lock.text')).waitFor();
     expect(passkeysOf()).toEqual([undefined]);
@@ -95,7 +62,7 @@ describe('DEV-35: the lock of the device', () => {
     const { server } = lab;
     const phone = await lab.phone();
     await giveLock(phone.page);
-    await activate(phone, 'lock.later');
+    await phone.activateWithLock(lab.server.invite().link, 'lock.later');
     server.demandPasskeys();
     const { challengeId, number } = server.ask();
     await phone.waitForPrompt();
@@ -113,7 +80,7 @@ describe('DEV-35: the lock of the device', () => {
     const { server } = lab;
     const phone = await lab.phone();
     await giveLock(phone.page);
-    await activate(phone, 'lock.later');
+    await phone.activateWithLock(lab.server.invite().link, 'lock.later');
     await phone.openAccount('Daugava Shipping');
     server.trouble('/v1/device/passkey/confirm', { lose: true });
     await phone.button(phone.say('lock.on')).click();

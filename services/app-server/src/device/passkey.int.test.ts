@@ -3,6 +3,7 @@ import { MfaError, type DeviceAssertion, type PasskeyOptions, type PolicyDocumen
 import {
   generateKeyPair,
   passkeyChallenge,
+  passkeyThumbprint,
   removalChallenge,
   signRotation,
   verifyEvidence,
@@ -29,8 +30,10 @@ import { answer } from './answer.ts';
 import { confirm } from './confirm.ts';
 import { enrol } from './enrol.ts';
 import { forget } from './forget.ts';
+import { heldPasskey } from './held-passkey.ts';
 import { poll } from './poll.ts';
 import { rotate } from './rotate.ts';
+import { readByThumbprint } from './store.ts';
 import { Phone, redemption } from './testing/phone.ts';
 
 const ORIGIN = 'https://phones.example.com';
@@ -345,6 +348,15 @@ describe('DEV-35: an approval', () => {
     expect(await refusalOf(approved(phone, prompt, wrongNumber)), 'the number is not told').toBe('PASSKEY_NEEDED');
     expect(await stateOf(challengeId)).toBe('pending');
     expect((await approved(phone, prompt, number, browser)).state).toBe('approved');
+  });
+
+  test('is confirmed by a passkey that only the primary has heard of yet', async () => {
+    const { phone, browser, keyThumbprint } = await withPasskey();
+    const device = await readByThumbprint(a.router, phone.key.thumbprint, { from: 'primary' });
+    if (device === undefined) throw new Error('no device');
+    const challenge = 'c'.repeat(43);
+    const held = await heldPasskey(b, { ...device, passkey: undefined }, asserted(browser, challenge), challenge);
+    expect('key' in held && (await passkeyThumbprint(held.key))).toBe(keyThumbprint);
   });
 
   test('sent again is answered as it was', async () => {
