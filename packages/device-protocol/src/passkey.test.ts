@@ -59,6 +59,18 @@ test('numbers of a signature that begin with zeros are read as they are', async 
   expect(lengths.size).toBeGreaterThan(2);
 });
 
+test.each<[string, (der: Buffer) => number[]]>([
+  ['a zero more before a number', (der) => [0x30, der.length - 1, 0x02, (der[3] ?? 0) + 1, 0, ...der.subarray(4)]],
+  ['a byte more after both', (der) => [0x30, der.length - 1, ...der.subarray(2), 0]],
+  ['a length in two bytes', (der) => [0x30, 0x81, der.length - 2, ...der.subarray(2)]],
+])('a signature has one spelling: %s is another', async (_, spell) => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const assertion = signed(privateKey, 'sha256');
+  const signature = Buffer.from(spell(Buffer.from(assertion.signature, 'base64url'))).toString('base64url');
+  const asked = { key: jwkOf(publicKey), origin, challenge };
+  expect(await verifyPasskey({ ...assertion, signature }, asked)).toMatchObject({ reason: 'passkey_not_signed' });
+});
+
 test('the challenge of a removal is the hash of its canonical form', async () => {
   const removal = { v: 1, deviceId: 'device-0123456789', forget: 'AAAA', at: 5 } as const;
   expect(await removalChallenge(removal)).toBe(await canonicalHash(removal));

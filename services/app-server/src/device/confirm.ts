@@ -5,6 +5,7 @@ import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import { recordNotices } from '../notice/record.ts';
 import { LONGEST_CEREMONY_SECONDS } from '../passkey/challenge.ts';
+import type { PasskeyRefusal } from '../passkey/client-data.ts';
 import { rejected as refusalOfPasskey } from '../passkey/confirm.ts';
 import type { MetadataFile } from '../passkey/metadata-file.ts';
 import { verifyRegistration } from '../passkey/registration.ts';
@@ -86,6 +87,8 @@ export async function confirm(
 
 /** What the portal says of its own, said of a phone's. */
 function refusalOf(reason: string, cause: unknown): MfaError {
+  // Another try makes the same kind again.
+  if (reason === ('syncable' satisfies PasskeyRefusal)) return new MfaError('KEY_NOT_ACCEPTED', { reason });
   const refusal = refusalOfPasskey(reason, cause);
   return refusal.code === 'CODE_REJECTED' ? new MfaError('PASSKEY_REJECTED', { reason, cause }) : refusal;
 }

@@ -272,6 +272,17 @@ describe('a phone gets a passkey', () => {
     expect(await refusalOf(addPasskey(another, browser, { credentialId }))).toBe('PASSKEY_REJECTED');
   });
 
+  test('not one of a kind that the policy does not take', async () => {
+    await policy({ passkeys: { syncable: false } });
+    try {
+      const { phone, browser } = await withPhone();
+      expect(await refusalOf(addPasskey(phone, browser, { be: true }))).toBe('KEY_NOT_ACCEPTED');
+      expect(await refusalOf(addPasskey(phone, browser))).toBe('none');
+    } finally {
+      await policy({});
+    }
+  });
+
   test('where the app has no name there is none', async () => {
     const { phone } = await withPhone();
     const nameless = { ...a, deviceUrl: 'https://192.0.2.1:8443' };
