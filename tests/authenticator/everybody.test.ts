@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { en } from '../../services/mobile-app-web-service/web/src/i18n/en.ts';
 import { SOON, useLab } from './app.ts';
+import { giveLock } from './lock.ts';
 import { Authenticator } from './phone.ts';
 
 const lab = useLab();
@@ -55,6 +56,7 @@ async function walk(phone: Authenticator): Promise<Record<string, string[]>> {
     await page.getByText(sign).or(page.getByLabel(sign)).first().waitFor();
     found[name] = await look(page);
   };
+  await giveLock(page);
   await phone.open();
   await at('home, empty', say('home.empty'));
   for (const way of ['type', 'paste', 'scan'] as const) {
@@ -66,7 +68,10 @@ async function walk(phone: Authenticator): Promise<Record<string, string[]>> {
   }
   await phone.openLink(server.invite().link);
   await at('confirm', say('confirm.do'));
-  await phone.confirmActivation();
+  await phone.button(say('confirm.do')).click();
+  await at('lock', say('lock.title'));
+  await phone.button(say('lock.later')).click();
+  await page.getByText(say('confirm.done')).waitFor();
   await phone.addCodes(URI);
   await at('home', say('home.codes'));
   server.ask({

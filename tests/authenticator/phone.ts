@@ -62,6 +62,15 @@ export class Authenticator {
     await this.confirmActivation(label);
   }
 
+  /** On a device that has a lock, which is offered then. */
+  async activateWithLock(link: string, answer: 'lock.on' | 'lock.later'): Promise<void> {
+    await this.openLink(link);
+    await this.button(this.say('confirm.do')).click();
+    await this.heading(this.say('lock.title')).waitFor();
+    await this.button(this.say(answer)).click();
+    await this.page.getByText(this.say('confirm.done')).waitFor();
+  }
+
   async addCodes(uri: string): Promise<void> {
     await this.paste(uri);
     await this.button(this.say('confirmCodes.do')).click();

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { createPublicKey, randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
@@ -11,7 +11,10 @@ import {
   generateKeyPair,
   importPublicKey,
   isFresh,
+  parsePasskeyKey,
   parsePublicKey,
+  passkeyChallenge,
+  removalChallenge,
   parseSignature,
   signActivated,
   signKeySet,
@@ -20,11 +23,13 @@ import {
   thumbprintOf,
   verifyActivationProof,
   verifyDecision,
+  verifyPasskey,
   verifyRequest,
   verifyRotation,
   type Decision,
   type KeyPair,
   type Outcome,
+  type PasskeyKey,
   type Prompt,
   type PublicKeyJwk,
 } from '@countersign/device-protocol';
@@ -70,12 +75,24 @@ interface Registered {
   key: PublicKeyJwk;
   label: string;
   push?: unknown;
+  passkey?: { credentialId: string; key: PasskeyKey };
+  /** Of the passkey that is being made. */
+  challenge?: string;
+}
+/** As the contract has it. */
+interface Assertion {
+  credentialId: string;
+  clientDataJSON: string;
+  authenticatorData: string;
+  signature: string;
 }
 interface Challenge {
   prompt: Prompt;
   number: string;
   state: Outcome['state'] | 'open';
   decision?: Decision;
+  /** A passkey has signed the approval as well. */
+  isConfirmed?: boolean;
 }
 export interface Question {
   application?: string;
@@ -104,6 +121,8 @@ export interface StandIn {
   withdraw: (challengeId: string) => void;
   /** As when the helpdesk removes every phone. */
   revoke: () => void;
+  /** As where the policy has it: nothing is approved without a passkey. Until `forget`. */
+  demandPasskeys: () => void;
   /** A new key signs from now on, which only the chain of key sets leads to. */
   changeKey: () => Promise<void>;
   /** As when a newer version of the app is installed. @param release 16 hexadecimal digits. */
@@ -157,6 +176,7 @@ async function newMind(): Promise<Mind> {
   let serverKey = await generateKeyPair();
   let version = 1;
   let release: string | undefined;
+  let arePasskeysDemanded = false;
   const keySets: string[] = [];
   const invited = new Map<string, Invited & { code: string; pin: string }>();
   const devices = new Map<string, Registered>();
@@ -270,7 +290,7 @@ async function newMind(): Promise<Mind> {
 
   async function decide(
     { device, nonce, publicKey, keyId }: Awaited<ReturnType<typeof deviceOf>>,
-    { decision: statement }: { decision: string },
+    { decision: statement, passkey }: { decision: string; passkey?: Assertion },
   ) {
     const { challengeId } = JSON.parse(Buffer.from(statement.split('.')[1] ?? '', 'base64url').toString()) as {
       challengeId: string;
@@ -281,6 +301,13 @@ async function newMind(): Promise<Mind> {
     const verified = await verifyDecision(statement, { publicKey, keyId }, asked);
     if (verified.outcome === 'refused') throw new Refusal(422, 'DISPLAY_MISMATCH');
     const { decision } = verified;
+    if (
+      decision.decision === 'approve' &&
+      (arePasskeysDemanded || device.passkey !== undefined || passkey !== undefined)
+    ) {
+      await assertConfirmed(device, passkey, await passkeyChallenge(statement));
+      challenge.isConfirmed = true;
+    }
     // The same one again: its answer was lost.
     const isAgain = JSON.stringify(challenge.decision) === JSON.stringify(decision);
     const counted = isAgain || open().includes(challenge);
@@ -297,6 +324,54 @@ async function newMind(): Promise<Mind> {
       signer(serverKey),
     );
     return { outcome };
+  }
+
+  async function assertConfirmed({ passkey }: Registered, given: Assertion | undefined, challenge: string) {
+    if (given === undefined) throw new Refusal(422, 'PASSKEY_NEEDED');
+    const { credentialId, ...assertion } = given;
+    if (passkey?.credentialId !== credentialId) throw new Refusal(422, 'PASSKEY_REJECTED');
+    const { key } = passkey;
+    const { outcome } = await verifyPasskey(assertion, { key, origin: mind.origin, challenge });
+    if (outcome === 'refused') throw new Refusal(422, 'PASSKEY_REJECTED');
+  }
+
+  function enrol(device: Registered) {
+    const { passkey } = device;
+    if (passkey !== undefined)
+      return { passkey: { credentialId: passkey.credentialId, keyThumbprint: 'A'.repeat(43) } };
+    device.challenge = randomBytes(32).toString('base64url');
+    const options = {
+      rp: { id: 'localhost', name: ORGANISATION },
+      user: { id: Buffer.from(device.deviceId).toString('base64url'), name: PERSON, displayName: PERSON },
+      challenge: device.challenge,
+      pubKeyCredParams: [{ alg: -7, type: 'public-key' }],
+      authenticatorSelection: { residentKey: 'discouraged', userVerification: 'required' },
+    };
+    return { enrolment: { issuedAt: Date.now(), options } };
+  }
+
+  /** Believes the browser which key it made. */
+  function confirm(
+    device: Registered,
+    { registration }: { registration: { id: string; response: { clientDataJSON: string; publicKey: string } } },
+  ) {
+    const { clientDataJSON, publicKey } = registration.response;
+    const said = JSON.parse(Buffer.from(clientDataJSON, 'base64url').toString()) as Record<string, unknown>;
+    if (said['challenge'] !== device.challenge) throw new Refusal(422, 'PASSKEY_REJECTED');
+    const key = createPublicKey({ key: Buffer.from(publicKey, 'base64url'), format: 'der', type: 'spki' });
+    device.passkey = { credentialId: registration.id, key: parsePasskeyKey(key.export({ format: 'jwk' })) };
+    return { credentialId: registration.id, keyThumbprint: 'A'.repeat(43) };
+  }
+
+  async function forget(device: Registered, { at, passkey }: { at: number; passkey: Assertion }) {
+    const { deviceId } = device;
+    await assertConfirmed(
+      device,
+      passkey,
+      await removalChallenge({ v: 1, deviceId, forget: passkey.credentialId, at }),
+    );
+    delete device.passkey;
+    return { deviceId };
   }
 
   async function rotate(
@@ -323,6 +398,9 @@ async function newMind(): Promise<Mind> {
     if (path === '/v1/device/poll') return [200, await poll(by, input)];
     if (path === '/v1/device/answer') return [200, await decide(by, input)];
     if (path === '/v1/device/rotate') return [200, await rotate(by, input)];
+    if (path === '/v1/device/passkey/enrol') return [200, enrol(by.device)];
+    if (path === '/v1/device/passkey/confirm') return [200, confirm(by.device, input)];
+    if (path === '/v1/device/passkey/forget') return [200, await forget(by.device, input)];
     if (path === '/v1/device/update') {
       const { label = by.device.label, push } = input as { label?: string; push?: unknown };
       by.device.label = label;
@@ -403,11 +481,15 @@ async function newMind(): Promise<Mind> {
       devices.clear();
       wake();
     },
+    demandPasskeys: () => {
+      arePasskeysDemanded = true;
+    },
     renew: (next: string) => {
       release = next;
     },
     forget: () => {
       release = undefined;
+      arePasskeysDemanded = false;
       devices.clear();
       challenges.clear();
       troubles.clear();

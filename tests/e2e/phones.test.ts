@@ -18,6 +18,7 @@ import { commandLine } from '../command-line.ts';
 import { HttpPhone, linkOf, Refused, send } from '../phone.ts';
 import { startRelyingPage } from '../relying-page.ts';
 import { launchBrowser } from '../pages/browser.ts';
+import { giveLock } from '../authenticator/lock.ts';
 import { Authenticator } from '../authenticator/phone.ts';
 import { startTurns, type Turns } from '../turns.ts';
 import { startStack, waitUntil, type Replica, type Stack, type TestUser } from '../stack.ts';
@@ -305,6 +306,44 @@ test('two browsers: the page of an application shows a number, and the authentic
     await page.getByText('Not signed in: denied').waitFor();
   } finally {
     await Promise.all([...browsers.map((browser) => browser.close()), intranet.stop()]);
+  }
+});
+
+test('DEV-35: the lock of the device confirms an approval in a browser, and the command line finds it in the audit', async () => {
+  const user = await stack.addUser({ phone: false });
+  const { uri = '' } = await stack.admin(authenticatorEnrol, { userId: user.userId, type: 'app' });
+  const browser = await launchBrowser(['--ignore-certificate-errors']);
+  try {
+    const page = await browser.newPage({ locale: 'en' });
+    const app = new Authenticator(page, stack.deviceUrl);
+    const lock = await giveLock(page);
+    await app.activateWithLock(uri, 'lock.on');
+    const { challengeId, number } = await begun(user);
+    await app.waitForPrompt(stack.application.name);
+    await lock.unlocks(false);
+    await app.approve(number);
+    await page.getByText(app.say('problem.NOT_CONFIRMED')).waitFor();
+    expect(await stateOf(challengeId)).toBe('pending');
+    await lock.unlocks(true);
+    await app.approve(number);
+    expect(await app.outcome()).toBe('Approved. You are being signed in.');
+
+    const { userId } = user;
+    const isApproved = ({ type, challengeId: of }: { type: string; challengeId?: string }) =>
+      type === 'challenge.approved' && of === challengeId;
+    await waitUntil(async () => (await stack.admin(auditFind, { userId })).events.some(isApproved), {
+      what: 'the approval to be in the audit',
+    });
+    const { out } = await commandLine(stack, folder, ['audit', 'tail', '--user', userId, '--json']);
+    writeFileSync(join(folder, 'locked.json'), out);
+    const verified = await commandLine(stack, folder, ['audit', 'verify', 'locked.json', '--json']);
+    expect(JSON.parse(verified.out)).toMatchObject({
+      verified: 1,
+      refused: 0,
+      keys: [{ passkeyThumbprint: expect.stringMatching(/^[\w-]{43}$/) }],
+    });
+  } finally {
+    await browser.close();
   }
 });
 

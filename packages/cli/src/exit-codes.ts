@@ -88,6 +88,8 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
   },
   NUMBER_WRONG: { exit: 'rejected', advice: 'Start a new challenge, and type the number that the page shows.' },
   DISPLAY_MISMATCH: { exit: 'rejected', advice: 'Start a new challenge. If it lasts, remove the phone and report it.' },
+  PASSKEY_NEEDED: { exit: 'rejected', advice: 'Turn on the passkey on the page of the account in the app.' },
+  PASSKEY_REJECTED: { exit: 'rejected', advice: 'Repeat. If it lasts, remove the phone and activate it again.' },
   KEY_NOT_ACCEPTED: {
     exit: 'rejected',
     advice: 'See which keys the policy takes: countersign policy explain passkeys',

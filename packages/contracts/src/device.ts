@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { operation } from './operation.ts';
+import { PasskeyOptions, PasskeyRegistration } from './passkey.ts';
 
 const closed = { additionalProperties: false } as const;
 
@@ -104,7 +105,33 @@ export const devicePoll = operation('device.poll', {
   }),
 });
 
-export const AnswerBody = Type.Object({ decision: Statement }, closed);
+const Base64Url = (maxLength: number) => Type.String({ pattern: '^[\\w-]+$', maxLength });
+const CredentialId = Base64Url(1364);
+
+/** What an authenticator signed for this phone (WebAuthn Level 3 section 5.2.2): short enough to be kept beside the audit. */
+export const DeviceAssertion = Type.Object(
+  {
+    credentialId: CredentialId,
+    clientDataJSON: Base64Url(1366),
+    authenticatorData: Base64Url(342),
+    signature: Base64Url(684),
+  },
+  closed,
+);
+export type DeviceAssertion = Static<typeof DeviceAssertion>;
+
+export const AnswerBody = Type.Object(
+  {
+    decision: Statement,
+    passkey: Type.Optional(
+      Type.Object(DeviceAssertion.properties, {
+        ...closed,
+        description: 'With an approval by a phone that has a passkey: its assertion over the decision.',
+      }),
+    ),
+  },
+  closed,
+);
 
 /** Approves, denies, or reports that it was somebody else. */
 export const deviceAnswer = operation('device.answer', {
@@ -159,6 +186,55 @@ export const deviceRemove = operation('device.remove', {
   scope: 'device',
   changes: false,
   urgent: true,
+  input: OneRequest,
+  output: Type.Object({ deviceId: Type.String() }),
+});
+
+/** One that a phone has for its approvals. */
+const DevicePasskey = Type.Object({ credentialId: CredentialId, keyThumbprint: Base64UrlHash });
+
+/** Begins to give the phone a passkey, which confirms its approvals from then on. */
+export const deviceEnrol = operation('device.enrol', {
+  scope: 'device',
+  changes: false,
+  input: OneRequest,
+  output: Type.Object({
+    enrolment: Type.Optional(
+      Type.Object(
+        {
+          issuedAt: Type.Integer({ description: 'To be sent along with what the browser made.' }),
+          options: PasskeyOptions,
+        },
+        { description: 'What the browser is to make.' },
+      ),
+    ),
+    passkey: Type.Optional(
+      Type.Object(DevicePasskey.properties, {
+        description: 'In place of it: the one that this phone has already, and may not have heard of.',
+      }),
+    ),
+  }),
+});
+
+export const ConfirmBody = Type.Object(
+  { issuedAt: Type.Integer({ minimum: 0 }), registration: PasskeyRegistration },
+  closed,
+);
+
+/** What the browser made becomes the passkey of the phone. */
+export const deviceConfirm = operation('device.confirm', {
+  scope: 'device',
+  changes: false,
+  input: OneRequest,
+  output: DevicePasskey,
+});
+
+export const ForgetBody = Type.Object({ at: Type.Integer({ minimum: 0 }), passkey: DeviceAssertion }, closed);
+
+/** The phone has no passkey any more. Whoever has the passkey says so. */
+export const deviceForget = operation('device.forget', {
+  scope: 'device',
+  changes: false,
   input: OneRequest,
   output: Type.Object({ deviceId: Type.String() }),
 });

@@ -91,6 +91,15 @@ export const ERRORS = {
     status: 422,
     title: 'This phone showed something else than what was asked. The answer does not count.',
   },
+  PASSKEY_NEEDED: {
+    status: 422,
+    title:
+      'This has to be confirmed with the passkey of this phone. Turn that on in the app where it is off, then repeat.',
+  },
+  PASSKEY_REJECTED: {
+    status: 422,
+    title: 'The passkey did not confirm it. Repeat; where it does not help, remove this phone and activate it again.',
+  },
   CREDENTIALS_REJECTED: { status: 422, title: 'The name or the password was not accepted.' },
   PASSWORD_EXPIRED: {
     status: 422,

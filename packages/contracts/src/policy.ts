@@ -189,6 +189,10 @@ export const PolicySchema = Type.Object(
           description: 'After so many without an approval no more is sent for coolDownSeconds.',
         }),
         coolDownSeconds: seconds(60, 86_400),
+        userVerification: Type.Enum(['none', 'passkey'], {
+          description:
+            '`passkey`: approvals need the passkey of the phone. `none`: only of phones whose owner has added one.',
+        }),
         reportBlocks: Type.Boolean({
           description: 'After "this was not me" nothing is sent to the person until an administrator allows it again.',
         }),
@@ -311,6 +315,7 @@ export const DEFAULT_POLICY: Policy = {
     prompts: { burst: 5, refillSeconds: 120 },
     unanswered: 3,
     coolDownSeconds: 900,
+    userVerification: 'none',
     reportBlocks: true,
   },
   recovery: { codes: 10 },

@@ -22,6 +22,16 @@ export {
 export { Evidence, verifyEvidence, type EvidenceRefusal, type VerifiedEvidence } from './evidence.ts';
 export { acceptKeySet, KeySet, signKeySet } from './key-set.ts';
 export { Outcome, signOutcome, verifyOutcome } from './outcome.ts';
+export {
+  importPasskeyKey,
+  parsePasskeyKey,
+  passkeyChallenge,
+  type PasskeyKey,
+  passkeyThumbprint,
+  removalChallenge,
+  verifyPasskey,
+  type AssertionRefusal,
+} from './passkey.ts';
 export { displayHash, Displayed, Prompt, Prompts, signPrompts, verifyPrompts } from './prompt.ts';
 export { Rotation, signRotation, verifyRotation } from './rotation.ts';
 export { showable } from './shown-text.ts';

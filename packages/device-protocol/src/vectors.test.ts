@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import vectors from '../../../tests/vectors/device-protocol-v1.json' with { type: 'json' };
 import { verifyActivated } from './activated.ts';
 import { activationLink, parseActivationLink } from './activation-link.ts';
@@ -9,6 +9,7 @@ import { importPublicKey, parsePublicKey, thumbprintOf, type PublicKeyJwk } from
 import { acceptKeySet } from './key-set.ts';
 import { verifyEvidence } from './evidence.ts';
 import { verifyOutcome } from './outcome.ts';
+import { passkeyChallenge, passkeyThumbprint, verifyPasskey } from './passkey.ts';
 import { displayHash, verifyPrompts } from './prompt.ts';
 import { verifyRotation } from './rotation.ts';
 import { signatureBase } from './signature-base.ts';
@@ -118,6 +119,34 @@ test('evidence of an answer', async () => {
     outcome: 'verified',
     decision: { decision: 'approve', displayHash: vectors.displayed.hash },
     keyThumbprint: keys.device.thumbprint,
+  });
+});
+
+describe('DEV-35: a passkey confirms a decision', () => {
+  const { jwk, thumbprint } = vectors.passkey.key;
+  const { origin, challenge, assertion, evidence, refused } = vectors.passkey;
+  const asked = { key: publicPart(jwk), origin, challenge };
+
+  test('by its signature over what the device key signed', async () => {
+    expect(await passkeyThumbprint(publicPart(jwk))).toBe(thumbprint);
+    expect(await passkeyChallenge(vectors.decision.jws)).toBe(challenge);
+    expect(await verifyPasskey(assertion, asked)).toEqual({ outcome: 'verified', isBackupEligible: false });
+  });
+
+  test('and the evidence says so', async () => {
+    const { challengeId } = vectors.evidence;
+    expect(await verifyEvidence(evidence, { challengeId })).toMatchObject({
+      outcome: 'verified',
+      keyThumbprint: keys.device.thumbprint,
+      passkeyThumbprint: thumbprint,
+    });
+  });
+
+  test.each(refused)('not where it is refused: $why', async ({ reason, assertion: one }) => {
+    const { challengeId } = vectors.evidence;
+    const altered = { ...evidence, passkey: { ...evidence.passkey, assertion: one } };
+    expect(await verifyPasskey(one, asked)).toEqual({ outcome: 'refused', reason });
+    expect(await verifyEvidence(altered, { challengeId })).toEqual({ outcome: 'refused', reason });
   });
 });
 

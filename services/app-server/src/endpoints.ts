@@ -35,6 +35,9 @@ import * as finalizeCluster from './cluster/finalize.ts';
 import * as clusterStatus from './cluster/status.ts';
 import type { Context } from './context.ts';
 import * as answerDevice from './device/answer.ts';
+import * as confirmDevice from './device/confirm.ts';
+import * as enrolDevice from './device/enrol.ts';
+import * as forgetDevice from './device/forget.ts';
 import * as pollDevice from './device/poll.ts';
 import * as removeDevice from './device/remove.ts';
 import * as rotateDevice from './device/rotate.ts';
@@ -121,6 +124,9 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.deviceUpdate, updateDevice.update),
     serve(contracts.deviceRotate, rotateDevice.rotate),
     serve(contracts.deviceRemove, removeDevice.remove),
+    serve(contracts.deviceEnrol, enrolDevice.enrol),
+    serve(contracts.deviceConfirm, confirmDevice.confirm),
+    serve(contracts.deviceForget, forgetDevice.forget),
 
     serve(contracts.passwordVerify, verifyPassword.verify),
     serve(contracts.identityVerify, verifyIdentity.verify),

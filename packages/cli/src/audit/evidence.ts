@@ -15,12 +15,25 @@ export const EVENT_REFUSALS = {
   other_decision: 'The person decided otherwise than the event says.',
   other_device: 'The event names another authenticator than the device that signed.',
   other_user: 'The challenge is of another user than the event names.',
+  passkey_malformed: 'What the passkey signed is not of the known form, or its key is none.',
+  passkey_challenge: 'The passkey confirmed another decision.',
+  passkey_origin: 'The passkey was asked by another page than the app.',
+  passkey_relying_party: 'The passkey is bound to another host than that of the app.',
+  passkey_not_verified: 'The passkey was not unlocked by PIN or body.',
+  passkey_not_signed: 'The passkey of the evidence did not sign.',
+  no_passkey: 'The event says that a passkey confirmed it, and none did.',
   no_number: 'It was approved without the number that was asked for.',
 } as const satisfies Record<EvidenceRefusal, string> & Record<string, string>;
 export type EventRefusal = keyof typeof EVENT_REFUSALS;
 
 export type Examined =
-  | { readonly outcome: 'verified'; readonly deviceId: string; readonly keyThumbprint: string }
+  | {
+      readonly outcome: 'verified';
+      readonly deviceId: string;
+      readonly keyThumbprint: string;
+      /** Of the passkey that confirmed it, if one did. */
+      readonly passkeyThumbprint?: string;
+    }
   | { readonly outcome: 'refused'; readonly reason: EventRefusal }
   | { readonly outcome: 'withoutEvidence' };
 
@@ -28,7 +41,7 @@ export type Examined =
 export async function examineEvent(event: unknown): Promise<Examined> {
   if (!isObject(event) || typeof event['type'] !== 'string') return refused('no_event');
   const { type, method, challengeId, userId, detail } = event;
-  const { evidence, authenticatorId, purpose } = isObject(detail) ? detail : {};
+  const { evidence, authenticatorId, purpose, userVerified } = isObject(detail) ? detail : {};
   const isAnswer = (type === 'challenge.approved' || type === 'challenge.denied') && method === 'app';
   // An activation proves the key of a phone, and no login.
   const isAnsweredLogin = isAnswer && purpose !== 'enrol';
@@ -36,13 +49,19 @@ export async function examineEvent(event: unknown): Promise<Examined> {
   if (!isAnsweredLogin || typeof challengeId !== 'string') return refused('other_event');
   const verified = await verifyEvidence(evidence, { challengeId });
   if (verified.outcome === 'refused') return refused(verified.reason);
-  const { decision, displayed, keyThumbprint } = verified;
+  const { decision, displayed, keyThumbprint, passkeyThumbprint } = verified;
   if (!isDecidedSo(event, decision.decision)) return refused('other_decision');
   if (authenticatorId !== decision.deviceId) return refused('other_device');
   if (userId === undefined || addressOfChallenge(challengeId)?.userId !== userId) return refused('other_user');
   const digits = decision.number?.length ?? 0;
   if (type === 'challenge.approved' && digits !== displayed.digits) return refused('no_number');
-  return { outcome: 'verified', deviceId: decision.deviceId, keyThumbprint };
+  if (userVerified === true && passkeyThumbprint === undefined) return refused('no_passkey');
+  return {
+    outcome: 'verified',
+    deviceId: decision.deviceId,
+    keyThumbprint,
+    ...(passkeyThumbprint !== undefined && { passkeyThumbprint }),
+  };
 }
 
 /** A wrong number denies as well: then the person approved, and the event says why it did not count. */

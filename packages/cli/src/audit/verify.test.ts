@@ -1,8 +1,17 @@
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { challengeIdFor } from '@countersign/contracts';
-import { generateKeyPair, signDecision, type Answer, type KeyPair } from '@countersign/device-protocol';
+import {
+  generateKeyPair,
+  parsePasskeyKey,
+  passkeyChallenge,
+  passkeyThumbprint,
+  signDecision,
+  type Answer,
+  type KeyPair,
+} from '@countersign/device-protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXIT } from '../exit-codes.ts';
 import { run } from '../run.ts';
@@ -137,6 +146,38 @@ test('says with --json which key signed for which device, and what does not stan
 
 type Event = Awaited<ReturnType<typeof approved>>;
 
+const passkey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const passkeyKey = parsePasskeyKey(passkey.publicKey.export({ format: 'jwk' }));
+
+/** As app-server writes it when a passkey has confirmed the approval. @param flags of the authenticator: present and verified. */
+async function confirmed({ flags = 0x05, origin = 'https://phones.example.com' } = {}) {
+  const event = await approved();
+  const { evidence } = event.detail;
+  const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest();
+  const challenge = await passkeyChallenge(evidence.statement);
+  const clientData = Buffer.from(JSON.stringify({ type: 'webauthn.get', challenge, origin, crossOrigin: false }));
+  const authenticatorData = Buffer.concat([sha256('phones.example.com'), Buffer.from([flags]), Buffer.alloc(4)]);
+  const signed = Buffer.concat([authenticatorData, sha256(clientData)]);
+  const assertion = {
+    clientDataJSON: clientData.toString('base64url'),
+    authenticatorData: authenticatorData.toString('base64url'),
+    signature: sign('sha256', signed, passkey.privateKey).toString('base64url'),
+  };
+  const held = { key: passkeyKey, origin: 'https://phones.example.com', assertion };
+  return { ...event, detail: { ...event.detail, userVerified: true, evidence: { ...evidence, passkey: held } } };
+}
+
+test('DEV-35: what a passkey confirmed is checked as well, and its key is told', async () => {
+  const { code, out } = await verify(lines(await confirmed(), await approved()), '--json');
+
+  const of = { deviceId, keyThumbprint: device.thumbprint, verified: 1 };
+  expect(JSON.parse(out)).toMatchObject({
+    verified: 2,
+    keys: [{ ...of, passkeyThumbprint: await passkeyThumbprint(passkeyKey) }, of],
+  });
+  expect(code).toBe(EXIT.ok.code);
+});
+
 describe('an event does not stand', () => {
   const withEvidence = ({ detail, ...event }: Event, change: object) => ({
     ...event,
@@ -182,6 +223,24 @@ describe('an event does not stand', () => {
       'when a denial is said to be a wrong number',
       async () => answered({ decision: 'deny' }, 'challenge.denied', 'number'),
       'other_decision',
+    ],
+    ['when nobody was verified', async () => confirmed({ flags: 0x01 }), 'passkey_not_verified'],
+    ['when another page asked', async () => confirmed({ origin: 'https://evil.example' }), 'passkey_origin'],
+    [
+      'when what a passkey confirmed was taken out',
+      async () => {
+        const event = await approved();
+        return { ...event, detail: { ...event.detail, userVerified: true } };
+      },
+      'no_passkey',
+    ],
+    [
+      'when a passkey is said to have confirmed a denial',
+      async () => {
+        const { passkey: held } = (await confirmed()).detail.evidence;
+        return withEvidence(await answered({ decision: 'deny' }, 'challenge.denied', 'denied'), { passkey: held });
+      },
+      'malformed',
     ],
     ['when no number was typed', async () => answered({ decision: 'approve' }, 'challenge.approved'), 'no_number'],
     [

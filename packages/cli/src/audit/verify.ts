@@ -53,6 +53,8 @@ interface Refusal {
 interface SigningKey {
   deviceId: string;
   keyThumbprint: string;
+  /** Of the passkey that confirmed as well. */
+  passkeyThumbprint?: string;
   /** How many events. */
   verified: number;
 }
@@ -91,9 +93,13 @@ function refusalLine({ place, at, type, challengeId, reason }: Refusal): string 
   return `${named.join('  ')}  ${reason}: ${EVENT_REFUSALS[reason]}\n`;
 }
 
-function count(keys: Map<string, SigningKey>, { deviceId, keyThumbprint }: Omit<SigningKey, 'verified'>): void {
-  const name = `${deviceId} ${keyThumbprint}`;
-  keys.set(name, { deviceId, keyThumbprint, verified: (keys.get(name)?.verified ?? 0) + 1 });
+function count(
+  keys: Map<string, SigningKey>,
+  { deviceId, keyThumbprint, passkeyThumbprint }: Omit<SigningKey, 'verified'>,
+): void {
+  const name = `${deviceId} ${keyThumbprint} ${passkeyThumbprint ?? ''}`;
+  const verified = (keys.get(name)?.verified ?? 0) + 1;
+  keys.set(name, { deviceId, keyThumbprint, ...given({ passkeyThumbprint }), verified });
 }
 
 function readText({ terminal }: Session, file: string): Promise<string> | string {

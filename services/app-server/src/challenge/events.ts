@@ -1,7 +1,7 @@
 import type { Method } from '@countersign/contracts';
 import type { AttemptLane, LaneName } from './attempts.ts';
 import type { PasskeyRefusal } from '../passkey/client-data.ts';
-import type { Displayed, PublicKeyJwk } from '@countersign/device-protocol';
+import type { Displayed, Evidence, PublicKeyJwk } from '@countersign/device-protocol';
 import type { OpenChallenge, Purpose } from './state.ts';
 
 /** Why a code was refused. For the audit; the caller hears CODE_REJECTED whatever it was. */
@@ -43,6 +43,8 @@ export interface DecisionEvidence {
   displayed: Displayed;
   serverNonce: string;
   deviceId: string;
+  /** Of an approval that a passkey has confirmed: what it signed, and for which page (DEV-35). */
+  passkey?: NonNullable<Evidence['passkey']>;
 }
 
 /** What the caller knows of a login, kept for the audit. */
@@ -78,7 +80,7 @@ export type UserEvent =
       /** A password that was asked for beside the code: named here, and never among the methods (AAL-24). */
       pin?: PinOutcome;
       refund?: Refund;
-      /** Of a passkey: unlocked by PIN or body. */
+      /** Of a passkey, also one that confirmed an approval in the app: unlocked by PIN or body. */
       userVerified?: boolean;
       /** Of a passkey that is copied: a sign of two that count apart (WEB-06). */
       counterWentBack?: true;

@@ -119,6 +119,12 @@ interface DeviceTable {
   key_protection: 'software' | null;
   /** How it is woken; null: not at all. */
   push_sealed: string | null;
+  /** The passkey that confirms approvals; all three, or none. */
+  passkey_credential_id: Buffer | null;
+  /** JWK. */
+  passkey_key: ColumnType<unknown, string | null, string | null>;
+  /** As it said when it was made; what is copied between devices cannot become what is not (WebAuthn Level 3 section 7.2). */
+  passkey_backup_eligible: boolean | null;
 }
 
 /** What phones trust, version by version: each is signed by a key of the one before. */

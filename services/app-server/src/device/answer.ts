@@ -3,6 +3,7 @@ import {
   addressOfChallenge,
   AnswerBody,
   MfaError,
+  type DeviceAssertion,
   type deviceAnswer,
   type InputOf,
   type OutputOf,
@@ -10,6 +11,7 @@ import {
 import {
   challengeOfDecision,
   importPublicKey,
+  passkeyChallenge,
   signOutcome,
   verifyDecision,
   type Decision,
@@ -19,6 +21,7 @@ import {
 } from '@countersign/device-protocol';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { DecisionEvidence } from '../challenge/events.ts';
 import type { UserState } from '../challenge/state.ts';
 import type { Wake } from '../challenge/wake.ts';
 import type { PhoneKeys } from '../keys/phone-keys.ts';
@@ -26,6 +29,7 @@ import type { KeyRing } from '../keys/ring.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import { decideAnswer, promptFor } from './decide.ts';
+import { heldPasskey, type HeldPasskeyDependencies } from './held-passkey.ts';
 import { numberFor, promptOnRecord } from './prompt.ts';
 import {
   kindOfRequest,
@@ -36,7 +40,7 @@ import {
 } from './signed-call.ts';
 import type { WakePhones } from './wake-phones.ts';
 
-export interface AnswerDependencies extends SignedCallDependencies {
+export interface AnswerDependencies extends SignedCallDependencies, HeldPasskeyDependencies {
   applications: Pick<Applications, 'all'>;
   policies: Policies;
   users: LoginUsers;
@@ -46,7 +50,7 @@ export interface AnswerDependencies extends SignedCallDependencies {
   wakePhones: WakePhones;
 }
 
-type Call = SignedCall<{ decision: string }>;
+type Call = SignedCall<{ decision: string; passkey?: DeviceAssertion }>;
 
 const KIND = kindOfRequest('/v1/device/answer', AnswerBody);
 /** `display_mismatch`: somebody between changed what was shown, or we did meanwhile. */
@@ -60,7 +64,8 @@ const REFUSED_AS = {
 /**
  * Takes what a person decided on their phone: signed over what was shown, held against what is on record, and decided by one append. The
  * phone hears how the login stands, signed; the application that waits is told to look.
- * @throws MfaError as `signedCall`; CHALLENGE_NOT_FOUND, CHALLENGE_CLOSED, DISPLAY_MISMATCH, NUMBER_WRONG, USER_DISABLED.
+ * @throws MfaError as `signedCall`; CHALLENGE_NOT_FOUND, CHALLENGE_CLOSED, DISPLAY_MISMATCH, PASSKEY_NEEDED, PASSKEY_REJECTED, NUMBER_WRONG,
+ * USER_DISABLED.
  */
 export async function answer(
   deps: AnswerDependencies,
@@ -101,6 +106,10 @@ export async function answer(
   const { deviceId, publicKey } = call.device;
   const number = numberFor(deps.ring, challengeId, displayed.digits);
   const { app } = deps.policies.effective(challenge.applicationId);
+  // Before the number is looked at: nobody without the passkey learns whether it was right, or ends the challenge by a wrong one.
+  const confirmed =
+    decision.decision === 'approve' ? await confirmedBy(deps, call, app.userVerification === 'passkey') : {};
+  if ('refused' in confirmed) throw await refuse(confirmed.refused);
   const { event } = await deps.ledger
     .act(
       userId,
@@ -114,7 +123,7 @@ export async function answer(
             attemptId,
             decision: decision.decision,
             isNumberRight: isSame(decision.number ?? '', number),
-            evidence: { statement: call.body.decision, key: publicKey, displayed, serverNonce, deviceId },
+            evidence: { statement: call.body.decision, key: publicKey, displayed, serverNonce, deviceId, ...confirmed },
             fraud: app.reportBlocks ? 'blocks' : 'noted',
             coolDownMs: app.coolDownSeconds * 1000,
             disabled: user === undefined || user.status === 'disabled',
@@ -154,6 +163,26 @@ async function held({ device, body }: Call, prompt: Prompt): Promise<{ decision:
   return verified.outcome === 'verified'
     ? { decision: verified.decision }
     : { refused: new MfaError(REFUSED_AS[verified.reason], { reason: verified.reason }) };
+}
+
+/**
+ * What confirms an approval beside the key of the phone (DEV-34, DEV-35). Where the phone has a passkey, nothing is approved without it,
+ * whatever the policy says: otherwise whoever has got the key of the phone would leave it out. No word of the phone counts, only what the
+ * passkey signed.
+ * @param isDemanded by the policy, also of a phone that has none.
+ */
+async function confirmedBy(
+  deps: HeldPasskeyDependencies,
+  { device, body }: Call,
+  isDemanded: boolean,
+): Promise<Pick<DecisionEvidence, 'passkey'> | { refused: MfaError }> {
+  if (body.passkey === undefined) {
+    const isNeeded = isDemanded || device.passkey !== undefined;
+    return isNeeded ? { refused: new MfaError('PASSKEY_NEEDED', { reason: 'passkey_needed' }) } : {};
+  }
+  const held = await heldPasskey(deps, device, body.passkey, await passkeyChallenge(body.decision));
+  if ('refused' in held) return { refused: new MfaError('PASSKEY_REJECTED', { reason: held.refused }) };
+  return { passkey: held };
 }
 
 function isSame(given: string, wanted: string): boolean {

@@ -80,7 +80,13 @@ export function decideAnswer(state: UserState, command: AnswerCommand, now: numb
   if (command.disabled || barredReason(state) !== undefined) return refuse('USER_DISABLED');
   if (!command.isNumberRight) return { append: { type: 'challenge.denied', ...answered, reason: 'number' } };
   return {
-    append: { type: 'challenge.approved', ...answered, purpose: 'login', ...(device !== undefined && { device }) },
+    append: {
+      type: 'challenge.approved',
+      ...answered,
+      purpose: 'login',
+      ...(evidence.passkey !== undefined && { userVerified: true }),
+      ...(device !== undefined && { device }),
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { MfaError } from '@countersign/contracts';
-import { parsePublicKey, type PublicKeyJwk } from '@countersign/device-protocol';
+import { parsePasskeyKey, parsePublicKey, type PasskeyKey, type PublicKeyJwk } from '@countersign/device-protocol';
 import type { Kysely } from 'kysely';
 import { violatedConstraint } from '../database/failure.ts';
 import type { Lane } from '../database/node.ts';
@@ -16,6 +16,16 @@ export interface Device {
   publicKey: PublicKeyJwk;
   keyThumbprint: string;
   pushSealed: string | undefined;
+  /** What confirms its approvals, where its owner has added one. */
+  passkey: DevicePasskey | undefined;
+}
+
+export interface DevicePasskey {
+  /** Base64url. */
+  credentialId: string;
+  key: PasskeyKey;
+  /** As it said when it was made. */
+  isBackupEligible: boolean;
 }
 
 /** One that waits for its phone. */
@@ -114,6 +124,50 @@ export async function forgetPushOf(db: Database, deviceId: string, pushSealed: s
     .execute();
 }
 
+/**
+ * Gives a phone its passkey, unless it has one.
+ * @returns false when it has this very one already.
+ * @throws MfaError AUTHENTICATOR_NOT_FOUND; REQUEST_INVALID when it has another one; PASSKEY_REJECTED when another phone has this one.
+ */
+export async function keepPasskey(db: Database, deviceId: string, passkey: DevicePasskey): Promise<boolean> {
+  const row = await db
+    .selectFrom('device')
+    .select('passkey_credential_id')
+    .where('device_id', '=', deviceId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
+  if (row.passkey_credential_id?.toString('base64url') === passkey.credentialId) return false;
+  if (row.passkey_credential_id !== null) {
+    throw new MfaError('REQUEST_INVALID', { detail: 'This phone has a passkey. Remove that one first.' });
+  }
+  await db
+    .updateTable('device')
+    .set({
+      passkey_credential_id: Buffer.from(passkey.credentialId, 'base64url'),
+      passkey_key: JSON.stringify(passkey.key),
+      passkey_backup_eligible: passkey.isBackupEligible,
+    })
+    .where('device_id', '=', deviceId)
+    .execute()
+    .catch((error: unknown) => {
+      if (violatedConstraint(error) !== 'device_passkey_credential_key') throw error;
+      throw new MfaError('PASSKEY_REJECTED', { reason: 'passkey_enrolled' });
+    });
+  return true;
+}
+
+/** @returns whether the phone had it until now. */
+export async function forgetPasskey(db: Database, deviceId: string, credentialId: string): Promise<boolean> {
+  const updated = await db
+    .updateTable('device')
+    .set({ passkey_credential_id: null, passkey_key: null, passkey_backup_eligible: null })
+    .where('device_id', '=', deviceId)
+    .where('passkey_credential_id', '=', Buffer.from(credentialId, 'base64url'))
+    .executeTakeFirst();
+  return updated.numUpdatedRows === 1n;
+}
+
 /** By what a request says of its key. Active ones only. */
 export async function readByThumbprint(
   router: Router,
@@ -143,7 +197,18 @@ function joined(db: Database) {
   return db
     .selectFrom('device as d')
     .innerJoin('authenticator as a', 'a.authenticator_id', 'd.device_id')
-    .select(['d.device_id', 'd.begun_in', 'd.public_key', 'd.key_thumbprint', 'd.push_sealed', 'a.user_id', 'a.label']);
+    .select([
+      'd.device_id',
+      'd.begun_in',
+      'd.public_key',
+      'd.key_thumbprint',
+      'd.push_sealed',
+      'd.passkey_credential_id',
+      'd.passkey_key',
+      'd.passkey_backup_eligible',
+      'a.user_id',
+      'a.label',
+    ]);
 }
 
 type Row = Awaited<ReturnType<ReturnType<typeof joined>['execute']>>[number];
@@ -162,5 +227,16 @@ function deviceOf(row: Row): Device | undefined {
     publicKey,
     keyThumbprint: row.key_thumbprint,
     pushSealed: row.push_sealed ?? undefined,
+    passkey: passkeyOf(row),
+  };
+}
+
+/** @throws TypeError for a key that we would not have kept: an approval that it should confirm must not go on without it. */
+function passkeyOf(row: Row): DevicePasskey | undefined {
+  if (row.passkey_credential_id === null) return undefined;
+  return {
+    credentialId: row.passkey_credential_id.toString('base64url'),
+    key: parsePasskeyKey(row.passkey_key),
+    isBackupEligible: row.passkey_backup_eligible === true,
   };
 }

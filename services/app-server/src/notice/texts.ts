@@ -3,6 +3,7 @@ import { languagesFor } from '../dispatch/texts.ts';
 /** What people are told of: every way in which what they sign in with changes (AAL-26). */
 export type NoticeKind =
   | `${'totp' | 'phone' | 'app' | 'passkey' | 'recovery'}.${'added' | 'removed'}`
+  | `app-passkey.${'added' | 'removed'}`
   | 'access-code.granted'
   | 'pin.changed'
   | 'pin.removed'
@@ -19,6 +20,10 @@ const TEXTS: Record<string, Texts> = {
     'phone.removed': 'A phone was removed from your account at {{application}}.',
     'app.added': 'The Countersign app on a phone was added to your account at {{application}}.',
     'app.removed': 'The Countersign app on a phone was removed from your account at {{application}}.',
+    'app-passkey.added':
+      'A passkey was added to the Countersign app on a phone of your account at {{application}}. It confirms sign-ins there.',
+    'app-passkey.removed':
+      'The passkey was removed from the Countersign app on a phone of your account at {{application}}.',
     'passkey.added': 'A passkey was added to your account at {{application}}.',
     'passkey.removed': 'A passkey was removed from your account at {{application}}.',
     'recovery.added': 'New recovery codes were made for your account at {{application}}.',
@@ -39,6 +44,10 @@ const TEXTS: Record<string, Texts> = {
     'phone.removed': 'Из вашей учётной записи в {{application}} удалён телефон.',
     'app.added': 'К вашей учётной записи в {{application}} добавлено приложение Countersign на телефоне.',
     'app.removed': 'Из вашей учётной записи в {{application}} удалено приложение Countersign на телефоне.',
+    'app-passkey.added':
+      'К приложению Countersign на телефоне вашей учётной записи в {{application}} добавлен ключ доступа. Им подтверждаются входы.',
+    'app-passkey.removed':
+      'Из приложения Countersign на телефоне вашей учётной записи в {{application}} удалён ключ доступа.',
     'passkey.added': 'К вашей учётной записи в {{application}} добавлен ключ доступа.',
     'passkey.removed': 'Из вашей учётной записи в {{application}} удалён ключ доступа.',
     'recovery.added': 'Для вашей учётной записи в {{application}} созданы новые коды восстановления.',

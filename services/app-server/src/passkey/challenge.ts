@@ -1,7 +1,7 @@
 import type { KeyRing } from '../keys/ring.ts';
 
 /** What a ceremony is for. An answer to one is no answer to another, since each has challenges of its own. */
-export type Ceremony = 'enrol' | 'login' | 'invite';
+export type Ceremony = 'enrol' | 'login' | 'invite' | 'device';
 
 /** No passkey is asked for longer than this (WEB-02), whatever the policy says of challenges. */
 export const LONGEST_CEREMONY_SECONDS = 300;

@@ -134,7 +134,8 @@ const OF_ATTESTATION: ReadonlySet<string> = new Set<AttestationRefusal>([
   'copied',
 ]);
 
-function rejected(reason: string, cause?: unknown): MfaError {
+/** What a refused registration is to whoever made it. */
+export function rejected(reason: string, cause?: unknown): MfaError {
   if (reason === ('metadata' satisfies AttestationRefusal)) {
     return new MfaError('METADATA_UNAVAILABLE', { retryAfterSeconds: 60, reason });
   }

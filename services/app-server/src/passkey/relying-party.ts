@@ -17,8 +17,23 @@ export function relyingPartyOf(portalUrl: string): RelyingParty {
   if (protocol !== 'https:' && hostname !== 'localhost') {
     throw new StartRefused('COUNTERSIGN_PORTAL_URL must begin with https://; only localhost is trusted without TLS.');
   }
-  if (/^[0-9.]+$|^\[/.test(hostname)) {
+  if (isAddress(hostname)) {
     throw new StartRefused('COUNTERSIGN_PORTAL_URL must hold a name and not an address: passkeys are bound to it.');
   }
   return { id: hostname, origin };
+}
+
+/**
+ * Who the passkeys of phones are made for: the app that mobile-app-web-service serves. Undefined where browsers make none, since it has no
+ * name. Activations and approvals without a passkey go on there.
+ * @param deviceUrl where phones reach it, from the configuration.
+ */
+export function relyingPartyOfApp(deviceUrl: string | undefined): RelyingParty | undefined {
+  if (deviceUrl === undefined) return undefined;
+  const { hostname, origin } = new URL(deviceUrl);
+  return isAddress(hostname) ? undefined : { id: hostname, origin };
+}
+
+function isAddress(hostname: string): boolean {
+  return /^[0-9.]+$|^\[/.test(hostname);
 }

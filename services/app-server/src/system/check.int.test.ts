@@ -53,6 +53,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
     policies: { layers: () => [], wantMakes: () => false },
     settled: { number: RELEASE },
     relyingParty: undefined,
+    deviceUrl: undefined,
     metadata: undefined,
     directories: { all: () => [], unopened: () => [] },
     pool: { states: () => [{ name: 'inbox', phase: 'closed' as const }] },
@@ -63,7 +64,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
   };
 }
 
-const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'policy'];
+const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'phones.passkeys', 'policy'];
 
 async function failures(deps: CheckDependencies) {
   const { checks } = await check(deps, {});

@@ -11,7 +11,8 @@ import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { LedgerContinuity } from '../ledger/continuity.ts';
 import type { Partition } from '../ledger/partition.ts';
 import type { MetadataFile } from '../passkey/metadata-file.ts';
-import type { RelyingParty } from '../passkey/relying-party.ts';
+import { relyingPartyOfApp, type RelyingParty } from '../passkey/relying-party.ts';
+import { effectivePolicy } from '../policy/effective.ts';
 import type { Policies } from '../policy/policies.ts';
 import type { SettledRelease } from '../release/settled.ts';
 import { latestPolicies } from '../policy/store.ts';
@@ -22,6 +23,7 @@ import { checkRing, checkSigningKey } from './key-checks.ts';
 import { checkContinuity, checkProjection } from './ledger-checks.ts';
 import { readNatsClock } from './nats-clock.ts';
 import { checkMetadata, checkPasskeys, countPasskeys } from './passkey-checks.ts';
+import { checkPhones, countPhones } from './phone-checks.ts';
 import { checkPolicies } from './policy-checks.ts';
 import { checkPostgres } from './postgres-checks.ts';
 import { checkRelease } from './release-checks.ts';
@@ -43,6 +45,7 @@ export interface CheckDependencies {
   settled: Pick<SettledRelease, 'number'>;
   pool: { states(): readonly CarrierView[] };
   relyingParty: RelyingParty | undefined;
+  deviceUrl: string | undefined;
   metadata: Pick<MetadataFile, 'current' | 'problem'> | undefined;
   directories: DirectoriesView;
   projector: Pick<Projector, 'status'>;
@@ -87,6 +90,17 @@ const LOOKS: readonly Look[] = [
       checkPasskeys(relyingParty, await router.read(countPasskeys, { lane: 'report' })),
       ...checkMetadata(metadata, policies.wantMakes(), now()),
     ],
+  },
+  {
+    name: 'phones.passkeys',
+    at: async ({ router, policies, deviceUrl }) => {
+      const scopes = (await latestPolicies(router)).map(({ scope }) => (scope === 'global' ? undefined : scope));
+      const isDemanded = scopes.some(
+        (scope) => effectivePolicy(policies.layers(scope)).app.userVerification === 'passkey',
+      );
+      const counts = await router.read(countPhones, { lane: 'report' });
+      return checkPhones(isDemanded, relyingPartyOfApp(deviceUrl), counts);
+    },
   },
   { name: 'directory', at: ({ directories }) => checkDirectories(directories) },
   { name: 'carriers', at: ({ pool }) => checkCarriers(pool.states()) },

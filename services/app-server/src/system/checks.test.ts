@@ -6,6 +6,7 @@ import { checkDirectories, checkDirectory } from './directory-checks.ts';
 import { checkRing, checkSigningKey } from './key-checks.ts';
 import { RELEASE } from '../release/release.ts';
 import { checkMetadata, checkPasskeys } from './passkey-checks.ts';
+import { checkPhones } from './phone-checks.ts';
 import { checkContinuity, checkProjection } from './ledger-checks.ts';
 import { checkRelease } from './release-checks.ts';
 
@@ -72,6 +73,18 @@ test.each([
   const found = checkMetadata(file, isWanted, Date.parse('2026-11-26'));
   expect(found.map((check) => check.level)).toEqual(level === undefined ? [] : [level]);
   if (level === 'fail') expect(found[0]?.detail).toContain('no security key can be enrolled');
+});
+
+const APP = { id: 'phones.example.com', origin: 'https://phones.example.com' };
+test.each([
+  ['there are none, and nothing is demanded', false, APP, { phones: 0, withPasskey: 0 }, undefined],
+  ['nothing is demanded', false, APP, { phones: 3, withPasskey: 1 }, 'ok'],
+  ['all have what is demanded', true, APP, { phones: 3, withPasskey: 3 }, 'ok'],
+  ['some have not', true, APP, { phones: 3, withPasskey: 2 }, 'warn'],
+  ['none can have it', true, undefined, { phones: 0, withPasskey: 0 }, 'fail'],
+])('DEV-34: passkeys of phones, where %s', (_name, isDemanded, relyingParty, counts, level) => {
+  const found = checkPhones(isDemanded, relyingParty, counts);
+  expect(found.map((check) => check.level)).toEqual(level === undefined ? [] : [level]);
 });
 
 test('R30: a ring that cannot open what the others sealed fails, and says which key', async () => {

@@ -4,6 +4,7 @@ import '@countersign/ui/ui.css';
 import './app.css';
 import { App } from './app.tsx';
 import { KeepsNothing } from './keeps-nothing.tsx';
+import { browserPasskeys } from './passkeys.ts';
 import type { Phone } from './phone.ts';
 import { openStore } from './store/store.ts';
 import { takeFragment } from './take-fragment.ts';
@@ -26,6 +27,7 @@ async function begin() {
       randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     },
     pause,
+    passkeys: browserPasskeys,
     server: location.origin,
   };
   return createElement(App, { phone, opened });

@@ -1,4 +1,4 @@
-import type { PushSubscription } from '@countersign/contracts';
+import type { DeviceAssertion, PushSubscription } from '@countersign/contracts';
 import type { ActivationLink, Answer, Prompt } from '@countersign/device-protocol';
 import type { OtpauthAccount } from './codes/otpauth.ts';
 import { importSeed } from './codes/totp.ts';
@@ -11,6 +11,7 @@ import type { Outside } from './protocol/post.ts';
 import { codeOf, isPassing, type ProblemCode } from './protocol/problem.ts';
 import { rotateKey, withNextKey } from './protocol/rotate.ts';
 import { callSigned } from './protocol/signed-call.ts';
+import type { Passkeys } from './passkeys.ts';
 import type { Account, Past, Result } from './store/records.ts';
 import type { Store } from './store/store.ts';
 
@@ -32,6 +33,7 @@ export interface Phone {
   readonly store: Store;
   readonly outside: Outside;
   readonly pause: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly passkeys: Passkeys;
   /** Origin of the server that this page is of. */
   readonly server: string;
 }
@@ -125,7 +127,10 @@ export async function answer(phone: Phone, deviceId: string, prompt: Prompt, giv
   const account = await store.account(deviceId);
   if (account === undefined) return { answer: given.decision, result: 'ended', counted: false };
   const clockOffsetMs = await store.clockOffsetMs();
-  const asked = { device: account, clockOffsetMs, prompt, answer: given };
+  const { passkey } = account;
+  const confirm =
+    passkey && ((challenge: string): Promise<DeviceAssertion> => phone.passkeys.ask(passkey.credentialId, challenge));
+  const asked = { device: account, clockOffsetMs, prompt, answer: given, confirm };
   const answered = await answerPrompt(outside, asked, (work) => insisting(phone, work)).then(
     ({ state, counted }): Answered => ({ answer: given.decision, result: state, counted }),
     (error: unknown): Answered => {
@@ -174,13 +179,21 @@ export async function remove(phone: Phone, deviceId: string): Promise<void> {
   await phone.store.removeAccount(deviceId);
 }
 
-async function ask(phone: Phone, deviceId: string, call: 'update' | 'remove', body: object): Promise<void> {
+/** A call of a phone that is there, by whichever of its keys counts. @returns what the server says; nothing where there is no account. */
+export async function ask(
+  phone: Phone,
+  deviceId: string,
+  call: 'update' | 'remove' | 'enrol' | 'confirm' | 'forget',
+  body: object,
+): Promise<Readonly<Record<string, unknown>>> {
   const { store, outside } = phone;
   const account = await store.account(deviceId);
-  if (account === undefined) return;
+  if (account === undefined) return {};
   const clockOffsetMs = await store.clockOffsetMs();
-  const { device } = await insisting(phone, () => callSigned(outside, { device: account, clockOffsetMs, call, body }));
+  const asked = { device: account, clockOffsetMs, call, body };
+  const { device, answer: said } = await insisting(phone, () => callSigned(outside, asked));
   if (!hasKeysOf(device, account)) await store.changeAccount(deviceId, (now) => follow(now, device));
+  return said;
 }
 
 /** Once more where it may be otherwise a moment later: whichever replica answers then finds what was done. */

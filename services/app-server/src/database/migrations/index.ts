@@ -1,4 +1,5 @@
 import { attestation } from './0010_attestation.ts';
+import { devicePasskeys } from './0012_device_passkeys.ts';
 import { foundation } from './0001_foundation.ts';
 import { ledgerMemory } from './0002_ledger_memory.ts';
 import { ledgerStreams } from './0003_ledger_streams.ts';
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   questions,
   attestation,
   phones,
+  devicePasskeys,
 ];

@@ -137,6 +137,14 @@ export const en = {
   'account.removeDo': 'Remove',
   'account.removeAnyway': 'Remove it from this phone anyway',
 
+  'lock.title': 'Confirm with the lock of this device',
+  'lock.text':
+    'Approvals then need the fingerprint, face or PIN that unlocks this device. Whoever only gets into the browser approves nothing.',
+  'lock.isOn': 'Approvals need the fingerprint, face or PIN that unlocks this device.',
+  'lock.on': 'Turn on the lock',
+  'lock.off': 'Turn off the lock',
+  'lock.later': 'Not now',
+
   'past.approved': 'Approved',
   'past.denied': 'Denied',
   'past.reported': 'Reported',
@@ -174,6 +182,12 @@ export const en = {
   'problem.busy': 'Too many tries. The app goes on by itself.',
   'problem.NOT_SIGNED':
     'What came was not signed by the server of your organisation, and is not shown. Somebody may stand between: use another network, and tell your administrators if it stays so.',
+  'problem.NOT_CONFIRMED': 'It was not confirmed with the lock of this device. Try again.',
+  'problem.PASSKEY_NEEDED':
+    'Approvals need the lock of this device. Turn it on, then approve again. You can deny without it.',
+  'problem.PASSKEY_REJECTED':
+    'The server did not accept the confirmation. Try again. If it stays so, remove this account and add it again.',
+  'problem.KEY_NOT_ACCEPTED': 'Your organisation does not accept the lock of this device.',
   'problem.PRIMARY_UNAVAILABLE': 'Changes cannot be saved at the moment. Try again in a minute.',
   'problem.OFFLINE': 'There is no connection to the server. Codes go on working.',
   'problem.UNAVAILABLE': 'The server does not answer at the moment. Codes go on working.',

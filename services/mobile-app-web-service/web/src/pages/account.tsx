@@ -6,6 +6,7 @@ import { isPassing } from '../protocol/problem.ts';
 import { Title } from '../title.tsx';
 import { useAction } from '../use-action.ts';
 import { History } from './history.tsx';
+import { Lock } from './lock.tsx';
 import { Remove } from './remove.tsx';
 import { Rename } from './rename.tsx';
 import { WakeUps } from './wake-ups.tsx';
@@ -74,6 +75,7 @@ export function AccountPage({ deviceId }: { deviceId: string }) {
           </div>
         </section>
       )}
+      {isGone ? null : <Lock account={account} />}
       {isGone ? null : <WakeUps account={account} />}
       <History deviceId={deviceId} />
       <Button kind="danger" onPress={() => setOpen('remove')}>

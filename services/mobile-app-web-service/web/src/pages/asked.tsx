@@ -4,6 +4,8 @@ import { useEffect, useState, type FormEvent, type ReactNode } from 'react';
 import { useHouse } from '../context.tsx';
 import { agoIn, timeIn } from '../i18n/format.ts';
 import { answer, unanswered, type Answered } from '../phone.ts';
+import { addPasskey } from '../phone-passkey.ts';
+import { codeOf } from '../protocol/problem.ts';
 import type { Account } from '../store/records.ts';
 import { Title } from '../title.tsx';
 import { useAction } from '../use-action.ts';
@@ -30,10 +32,23 @@ export function Asked({
   const { say, phone } = useHouse();
   const now = useNow();
   const [answered, setAnswered] = useState<Answered>();
+  const [isLockNeeded, setLockNeeded] = useState(false);
   const { isBusy, problem, run } = useAction();
   const { displayed } = prompt;
   const decide = (decision: 'approve' | 'deny' | 'fraud', number?: string) =>
-    run(async () => setAnswered(await answer(phone, account.deviceId, prompt, { decision, number })));
+    run(async () => {
+      try {
+        setAnswered(await answer(phone, account.deviceId, prompt, { decision, number }));
+      } catch (error) {
+        setLockNeeded(codeOf(error) === 'PASSKEY_NEEDED');
+        throw error;
+      }
+    });
+  const turnOnLock = () =>
+    run(async () => {
+      await addPasskey(phone, account.deviceId);
+      setLockNeeded(false);
+    });
 
   // An answer that is under way tells more than that there is nothing to answer any more.
   const isOver = answered === undefined && !isBusy && (now >= displayed.expiresAt || !isWaiting);
@@ -52,6 +67,11 @@ export function Asked({
       <Title text={say('prompt.title')} isUrgent />
       <Shown account={account} prompt={prompt} now={now} />
       {problem === undefined ? null : <Alert tone="bad">{problem}</Alert>}
+      {isLockNeeded ? (
+        <Button isBusy={isBusy} onPress={turnOnLock}>
+          {say('lock.on')}
+        </Button>
+      ) : null}
       <Decide digits={displayed.digits} isBusy={isBusy} onDecide={decide} />
       <div className="row">
         <Button kind="quiet" isDisabled={isBusy} onPress={() => onClose(true)}>

@@ -9,6 +9,7 @@ import type { Scanned } from '../protocol/scanned.ts';
 import { Title } from '../title.tsx';
 import { useAction } from '../use-action.ts';
 import { nameOf } from './codes.tsx';
+import { OfferLock } from './lock.tsx';
 
 const MAX_LABEL_CHARACTERS = 64;
 
@@ -36,18 +37,29 @@ export function Confirm({ scanned }: { scanned: Scanned }) {
 function ConfirmActivation({ link }: { link: ActivationLink }) {
   const { say, phone, arrive } = useHouse();
   const [label, setLabel] = useState(() => nameOfPhone(navigator.userAgent));
+  /** The account that was added, when there is one thing more to ask. */
+  const [added, setAdded] = useState<string>();
   const { isBusy, problem, run } = useAction();
   const trimmed = label.trim();
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (trimmed === '') return;
     run(async () => {
-      await add(phone, link, trimmed);
+      const deviceId = await add(phone, link, trimmed);
       // Keys that are gone with the next cleaning are no keys. Whether it is granted stands in the settings.
       await navigator.storage.persist().catch(() => false);
-      arrive(say('confirm.done'));
+      if (await phone.passkeys.isAvailable()) setAdded(deviceId);
+      else arrive(say('confirm.done'));
     });
   };
+  if (added !== undefined) {
+    return (
+      <section className="panel">
+        <Title text={say('lock.title')} />
+        <OfferLock deviceId={added} onDone={() => arrive(say('confirm.done'))} />
+      </section>
+    );
+  }
   return (
     <section className="panel">
       <Title text={say('confirm.title', link.organisation)} />

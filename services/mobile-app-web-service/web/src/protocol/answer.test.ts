@@ -1,4 +1,10 @@
-import { importPublicKey, signOutcome, verifyDecision, type Outcome } from '@countersign/device-protocol';
+import {
+  canonicalHash,
+  importPublicKey,
+  signOutcome,
+  verifyDecision,
+  type Outcome,
+} from '@countersign/device-protocol';
 import { describe, expect, test } from 'vitest';
 import { answerPrompt } from './answer.ts';
 import { DEVICE, NOW, pair, PROMPT, signerOf, type Seen } from './server.fixture.ts';
@@ -35,6 +41,33 @@ test('the decision is over what was shown, and the outcome is the server’s', a
   expect(await verifyDecision(String(seen[0]?.body['decision']), key, asked)).toMatchObject({
     outcome: 'verified',
     decision: { decision: 'approve', number: '042', at: NOW },
+  });
+});
+
+describe('DEV-35: where the phone has a passkey', () => {
+  const passkey = { credentialId: 'AAAA', clientDataJSON: 'e30', authenticatorData: 'AAAA', signature: 'AAAA' };
+
+  test('it signs an approval as well, once, also when that is sent again', async () => {
+    const { outside, device, seen } = await answering(undefined, 1);
+    const challenges: string[] = [];
+    const confirm = async (challenge: string) => {
+      challenges.push(challenge);
+      return passkey;
+    };
+    await answerPrompt(outside, { ...given, device, confirm }, (work) => work().catch(work));
+    const [, payload = ''] = String(seen[0]?.body['decision']).split('.');
+    const decision = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string>;
+    expect(challenges).toEqual([await canonicalHash(decision)]);
+    expect(seen.map(({ body }) => body['passkey'])).toEqual([passkey, passkey]);
+  });
+
+  test('nothing is sent that was not confirmed, and a denial needs nothing', async () => {
+    const { outside, device, seen } = await answering(() => ({ state: 'denied' }));
+    const confirm = () => Promise.reject(new Error('no'));
+    await expect(answerPrompt(outside, { ...given, device, confirm })).rejects.toThrow('no');
+    expect(seen).toEqual([]);
+    await answerPrompt(outside, { ...given, device, confirm, answer: { decision: 'deny' } });
+    expect(seen.map(({ body }) => Object.keys(body))).toEqual([['decision']]);
   });
 });
 

@@ -2,9 +2,10 @@ import type { ErrorCode } from '@countersign/contracts';
 
 /**
  * What a server said no with, or what stood in the way of asking it. `OFFLINE`: no connection. `NOT_SIGNED`: an answer that the server's
- * key did not sign, or not for this request, which counts for nothing.
+ * key did not sign, or not for this request, which counts for nothing. `NOT_CONFIRMED`: the person, or the browser, did not want to use the
+ * lock of this device.
  */
-export type ProblemCode = ErrorCode | 'OFFLINE' | 'NOT_SIGNED';
+export type ProblemCode = ErrorCode | 'OFFLINE' | 'NOT_SIGNED' | 'NOT_CONFIRMED';
 
 export interface ProblemOptions {
   readonly retryAfterSeconds?: number;

@@ -9,6 +9,9 @@ const DEVICE_PATHS = {
   update: '/v1/device/update',
   rotate: '/v1/device/rotate',
   remove: '/v1/device/remove',
+  enrol: '/v1/device/passkey/enrol',
+  confirm: '/v1/device/passkey/confirm',
+  forget: '/v1/device/passkey/forget',
 } as const;
 
 const NONCE_BYTES = 16;

@@ -14,6 +14,8 @@ export interface Account extends Device {
   readonly pushKey?: string | undefined;
   /** The server has a way to wake this phone. */
   readonly isWoken?: boolean;
+  /** What confirms approvals; its key stays in the lock of this device. */
+  readonly passkey?: { readonly credentialId: string };
   /** The server does not know this phone any more. */
   readonly isGone: boolean;
 }
