@@ -64,7 +64,7 @@ module.exports = {
           '^packages/bus/',
           '^services/app-server/src/(ledger|leaders|dispatch|audit|idempotency|streams|cluster|health|system)/',
           '^services/app-server/src/challenge/wake\\.ts$',
-          '^services/app-server/src/device/(nonces|wake-phones)\\.ts$',
+          '^services/app-server/src/device/(nonces|wake-phones|changed-keys)\\.ts$',
           '^services/app-server/src/session/(sessions|stream)\\.ts$',
           '^services/app-server/src/(main|context|server|start)\\.ts$',
         ],

@@ -441,7 +441,7 @@ async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number
     own.map((password, n) => ({
       user: nameOf(n),
       password,
-      permissions: permissions(service, hearing(nameOf(n))),
+      permissions: permissions(service, hearing(service, nameOf(n))),
     }));
   const nats = await startNats({
     storeDir: join(dir, 'nats'),

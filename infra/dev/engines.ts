@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { edgeStatus, type DirectorySettings } from '@countersign/contracts';
+import { permissionsOf } from '@countersign/authority';
+import type { DirectorySettings } from '@countersign/contracts';
 import {
   ensureDatabase,
   ensureRole,
@@ -42,9 +43,11 @@ export function startDevNats(
       'authorization {',
       '  users = [',
       user('app-server', permissions('app-server')),
-      ...GATEWAYS.map((name) => user(name, permissions('sdk-gateway', hearing(name)))),
-      ...PORTALS.map((name) => user(name, permissions('user-portal', hearing(name)))),
-      ...MOBILE_SERVICES.map((name) => user(name, permissions('mobile-app-web-service', hearing(name)))),
+      ...GATEWAYS.map((name) => user(name, permissions('sdk-gateway', hearing('sdk-gateway', name)))),
+      ...PORTALS.map((name) => user(name, permissions('user-portal', hearing('user-portal', name)))),
+      ...MOBILE_SERVICES.map((name) =>
+        user(name, permissions('mobile-app-web-service', hearing('mobile-app-web-service', name))),
+      ),
       user('admin', permissions('admin')),
       // For a look at the streams; no service uses it.
       user('root'),
@@ -55,9 +58,9 @@ export function startDevNats(
   });
 }
 
-/** What an edge may hear, behind the include of its service's permissions: its own inbox, and who asks how it is. */
-export function hearing(edge: string): string {
-  return `subscribe: ["_INBOX.${edge}.>", "${edgeStatus.subject}"]`;
+/** What an edge may hear, behind the include of its service's permissions: its own inbox, and what the include has. */
+export function hearing(service: string, edge: string): string {
+  return `subscribe: ${JSON.stringify([`_INBOX.${edge}.>`, ...permissionsOf(service).subscribe])}`;
 }
 
 /** The directory that holds people's passwords: OpenLDAP's server, over TLS. */

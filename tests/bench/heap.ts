@@ -15,9 +15,16 @@ export interface Memory {
 
 const PROBE = join(import.meta.dirname, 'heap-probe.ts');
 
-/** Lets a service be asked by `memoryOf`. */
-export function probeEnvironment(folder: string): Record<string, string> {
-  return { NODE_OPTIONS: `--expose-gc --import=${PROBE}`, BENCH_HEAP_FOLDER: folder };
+/**
+ * Lets a service be asked by `memoryOf`.
+ * @param profiles where it writes what it spent its time on from one such question to the next (`.cpuprofile`), which costs some of it.
+ */
+export function probeEnvironment(folder: string, profiles?: string): Record<string, string> {
+  return {
+    NODE_OPTIONS: `--expose-gc --import=${PROBE}`,
+    BENCH_HEAP_FOLDER: folder,
+    ...(profiles !== undefined && { BENCH_PROFILE_FOLDER: profiles }),
+  };
 }
 
 /** What a process with the probe holds. It stands still meanwhile. */

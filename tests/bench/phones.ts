@@ -1,10 +1,11 @@
 /**
  * What phones cost that wait for a login: memory of each, CPU of each poll, and how soon a login that begins is shown. One
  * mobile-app-web-service has all of them. Beside them, in the same run, the bare path and challenge.get. Prints a table; with `--write` it goes
- * to docs/sizing.md. `--phones 20000 --seconds 25 --rate 100` are the defaults.
+ * to docs/sizing.md. `--phones 20000 --seconds 25 --rate 100 --wait 25` are the defaults; a shorter wait makes few phones ask as often as many.
+ * With `--profile FOLDER` services leave there what they spent their time on (`.cpuprofile`); their figures are worth less then.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,13 +31,16 @@ const { values: options } = parseArgs({
     phones: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '25' },
     rate: { type: 'string', default: '100' },
+    wait: { type: 'string', default: '25' },
     write: { type: 'boolean', default: false },
+    profile: { type: 'string' },
   },
 });
 const PHONES = Number(options.phones);
 const SECONDS = Number(options.seconds);
 const STARTS_PER_SECOND = Number(options.rate);
-const WAIT_SECONDS = 25;
+const WAIT_SECONDS = Number(options.wait);
+const REST_SECONDS = 10;
 const CONNECTED_PER_SECOND = 200;
 /** Enough to tell what one costs, and the machine is not kept busy for as long again. */
 const BARE_PHONES = Math.min(PHONES, 4000);
@@ -53,6 +57,9 @@ interface Row {
   cpuMs: Record<string, number>;
   latencies?: Latencies;
 }
+/** CPU seconds per second, by process, while nobody asks for anything. */
+let atRest: Record<string, number> = {};
+
 interface Growth {
   what: string;
   /** KB for each phone that waits. */
@@ -86,8 +93,8 @@ const stack = await startStack({
   sdkGateways: 1,
   mobileServices: 1,
   policy: { methods: { order: ['app', 'totp'] } },
-  mobileServiceEnvironment: probeEnvironment(heaps),
-  appServerEnvironment: probeEnvironment(heaps),
+  mobileServiceEnvironment: probeEnvironment(heaps, options.profile),
+  appServerEnvironment: probeEnvironment(heaps, options.profile),
 });
 const nats = await connectRoot(stack);
 const ledgers = await jetstreamManager(nats);
@@ -114,6 +121,7 @@ try {
   await warm.join(WARM_PHONES, CONNECTED_PER_SECOND);
   await getsOfChallenges(3);
   await warm.stop();
+  atRest = await rest();
   rows.push(await getsOfChallenges(10));
 
   const before = await memories();
@@ -129,7 +137,7 @@ try {
   rows.push(await bare('bare path: HTTPS that holds each request', true));
   rows.push(await bare('bare path: the same without TLS', false));
 
-  const report = render();
+  const report = render(refusals());
   process.stdout.write(`\n${report}\n`);
   if (options.write) writeSizing('phones', report);
 } finally {
@@ -191,6 +199,16 @@ async function answersOf(herd: Herd, work: () => Promise<unknown>): Promise<Load
   };
 }
 
+/** What processes do by themselves, which no poll pays for. */
+async function rest(): Promise<Record<string, number>> {
+  say('running', 'nothing');
+  const { cpuMs } = await costOf(measured(), async () => {
+    await sleep(REST_SECONDS * 1000);
+    return { completed: REST_SECONDS, failed: 0, failures: {}, seconds: REST_SECONDS };
+  });
+  return Object.fromEntries(Object.entries(cpuMs).map(([name, ms]) => [name, ms / 1000]));
+}
+
 async function polls(what: string, herd: Herd, processes = measured()): Promise<Row> {
   return withCost(what, processes, () => answersOf(herd, () => sleep(SECONDS * 1000)));
 }
@@ -203,8 +221,8 @@ async function logins(herd: Herd): Promise<Row[]> {
   const polled = await withCost(`the same and ${STARTS_PER_SECOND} logins/s`, measured(), () =>
     answersOf(herd, async () => {
       starts = await arrivals(STARTS_PER_SECOND, SECONDS, async (number) => {
-        const challengeId = await started((number * 7919) % PHONES, 'app');
-        startedAt.set(challengeId, now());
+        const at = now();
+        startedAt.set(await started((number * 7919) % PHONES, 'app'), at);
       });
     }),
   );
@@ -219,9 +237,8 @@ async function logins(herd: Herd): Promise<Row[]> {
   delivered = new Latencies();
   for (const [challengeId, at] of startedAt) {
     const shownAt = shown.get(challengeId);
-    // A hint may overtake the answer to the application.
     if (shownAt === undefined) undelivered += 1;
-    else delivered.add(Math.max(0, shownAt - at));
+    else delivered.add(shownAt - at);
   }
   const { completed = 0, failed = 0, failures = {}, seconds = 1 } = starts ?? {};
   if (failed > 0) say('failed', JSON.stringify(failures));
@@ -332,7 +349,22 @@ async function projected(): Promise<void> {
   );
 }
 
-function render(): string {
+/** Why something was refused, as the replicas say, and how often. */
+function refusals(): string {
+  const found = new Map<string, number>();
+  for (const { logFile } of [...stack.mobiles, ...stack.gateways, ...stack.appServers]) {
+    for (const line of readFileSync(logFile, 'utf8').split('\n')) {
+      const [, reason] = /"reason":"([^"]+)"/.exec(line) ?? [];
+      if (reason === undefined) continue;
+      const [, what = ''] = /"event":"([^"]+)"/.exec(line) ?? [];
+      // An edge repeats what app-server said.
+      if (what !== 'http.request') found.set(`${what}: ${reason}`, (found.get(`${what}: ${reason}`) ?? 0) + 1);
+    }
+  }
+  return found.size === 0 ? 'nothing' : [...found].map(([reason, count]) => `${reason} ${count}`).join(', ');
+}
+
+function render(refused: string): string {
   const total = ({ cpuMs }: Row) => Object.values(cpuMs).reduce((sum, value) => sum + value, 0);
   const parts = ({ cpuMs, perSecond }: Row) =>
     Object.entries(cpuMs)
@@ -346,19 +378,24 @@ function render(): string {
   };
   const line = (row: Row) =>
     `| ${row.what} | ${row.perSecond.toFixed(0)} | ${times(row)} | ${total(row) === 0 ? '–' : total(row).toFixed(2)} | ${parts(row)} | ${row.failed} |`;
-  const [get, poll] = rows;
+  const [get, poll, busy, begun] = rows;
   const held = rows.at(-2);
   const [edgeGrowth, , withTls, plain] = growths;
   const ratio = (one: number | undefined, other: number | undefined) =>
     ((one ?? Number.NaN) / (other ?? Number.NaN)).toFixed(2);
   const ofEdge = poll?.cpuMs['mobile-app-web-service'];
+  const restMs = Object.values(atRest).reduce((sum, value) => sum + value * 1000, 0);
+  /** Of what was spent in a second, the part that is none of what goes on at rest. */
+  const spentMs = (row: Row | undefined) => (row === undefined ? Number.NaN : total(row) * row.perSecond - restMs);
+  const pollMs = spentMs(poll) / (poll?.perSecond ?? Number.NaN);
+  const loginMs = (spentMs(busy) - pollMs * (busy?.perSecond ?? Number.NaN)) / (begun?.perSecond ?? Number.NaN);
   return `## Phones that wait
 
 Written by \`npm run bench -- phones --write\`.
 
 - Machine: ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GB; everything on it, the phones too.
 - Node ${process.version}, ${PHONES} phones that each keep an HTTPS connection and poll with \`wait\` ${WAIT_SECONDS}, 1 mobile-app-web-service, 2 app-servers, 1 sdk-gateway, 1 NATS server, 1 Postgres pair (fsync off).
-- ${SECONDS} s each, after all phones wait. CPU in brackets: seconds of it per second. Time of a login: from the answer to the application until the phone has read the prompt.
+- ${SECONDS} s each, after all phones wait. CPU in brackets: seconds of it per second. Time of a login: from the request of the application until the phone has read the prompt.
 - Of the phones ${waitedFor} waited when it began; the others were between two polls, or to try again.
 - The bare path: ${BARE_PHONES} phones whose requests a server of Node's holds for ${WAIT_SECONDS} s, and answers from memory.
 
@@ -370,9 +407,15 @@ ${rows.map(line).join('\n')}
 | --- | ---: | ---: | ---: |
 ${growths.map(({ what, resident, heap, external }) => `| ${what} | ${resident.toFixed(1)} | ${heap.toFixed(1)} | ${external.toFixed(1)} |`).join('\n')}
 
+- **A poll costs** ${pollMs.toFixed(2)} ms of CPU in all (to reach: under 1), and a login that a phone is shown ${loginMs.toFixed(2)} ms more. What the processes spend at rest is not among it: ${(restMs / 1000).toFixed(2)} s per second (${Object.entries(
+    atRest,
+  )
+    .map(([name, seconds]) => `${name} ${seconds.toFixed(3)}`)
+    .join(', ')}).
 - **Cost of a poll against a challenge.get**: ${ratio(poll && total(poll), get && total(get))}.
 - **Cost of a poll at mobile-app-web-service against the bare path**: ${ratio(ofEdge, held && total(held))}.
 - **Memory of a waiting phone at mobile-app-web-service**, heap and buffers after a collection: ${edgeGrowth ? (edgeGrowth.heap + edgeGrowth.external).toFixed(1) : '–'} KB (to reach: under 20). TLS is what the bare path has more with it, ${withTls && plain ? (withTls.resident - plain.resident).toFixed(1) : '–'} KB; resident without that: ${edgeGrowth && withTls && plain ? (edgeGrowth.resident - withTls.resident + plain.resident).toFixed(1) : '–'} KB.
+- **Refused** by app-servers, all runs together: ${refused}.
 - **A login is shown**: p99 after ${delivered.summary().p99.toFixed(0)} ms (to reach: under 500); ${undelivered} of ${delivered.count + undelivered} not within 30 s.
 `;
 }

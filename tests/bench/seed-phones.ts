@@ -62,8 +62,8 @@ async function insert(client: pg.Client, numbers: readonly number[], deviceIds: 
     [deviceIds, numbers.map((number) => seededUser(number).userId)],
   );
   await client.query(
-    `insert into device (device_id, only_first, public_key, key_thumbprint, key_protection)
-     select id, false, key::jsonb, thumbprint, 'software' from unnest($1::uuid[], $2::text[], $3::text[]) as t(id, key, thumbprint)`,
+    `insert into device (device_id, public_key, key_thumbprint, key_protection)
+     select id, key::jsonb, thumbprint, 'software' from unnest($1::uuid[], $2::text[], $3::text[]) as t(id, key, thumbprint)`,
     [deviceIds, keys.map((key) => JSON.stringify(key)), await Promise.all(keys.map(thumbprintOf))],
   );
 }

@@ -124,14 +124,18 @@ test('user-portal may ask for exactly the operations that it asks for, and reach
 
 test('mobile-app-web-service may ask for exactly what phones need, each by its name, and for no stream', async () => {
   const { ACTIVATION_ROUTES, DEVICE_ROUTES } = await import('../../services/mobile-app-web-service/src/routes.ts');
-  const needed = [...ACTIVATION_ROUTES, ...DEVICE_ROUTES].map(({ operation }) => operation);
-  expect(needed.length, 'no route was read: mend this test').toBeGreaterThan(5);
+  const routed = [...ACTIVATION_ROUTES, ...DEVICE_ROUTES].map(({ operation }) => operation);
+  expect(routed.length, 'no route was read: mend this test').toBeGreaterThan(5);
+  const needed = [...routed, contracts.deviceLook];
   const { publish, subscribe } = permissionsOf('mobile-app-web-service');
   expect(
     publish.toSorted(),
-    'infra/nats/mobile-app-web-service.conf names the operations of its routes.ts, where edges answer, and nothing else',
+    'infra/nats/mobile-app-web-service.conf names the operations of its routes.ts, device.look, where edges answer, and nothing else',
   ).toEqual([...needed.map(({ subject }) => subject), `${contracts.EDGE_ANSWERS}.>`].toSorted());
-  expect(subscribe, 'an edge hears the operations of edges, and nothing else').toEqual([contracts.edgeStatus.subject]);
+  expect(subscribe, 'it hears the operations of edges, hints to look again, and nothing else').toEqual([
+    contracts.edgeStatus.subject,
+    `${contracts.PHONE_HINTS}.*`,
+  ]);
   expect(
     needed.filter(({ scope }) => scope !== 'device').map(({ name }) => name),
     'whoever takes it over may do what phones may ask for, and app-server checks each by its signature',

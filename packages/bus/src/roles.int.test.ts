@@ -162,14 +162,16 @@ describe('roles of the account are the permissions files, for each replica with 
     ...['sessions.>', 'mfa.v1.password.verify', '_INBOX.>', '_INBOX.user-portal-2.>', '_INBOX.user-portal.>'].map(
       (subject) => ['refused', PORTAL, 'user-portal', 'subscribe', subject] as const,
     ),
-    ...['mfa.v1.activation.redeem', 'mfa.v1.device.poll', 'edge.answer.abc'].map(
+    ...['mfa.v1.activation.redeem', 'mfa.v1.device.poll', 'mfa.v1.device.look', 'edge.answer.abc'].map(
       (subject) => ['permitted', MOBILE, 'mobile-app-web-service', 'publish', subject] as const,
     ),
     ['permitted', MOBILE, 'mobile-app-web-service', 'subscribe', `_INBOX.${MOBILE}.abc.*`],
     ['permitted', MOBILE, 'mobile-app-web-service', 'subscribe', 'mfa.v1.edge.status'],
+    ['permitted', MOBILE, 'mobile-app-web-service', 'subscribe', 'phones.*'],
     ...[
       'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
       'wake.x',
+      'phones.x',
       '$JS.API.STREAM.MSG.GET.AUTH',
       'mfa.v1.challenge.verify',
       'mfa.v1.account.enrol',
@@ -194,6 +196,8 @@ describe('roles of the account are the permissions files, for each replica with 
     ['permitted', 'app-server-7', 'app-server', 'subscribe', 'mfa.v1.>'],
     ['permitted', 'app-server-7', 'app-server', 'subscribe', '_INBOX.app-server-7.>'],
     ['refused', 'app-server-7', 'app-server', 'publish', 'mfa.v1.challenge.start'],
+    ['permitted', 'app-server-7', 'app-server', 'publish', 'phones.x'],
+    ['refused', 'app-server-7', 'app-server', 'subscribe', 'phones.*'],
     ['refused', 'app-server-7', 'app-server', 'subscribe', 'auth.>'],
     ['refused', 'app-server-7', 'app-server', 'subscribe', `_INBOX.${EDGE}.>`],
     ['refused', 'app-server-7', 'app-server', 'subscribe', '_INBOX.app-server-8.>'],

@@ -88,21 +88,53 @@ export const PollBody = Type.Object(
   closed,
 );
 
-/** The logins that wait for a phone; with `wait`, at once when one begins. */
+/** What a phone is told that polls. */
+export const PollAnswer = Type.Object({
+  prompts: Statement,
+  keySets: Type.Array(Statement, { description: 'Those that the phone missed, oldest first.' }),
+  pushKey: Type.Optional(
+    Type.String({
+      description: 'By which push services know us (RFC 8292): what a phone subscribes with. Absent: none is woken.',
+    }),
+  ),
+});
+
+/** In place of it while there is no news: the edge lets the phone wait, and no call waits with it. */
+const NoNews = Type.Object({
+  noNews: Type.Object({
+    hint: Type.String({ description: 'Below PHONE_HINTS: after a message there `device.look` may find news.' }),
+    forMs: Type.Integer({ minimum: 0, description: 'How long to wait for one.' }),
+    /** What the phone is told if there was none. Absent: what `device.look` says. */
+    answer: Type.Optional(PollAnswer),
+    ticket: Type.String({ description: 'For `device.look`: what was asked, as app-server has proven it.' }),
+  }),
+});
+
+/** Where app-servers hint, after an append, that something about the prompts of somebody's phones has changed. Messages have no content. */
+export const PHONE_HINTS = 'phones';
+
+/** The logins that wait for a phone; with `wait`, and if it knows all of them, what to wait for. */
 export const devicePoll = operation('device.poll', {
   scope: 'device',
   changes: false,
   urgent: true,
   input: OneRequest,
-  output: Type.Object({
-    prompts: Statement,
-    keySets: Type.Array(Statement, { description: 'Those that the phone missed, oldest first.' }),
-    pushKey: Type.Optional(
-      Type.String({
-        description: 'By which push services know us (RFC 8292): what a phone subscribes with. Absent: none is woken.',
-      }),
-    ),
-  }),
+  output: Type.Union([PollAnswer, NoNews]),
+});
+
+/** For a phone that polled and waits: whether there is news by now. */
+export const deviceLook = operation('device.look', {
+  scope: 'device',
+  changes: false,
+  urgent: true,
+  input: Type.Object(
+    {
+      ticket: Type.String({ maxLength: 4096, description: 'Of `noNews`.' }),
+      isHinted: Type.Boolean({ description: 'Whether there was a hint: then an old copy is not believed.' }),
+    },
+    closed,
+  ),
+  output: Type.Union([PollAnswer, NoNews]),
 });
 
 const Base64Url = (maxLength: number) => Type.String({ pattern: '^[\\w-]+$', maxLength });

@@ -4,7 +4,7 @@ import { importPublicKey, thumbprintOf } from './device-key.ts';
 import { holdsKeysAlone, KeySet } from './key-set.ts';
 import { Hash, Id, Instant } from './prompt.ts';
 import { ShownText } from './shown-text.ts';
-import { signStatement, unprovenValue, verifyStatement } from './statement.ts';
+import { signStatement, unprovenValue, verifyStatement, type StatementKey } from './statement.ts';
 
 /** What a server answers to an activation: from here on the phone is this device, and trusts these keys. */
 export const Activated = Type.Object(
@@ -25,10 +25,7 @@ export const Activated = Type.Object(
 export type Activated = Static<typeof Activated>;
 
 /** @throws TypeError for what phones would refuse. */
-export async function signActivated(
-  activated: Activated,
-  key: { privateKey: CryptoKey; keyId: string },
-): Promise<string> {
+export async function signActivated(activated: Activated, key: StatementKey): Promise<string> {
   if (!Value.Check(Activated, activated)) throw new TypeError('an activation that no phone would accept');
   return signStatement('mfa-activated+jws', activated, key);
 }

@@ -44,6 +44,7 @@ export {
   signRequest,
   verifyRequest,
   type DeviceRequest,
+  type RequestCryptography,
   type RequestSignature,
   type SignatureHeaders,
   type SigningOptions,

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { importPublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
 import { Instant } from './prompt.ts';
-import { keyIdOfStatement, signStatement, verifyStatement } from './statement.ts';
+import { keyIdOfStatement, signStatement, verifyStatement, type StatementKey } from './statement.ts';
 
 const Coordinate = Type.String({ pattern: '^[\\w-]{43}$' });
 /** Public half of an ES256 key. That it is a point on the curve is for `importPublicKey`. */
@@ -25,7 +25,7 @@ export const KeySet = Type.Object(
 export type KeySet = Static<typeof KeySet>;
 
 /** A set is signed by a key of the set before it: that is how a phone goes from the pinned key to the next. */
-export function signKeySet(keySet: KeySet, key: { privateKey: CryptoKey; keyId: string }): Promise<string> {
+export function signKeySet(keySet: KeySet, key: StatementKey): Promise<string> {
   return signStatement('mfa-keys+jws', keySet, key);
 }
 

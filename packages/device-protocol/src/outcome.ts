@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { Id, Instant } from './prompt.ts';
-import { signStatement, verifyStatement } from './statement.ts';
+import { signStatement, verifyStatement, type StatementKey } from './statement.ts';
 
 /** How a login stands after a phone has answered. The phone hears what is true, also where somebody else was first. */
 export const Outcome = Type.Object(
@@ -21,7 +21,7 @@ export const Outcome = Type.Object(
 export type Outcome = Static<typeof Outcome>;
 
 /** @throws TypeError for what phones would refuse. */
-export async function signOutcome(outcome: Outcome, key: { privateKey: CryptoKey; keyId: string }): Promise<string> {
+export async function signOutcome(outcome: Outcome, key: StatementKey): Promise<string> {
   if (!isOutcome(outcome)) throw new TypeError('an outcome that no phone would accept');
   return signStatement('mfa-outcome+jws', outcome, key);
 }

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 import { canonicalHash } from './canonical.ts';
 import { ShownText } from './shown-text.ts';
-import { signStatement, verifyStatement } from './statement.ts';
+import { signStatement, verifyStatement, type StatementKey } from './statement.ts';
 
 const closed = { additionalProperties: false } as const;
 export const Id = Type.String({ pattern: '^[\\w-]{16,64}$' });
@@ -61,7 +61,7 @@ export function displayHash(displayed: Displayed): Promise<string> {
 }
 
 /** @throws TypeError for prompts that phones would refuse. */
-export async function signPrompts(prompts: Prompts, key: { privateKey: CryptoKey; keyId: string }): Promise<string> {
+export async function signPrompts(prompts: Prompts, key: StatementKey): Promise<string> {
   if (!Value.Check(Prompts, prompts)) throw new TypeError('prompts that no phone would accept');
   return signStatement('mfa-prompts+jws', prompts, key);
 }

@@ -118,22 +118,37 @@ export function isFresh(
   return Math.abs(nowSeconds - createdAt) <= CLOCK_WINDOW_SECONDS && nowSeconds <= expiresAt;
 }
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What is computed of a request. A server that reads many has both at hand without a way to another thread and back. */
+export interface RequestCryptography {
+  readonly sha256?: (bytes: Bytes) => Uint8Array;
+  /** Whether these 64 bytes are the signature (ES256) of the key in question over that text. */
+  readonly verify: (signature: Bytes, text: Bytes) => boolean | Promise<boolean>;
+}
+
 /**
  * Whether the key signed exactly this request, body included. It says nothing of freshness (`isFresh`) nor of replay: whoever asks has to
  * claim the nonce as well, for `NONCE_KEPT_SECONDS`.
+ * @param key for WebCrypto, or what computes in its place.
  */
 export async function verifyRequest(
   request: DeviceRequest,
   signature: RequestSignature,
   digest: string | undefined,
-  publicKey: CryptoKey,
+  key: CryptoKey | RequestCryptography,
 ): Promise<boolean> {
+  const { sha256, verify } = 'verify' in key ? key : webCryptographyOf(key);
   const body = bodyOf(request);
   if ((body === undefined) !== (digest === undefined)) return false;
-  if (body !== undefined && !(await matchesDigest(digest ?? '', body))) return false;
+  if (body !== undefined && !(await matchesDigest(digest ?? '', body, sha256))) return false;
   const base = signatureBase(signature.covered, componentsOf(request, digest));
   if (base === undefined) return false;
-  return crypto.subtle.verify(ES256, publicKey, signature.bytes, new TextEncoder().encode(base));
+  return verify(signature.bytes, new TextEncoder().encode(base));
+}
+
+function webCryptographyOf(key: CryptoKey): RequestCryptography {
+  return { verify: (signature, text) => crypto.subtle.verify(ES256, key, signature, text) };
 }
 
 function bodyOf({ body }: DeviceRequest): Uint8Array<ArrayBuffer> | undefined {

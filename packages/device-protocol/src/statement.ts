@@ -1,5 +1,6 @@
-import { base64url, compactVerify, CompactSign, decodeProtectedHeader } from 'jose';
+import { base64url, compactVerify, decodeProtectedHeader } from 'jose';
 import { canonicalBytes, type Json } from './canonical.ts';
+import { ES256 } from './device-key.ts';
 
 /** What a statement is about. It stands in the signed header, so that one can never pass for another. */
 export type StatementType =
@@ -16,22 +17,33 @@ const MAX_CHARACTERS = 192 * 1024;
 /** 64 bytes. */
 const SIGNATURE_PATTERN = /^[\w-]{86}$/;
 
+/** What signs: a key of WebCrypto, or whatever makes the 64 bytes of ES256 in its place. */
+export type StatementKey = {
+  /** Its thumbprint. */
+  readonly keyId: string;
+} & (
+  | { readonly privateKey: CryptoKey }
+  | { readonly sign: (text: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> }
+);
+
 /**
  * Signs the canonical form of a value: a compact JWS with ES256, whose header is `{"alg":"ES256","typ":…,"kid":…}` in this order.
- * @param key its `keyId` is its thumbprint.
  * @throws RangeError when it is longer than 192 KiB, since nobody would accept it.
  * @see RFC 7515, RFC 8785
  */
-export async function signStatement(
-  type: StatementType,
-  value: Json,
-  key: { readonly privateKey: CryptoKey; readonly keyId: string },
-): Promise<string> {
-  const statement = await new CompactSign(canonicalBytes(value))
-    .setProtectedHeader({ alg: 'ES256', typ: type, kid: key.keyId })
-    .sign(key.privateKey);
+export async function signStatement(type: StatementType, value: Json, key: StatementKey): Promise<string> {
+  const text = `${headerOf(type, key)}.${base64url.encode(canonicalBytes(value))}`;
+  const bytes = new TextEncoder().encode(text);
+  const signature =
+    'sign' in key ? key.sign(bytes) : new Uint8Array(await crypto.subtle.sign(ES256, key.privateKey, bytes));
+  const statement = `${text}.${base64url.encode(signature)}`;
   if (statement.length > MAX_CHARACTERS) throw new RangeError(`a statement has at most ${MAX_CHARACTERS} characters`);
   return statement;
+}
+
+/** The only one that there is of this type and key. */
+function headerOf(type: StatementType, { keyId }: { readonly keyId: string }): string {
+  return base64url.encode(JSON.stringify({ alg: 'ES256', typ: type, kid: keyId }));
 }
 
 /** The thumbprint of the key that a statement says it is signed with: to look the key up, and for nothing else. */
@@ -67,7 +79,7 @@ export async function verifyStatement(
 ): Promise<Json | undefined> {
   if (statement.length > MAX_CHARACTERS) return undefined;
   const [header, text, signature = ''] = statement.split('.');
-  if (header !== base64url.encode(JSON.stringify({ alg: 'ES256', typ: type, kid: key.keyId }))) return undefined;
+  if (header !== headerOf(type, key)) return undefined;
   if (!SIGNATURE_PATTERN.test(signature) || base64url.encode(base64url.decode(signature)) !== signature)
     return undefined;
   try {

@@ -109,6 +109,8 @@ export interface HttpServer {
   drain(options?: { notReadyMs?: number; timeoutMs?: number }): Promise<void>;
 }
 
+/** Connections that the system holds until they are taken in: thousands of phones come back at once when the replica that had them is gone. */
+const BACKLOG = 4096;
 const DRAIN_TIMEOUT_MS = 8000;
 /** Between the last call and the cut: the way of an answer. */
 const LAST_CALL_MS = 500;
@@ -137,6 +139,10 @@ declare module 'fastify' {
   interface FastifyReply {
     /** What it was answered with, where it was refused; for the log, whatever the caller is shown. */
     problem: MfaError | undefined;
+  }
+  interface FastifyContextConfig {
+    /** So many come of these that one which went well is worth a line at level `debug` only. */
+    isRoutine?: boolean;
   }
 }
 
@@ -251,7 +257,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     lastCall: lastCall.signal,
     listen: async ({ port, host }) => {
       // Fastify takes an absent host for localhost; an empty one reaches Node, which takes every address.
-      await app.listen({ port, host: host ?? '' });
+      await app.listen({ port, host: host ?? '', backlog: BACKLOG });
       const address = app.server.address();
       return typeof address === 'object' && address !== null ? address.port : port;
     },
@@ -354,7 +360,8 @@ function observe(request: FastifyRequest, reply: FastifyReply, logger: Logger, m
   request.span.set({ 'http.response.status_code': status, ...(code !== '' && { 'countersign.code': code }) });
   request.span.end(status >= 500);
   metrics.histogram(REQUEST_SECONDS).observe({ method, route, status }, reply.elapsedTime / 1000);
-  logger.info('http.request', {
+  const isDull = request.routeOptions.config.isRoutine === true && problem === undefined && status < 400;
+  logger[isDull ? 'debug' : 'info']('http.request', {
     method,
     route,
     status,

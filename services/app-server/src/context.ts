@@ -20,6 +20,7 @@ import type { Job } from './dispatch/job.ts';
 import type { Dispatcher } from './dispatch/queue.ts';
 import { Directories } from './directory/directories.ts';
 import { DirectoryStatus } from './directory/status.ts';
+import { natsChangedKeys } from './device/changed-keys.ts';
 import { Devices } from './device/devices.ts';
 import { ensureNoncesStream, jetStreamNonces, type Nonces } from './device/nonces.ts';
 import { natsWakePhones, type WakePhones } from './device/wake-phones.ts';
@@ -342,10 +343,10 @@ export async function createContext(
     sessions: natsSessions(manager, client, now),
     portalUrl,
     deviceUrl: environment.COUNTERSIGN_DEVICE_URL,
-    devices: new Devices(router, now),
+    devices: new Devices(router, now, natsChangedKeys(bus.nats)),
     nonces: jetStreamNonces(client, manager),
     phoneKeys,
-    wakePhones: natsWakePhones(bus.nats),
+    wakePhones: natsWakePhones(bus.nats, ring),
     wakeUps,
     pushHosts: environment.COUNTERSIGN_PUSH_HOSTS,
     pushKey: environment.COUNTERSIGN_PUSH_CONTACT === undefined ? undefined : vapid.publicKey,

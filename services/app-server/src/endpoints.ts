@@ -38,6 +38,7 @@ import * as answerDevice from './device/answer.ts';
 import * as confirmDevice from './device/confirm.ts';
 import * as enrolDevice from './device/enrol.ts';
 import * as forgetDevice from './device/forget.ts';
+import * as lookDevice from './device/look.ts';
 import * as pollDevice from './device/poll.ts';
 import * as removeDevice from './device/remove.ts';
 import * as rotateDevice from './device/rotate.ts';
@@ -101,8 +102,8 @@ import * as updateUser from './user/update.ts';
 
 /** Long polls hold no work, so they have a bound of their own and cannot keep logins out. */
 const MAX_WAITING = 2000;
-/** The same of phones, which wait all day: one process keeps this many apart from its work. */
-const MAX_PHONES_WAITING = 25_000;
+/** Polls of phones that are being answered, apart from logins: when thousands come back at once they must not keep those out. */
+const MAX_POLLS = 1000;
 
 /** Every operation of app-server and the use case that answers it. */
 export function endpoints(context: Context): Endpoint[] {
@@ -119,7 +120,8 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.activationFind, findActivation.find),
     // Before anything is remembered of it: strangers can invent as many as they like.
     serve(contracts.activationRedeem, redeemActivation.redeem, { check: redeemActivation.assertCode }),
-    serve(contracts.devicePoll, pollDevice.poll, { maxInFlight: MAX_PHONES_WAITING }),
+    serve(contracts.devicePoll, pollDevice.poll, { maxInFlight: MAX_POLLS }),
+    serve(contracts.deviceLook, lookDevice.look, { maxInFlight: MAX_POLLS }),
     serve(contracts.deviceAnswer, answerDevice.answer),
     serve(contracts.deviceUpdate, updateDevice.update),
     serve(contracts.deviceRotate, rotateDevice.rotate),

@@ -4,7 +4,7 @@ import { activationFind, activationRedeem, MfaError } from '@countersign/contrac
 import type { StrangersBound } from '@countersign/edge';
 import { plainAddress } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { askAppServer, type Dependencies } from './ask-app-server.ts';
+import { withPlace, type Dependencies } from './ask-app-server.ts';
 import { ACTIVATION_ROUTES, type Route } from './routes.ts';
 
 /** Of phones that nobody knows yet. What they have is a code, and how often an address may try one is bounded. */
@@ -22,9 +22,8 @@ function answerWith(deps: Dependencies, { operation, body, status }: Route) {
     if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
     const input = operation === activationFind ? { ...said, address: plainAddress(request.ip) } : said;
     const idempotencyKey = operation === activationRedeem ? idempotencyKeyOf(request, said) : undefined;
-    const output = await askAppServer(deps, { request, reply }, operation, input, {
-      ...(idempotencyKey !== undefined && { idempotencyKey }),
-    });
+    const options = idempotencyKey === undefined ? {} : { idempotencyKey };
+    const output = await withPlace(deps, { request, reply }, operation, (ask) => ask(operation, input, options));
     reply.code(status);
     return output;
   };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { call, type Bus, type Credential } from '@countersign/bus';
-import type { InputOf, Operation } from '@countersign/contracts';
+import { call, type Bus, type CallOptions, type Credential } from '@countersign/bus';
+import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
 import { clientOf, type Slots } from '@countersign/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Holds } from './held.ts';
@@ -16,31 +16,33 @@ export interface Dependencies {
   holds: Holds;
 }
 
-export interface Asking {
-  /** The request holds a place among those that wait, and is let go when this replica stops. */
-  waits?: boolean;
-  deadlineMs?: number;
-  idempotencyKey?: string;
-}
-
-/**
- * Hands a request on, and the answer back. It has a place for as long, which it gives up as soon as its phone is gone. The attempt is another
- * one for each request, and one for all tries of it: app-server tells by it a try from a replay.
- */
-export async function askAppServer<O extends Operation>(
-  { bus, replica: own, credential, working, waiting, holds }: Dependencies,
-  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+/** Asks, in the place that was found for this request. */
+export type Ask = <O extends Operation>(
   operation: O,
   input: InputOf<O>,
-  { waits = false, ...options }: Asking = {},
-): Promise<unknown> {
+  options?: Pick<CallOptions, 'deadlineMs' | 'idempotencyKey'>,
+) => Promise<OutputOf<O>>;
+
+/**
+ * Hands a request on, and the answer back. It has a place for as long, which it gives up as soon as its phone is gone.
+ * @param place among those that are worked on, where what is urgent finds room when others do not; or among those that wait, which are let
+ * go when this replica stops.
+ */
+export async function withPlace<T>(
+  { bus, replica: own, credential, working, waiting, holds }: Dependencies,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  place: Operation | 'waiting',
+  work: (ask: Ask, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const client = clientOf(request.ip);
-  const release = waits ? waiting.take(client) : working.take(client, operation);
-  const { signal, letGo } = holds.hold(reply.raw, waits);
-  try {
-    const { traceparent } = request;
+  const release = place === 'waiting' ? waiting.take(client) : working.take(client, place);
+  const { signal, letGo } = holds.hold(reply.raw, place === 'waiting');
+  const { traceparent } = request;
+  const ask: Ask = async (operation, input, options) => {
+    // Another one for each question, and one for all tries of it: app-server tells by it a try from a replay.
+    const attemptId = randomUUID();
     const { output, replica } = await call(bus, operation, input, {
-      attemptId: randomUUID(),
+      attemptId,
       credential,
       traceparent,
       ...options,
@@ -48,6 +50,9 @@ export async function askAppServer<O extends Operation>(
     });
     reply.header('countersign-replica', `${own}, ${replica}`);
     return output;
+  };
+  try {
+    return await work(ask, signal);
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {

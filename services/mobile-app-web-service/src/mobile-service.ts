@@ -7,6 +7,7 @@ import type { Dependencies } from './ask-app-server.ts';
 import { serveDevices } from './device.ts';
 import { MOBILE_HEADERS } from './headers.ts';
 import { createHolds } from './held.ts';
+import { hintsFrom } from './hints.ts';
 import { REQUESTS_REFUSED, REQUESTS_WAITING, REQUESTS_WORKING } from './metrics.ts';
 import { describeApi } from './openapi/document.ts';
 import { authorityOf } from './signed-request.ts';
@@ -54,7 +55,7 @@ export function createMobileService(options: MobileServiceOptions): EdgeServer {
     done(null, payload);
   });
   const deps: Dependencies = { bus, replica, credential, working, waiting, holds: createHolds(server) };
-  serveDevices(app, { ...deps, authority: authorityOf(publicUrl) });
+  serveDevices(app, { ...deps, authority: authorityOf(publicUrl), hints: hintsFrom(bus) });
   const bound = boundStrangers(app, options.activationsPerMinute, (reason) => refused.inc({ reason }));
   serveActivations(app, { ...deps, bound });
 

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connectBus, credentialFromApiKey, endpoint, serve, type Bus, type CallRequest } from '@countersign/bus';
 import {
+  deviceLook,
   MAX_DEVICE_BODY_BYTES,
   MfaError,
+  PHONE_HINTS,
   type ErrorCode,
   type Operation,
   type SignedRequest,
@@ -58,7 +60,7 @@ beforeAll(async () => {
   nats = await startNats({ storeDir: join(folder, 'nats') });
   serverBus = await connectBus({ servers: [nats.url], name: 'app-1' });
   edgeBus = await connectBus({ servers: [nats.url], name: 'mobile' });
-  const operations = [...ACTIVATION_ROUTES, ...DEVICE_ROUTES].map(({ operation }) => operation);
+  const operations = [...[...ACTIVATION_ROUTES, ...DEVICE_ROUTES].map(({ operation }) => operation), deviceLook];
   const endpoints = operations.map((operation) =>
     endpoint(
       operation,
@@ -295,29 +297,132 @@ describe('signed requests', () => {
 });
 
 describe('waiting', () => {
-  /** Answers when the test says so. */
-  function hang(): () => void {
+  const HINT = 'AAAAAAAAAAAAAAAAAAAAAA';
+  const hint = (name = HINT) => serverBus.nats.publish(`${PHONE_HINTS}.${name}`);
+  const noNews = (more: { hint?: string; forMs?: number; ticket?: string } = {}) => ({
+    noNews: { hint: HINT, forMs: 20_000, ticket: 'ticket', ...more },
+  });
+  const askedFor = (name: string) => asked.filter(({ operation }) => operation === name);
+
+  /** There is no news, and every other answer comes when the test says so. */
+  function hang({ isOfOne = true } = {}): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    respond = async ({ output }) => {
+    respond = async ({ name, output }, input) => {
+      if (name === 'device.poll' && (input['request'] as SignedRequest).body.includes('"wait":0'))
+        return exampleOf(output);
+      if (name === 'device.poll') return noNews(isOfOne ? {} : { hint: crypto.randomUUID() });
       await promise;
       return exampleOf(output);
     };
-    return resolve;
+    return () => {
+      resolve();
+      hint();
+    };
   }
 
-  test('a poll has its place among those who wait, and app-server the time to answer it', async () => {
+  test('a poll has its place among those who wait, and no call waits with it; a hint has app-server look', async () => {
     const answerNow = hang();
     const polled = poll(25);
     await held(1);
     expect(await gauge('working')).toBe(0);
     await waitUntil(() => asked.length === 1, { what: 'app-server to be asked' });
-    const left = (asked[0]?.request.deadline ?? 0) - Date.now();
-    expect(left).toBeGreaterThan(28_000);
-    expect(left).toBeLessThan(31_000);
+    expect((asked[0]?.request.deadline ?? 0) - Date.now()).toBeLessThan(15_000);
+    await delay(200);
+    hint('BBBBBBBBBBBBBBBBBBBBBB');
+    await delay(100);
+    expect(asked, 'by the hint for another').toHaveLength(1);
     answerNow();
     expect((await polled).status).toBe(200);
+    expect(asked.slice(1).map(({ operation, input }) => [operation, input])).toEqual([
+      ['device.look', { ticket: 'ticket', isHinted: true }],
+    ]);
     await held(0);
   });
+
+  test('a hint that overtakes the answer of app-server is not lost', async () => {
+    respond = async ({ name, output }) => {
+      if (name === 'device.look') return exampleOf(output);
+      hint();
+      await delay(100);
+      return noNews();
+    };
+    const startedAt = performance.now();
+    expect((await poll(25)).status).toBe(200);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(askedFor('device.look')[0]?.input).toEqual({ ticket: 'ticket', isHinted: true });
+    const before = asked.length;
+    const later = poll(25);
+    await waitUntil(() => asked.length === before + 1, { what: 'app-server to be asked' });
+    hint();
+    await later;
+    expect(askedFor('device.look'), 'one hint is one look').toHaveLength(2);
+  });
+
+  test('without a hint app-server is asked when it said so, until it has an answer, and each time with its newest ticket', async () => {
+    let looks = 0;
+    respond = ({ name, output }) => {
+      if (name === 'device.poll') return noNews({ forMs: 50 });
+      looks += 1;
+      return looks < 3 ? noNews({ forMs: 50, ticket: `ticket ${looks}` }) : exampleOf(output);
+    };
+    expect((await poll(25)).status).toBe(200);
+    expect(askedFor('device.look').map(({ input }) => input)).toEqual(
+      ['ticket', 'ticket 1', 'ticket 2'].map((ticket) => ({ ticket, isHinted: false })),
+    );
+  });
+
+  test('where app-server has said what a phone hears without a hint, it is not asked again; after one it is', async () => {
+    const answer = { prompts: 'nothing new', keySets: [] };
+    respond = ({ name, output }) =>
+      name === 'device.poll' ? { noNews: { ...noNews({ forMs: 500 }).noNews, answer } } : exampleOf(output);
+    expect((await poll(25)).body).toEqual(answer);
+    expect(asked).toHaveLength(1);
+    const hinted = poll(25);
+    await waitUntil(() => asked.length === 2, { what: 'app-server to be asked' });
+    hint();
+    expect((await hinted).body).toEqual(exampleOf(deviceLook.output));
+  });
+
+  test('what app-server refuses after the wait comes out as its problem', async () => {
+    respond = ({ name }) => {
+      if (name === 'device.poll') return noNews({ forMs: 20 });
+      throw new MfaError('DEVICE_UNKNOWN');
+    };
+    expect((await poll(25)).body.code).toBe('DEVICE_UNKNOWN');
+  });
+
+  test('a poll ends some seconds after its time, whatever app-server says', async () => {
+    respond = () => noNews({ forMs: 200 });
+    const startedAt = performance.now();
+    expect((await poll(1)).body.code).toBe('UNAVAILABLE');
+    expect(performance.now() - startedAt).toBeGreaterThan(4000);
+  }, 15_000);
+
+  test('R29: of one person 20 polls wait, and others are not kept out by them', async () => {
+    const answerNow = hang();
+    const polls = Array.from({ length: 20 }, () => poll(25));
+    await waitUntil(() => asked.length === 20, { what: 'app-server to be asked' });
+    await delay(100);
+    const more = await poll(25);
+    expect([more.status, more.body.code]).toEqual([429, 'TRY_LATER']);
+    answerNow();
+    for (const { status } of await Promise.all(polls)) expect(status).toBe(200);
+  });
+
+  test('R27: after NATS was away everybody looks, since hints were lost', async () => {
+    const bus = await connectBus({ servers: [nats.url], name: 'reconnecting' });
+    port = await start({ bus });
+    const answerNow = hang();
+    const polls = Array.from({ length: 8 }, () => poll(25));
+    await waitUntil(() => asked.length === 8, { what: 'app-server to be asked' });
+    await delay(100);
+    await bus.nats.reconnect();
+    await waitUntil(() => askedFor('device.look').length > 0, { timeoutMs: 11_000, what: 'a look' });
+    answerNow();
+    for (const { status } of await Promise.all(polls)) expect(status).toBe(200);
+    await running[1]?.service.drain({ timeoutMs: 100 });
+    await bus.drain();
+  }, 20_000);
 
   test.each(['{"wait":1e9}', '{"wait":"25"}', '{"wait":-1}', 'null', 'x'])(
     'what the body says of waiting is bounded: %s',
@@ -354,11 +459,12 @@ describe('waiting', () => {
   });
 
   test('a replica that stops sends away those who wait, in turns, and lets the rest finish', async () => {
-    const answerNow = hang();
+    const answerNow = hang({ isOfOne: false });
     const polls = Array.from({ length: 40 }, async () => ({ ...(await poll(25)), at: performance.now() }));
     const working = send('/v1/device/answer', '{}');
     await held(40);
     await waitUntil(() => asked.length === 41, { what: 'app-server to have all of them' });
+    await delay(100);
     const startedAt = performance.now();
     const stopped = running[0]?.service.drain({ timeoutMs: 6000 });
     const answers = await Promise.all(polls);

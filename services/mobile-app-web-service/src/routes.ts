@@ -12,6 +12,7 @@ import {
   deviceRotate,
   deviceUpdate,
   ForgetBody,
+  PollAnswer,
   PollBody,
   RotateBody,
   UpdateBody,
@@ -27,6 +28,8 @@ export interface Route {
   status: 200 | 201;
   /** Of a signed route app-server reads the body, whose very text was signed; here the schema only describes it. */
   body: TSchema;
+  /** What callers hear, where that is less than what app-server answers. */
+  answer?: TSchema;
   summary: string;
   /** Beside those that every route has. */
   errors: readonly ErrorCode[];
@@ -75,6 +78,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     operation: devicePoll,
     status: 200,
     body: PollBody,
+    answer: PollAnswer,
     summary: 'See the logins that wait for this phone; with wait, hear of one when it begins',
     errors: [...signed, 'USER_DISABLED'],
   },

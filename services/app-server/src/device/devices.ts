@@ -1,14 +1,23 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Router } from '../database/router.ts';
 import { bounded } from '../user/login-users.ts';
+import type { ChangedKeys } from './changed-keys.ts';
 import { readByThumbprint, type Device } from './store.ts';
 
+/** One that was read, and its key as signatures are held against it. */
+export interface KnownDevice extends Device {
+  verifyingKey: KeyObject;
+}
+
 /**
- * How long a device is believed without a look, for a poll: two of its polls. What must bite at once, that it was removed, is in the ledger.
+ * How long a device is believed without a look, for a poll. What must bite at once, that it was removed, is in the ledger; that its key was
+ * changed the replica that did it tells the others, and this bounds what becomes of a message that was lost.
  */
-const BELIEVED_MS = 60_000;
+const BELIEVED_MS = 10 * 60_000;
 /** The same while no node of Postgres answers. */
 const REMEMBERED_MS = 15 * 60_000;
-
+/** Phones of which one replica knows the keys, about 2 KB each. */
+const MOST_KNOWN = 50_000;
 /** A key that no node knew is not looked for again so soon. */
 const UNKNOWN_MS = 5000;
 const REFUSAL_EVERY_MS = 60_000;
@@ -17,14 +26,35 @@ const REFUSAL_EVERY_MS = 60_000;
 export class Devices {
   readonly #router: Router;
   readonly #now: () => number;
-  readonly #seen = new Map<string, { device: Device; at: number }>();
+  readonly #changes: ChangedKeys;
+  readonly #seen = new Map<string, { device: KnownDevice; at: number }>();
+  /** What was read before may have changed without a word to us. */
+  #believedSince = -Infinity;
+  /** Keys that count no more, and since when: a read that was under way then, or a standby that lags, must not bring one back. */
+  readonly #changed = new Map<string, number>();
   /** Keys that nobody has, and when that was found. */
   readonly #unknown = new Map<string, number>();
   readonly #refused = new Map<string, number>();
 
-  constructor(router: Router, now: () => number) {
+  constructor(router: Router, now: () => number, changes: ChangedKeys) {
     this.#router = router;
     this.#now = now;
+    this.#changes = changes;
+    changes.hear(
+      (keyThumbprint) => this.#forget(keyThumbprint),
+      () => (this.#believedSince = this.#now()),
+    );
+  }
+
+  /** To be called when a key was changed: from here on it counts nowhere. */
+  forget(keyThumbprint: string): void {
+    this.#forget(keyThumbprint);
+    this.#changes.tell(keyThumbprint);
+  }
+
+  #forget(keyThumbprint: string): void {
+    this.#seen.delete(keyThumbprint);
+    bounded(this.#changed, keyThumbprint, this.#now());
   }
 
   /**
@@ -43,18 +73,22 @@ export class Devices {
    * @param options.fresh whatever is remembered, unless no node answers: a key that was changed a moment ago counts no more.
    * @throws MfaError UNAVAILABLE when no node answers and the device was not seen lately.
    */
-  async byThumbprint(keyThumbprint: string, options: { fresh?: boolean } = {}): Promise<Device | undefined> {
+  async byThumbprint(keyThumbprint: string, options: { fresh?: boolean } = {}): Promise<KnownDevice | undefined> {
     const seen = this.#seen.get(keyThumbprint);
-    if (options.fresh !== true && seen !== undefined && this.#now() - seen.at < BELIEVED_MS) return seen.device;
+    const believedSince = Math.max(this.#believedSince, this.#now() - BELIEVED_MS);
+    if (options.fresh !== true && seen !== undefined && seen.at > believedSince) return seen.device;
     const unknownAt = this.#unknown.get(keyThumbprint);
     if (unknownAt !== undefined && this.#now() - unknownAt < UNKNOWN_MS) return undefined;
     try {
-      const device = await this.#read(keyThumbprint, seen !== undefined);
+      const at = this.#now();
+      const device = withKey(await this.#read(keyThumbprint, seen !== undefined));
       if (device === undefined) {
         this.#seen.delete(keyThumbprint);
         bounded(this.#unknown, keyThumbprint, this.#now());
       }
-      if (device !== undefined) bounded(this.#seen, keyThumbprint, { device, at: this.#now() });
+      if (device !== undefined && !this.#changed.has(keyThumbprint)) {
+        bounded(this.#seen, keyThumbprint, { device, at }, MOST_KNOWN);
+      }
       return device;
     } catch (unanswered) {
       if (seen === undefined || this.#now() - seen.at > REMEMBERED_MS) throw unanswered;
@@ -68,5 +102,15 @@ export class Devices {
     if (device !== undefined || isKnown) return device;
     // Strangers can ask for this: it waits behind logins. That the primary does not answer is no word on the device.
     return readByThumbprint(this.#router, keyThumbprint, { from: 'primary' });
+  }
+}
+
+/** Undefined also for a key that is no point on the curve: nobody can sign with it. */
+function withKey(device: Device | undefined): KnownDevice | undefined {
+  if (device === undefined) return undefined;
+  try {
+    return { ...device, verifyingKey: createPublicKey({ key: { ...device.publicKey }, format: 'jwk' }) };
+  } catch {
+    return undefined;
   }
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MfaError, type Method, type SignedRequest } from '@countersign/contracts';
+import { MfaError, PHONE_HINTS, type Method, type SignedRequest } from '@countersign/contracts';
 import { generateKeyPair, signRotation, type Answer, type Prompt } from '@countersign/device-protocol';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { confirm as confirmOwn } from '../account/confirm.ts';
 import { enrol as enrolOwn } from '../account/enrol.ts';
 import * as activation from '../activation/find.ts';
@@ -26,6 +26,7 @@ import { requestOf, startHouse, type House, type Replica } from '../testing/hous
 import { create as createUser } from '../user/create.ts';
 import { unblock } from '../user/unblock.ts';
 import { answer } from './answer.ts';
+import { look } from './look.ts';
 import { poll } from './poll.ts';
 import { remove } from './remove.ts';
 import { rotate } from './rotate.ts';
@@ -118,9 +119,28 @@ const startFor = ({ username }: Person, { on = a, by = application, method = 'ap
     asApplication(by),
   );
 
+/** As the edge has it: whoever is to wait hears hints, and then any replica looks. */
 async function polled(phone: Phone, { on = b, wait = 0, known = [] as string[] } = {}): Promise<Prompt[]> {
   const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: phone.keySet.version, wait, known });
-  return phone.read(await poll(on, { request }, asEdge()), nonce);
+  let told = await poll(on, { request }, asEdge());
+  while ('noNews' in told) {
+    const { hint, forMs, ticket, answer: inTheEnd } = told.noNews;
+    const isHinted = await hinted(hint, forMs);
+    if (!isHinted && inTheEnd !== undefined) return phone.read(inTheEnd, nonce);
+    told = await look(on === b ? a : b, { ticket, isHinted });
+  }
+  return phone.read(told, nonce);
+}
+
+/** Whether there was a hint in this time. */
+async function hinted(name: string, withinMs: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const subscription = b.nats.subscribe(`${PHONE_HINTS}.${name}`, { callback: () => resolve(true) });
+  const timer = setTimeout(() => resolve(false), withinMs);
+  const was = await promise;
+  clearTimeout(timer);
+  subscription.unsubscribe();
+  return was;
 }
 
 async function answered(phone: Phone, prompt: Prompt, said: Answer, on = b) {
@@ -486,6 +506,61 @@ describe('a request', () => {
     expect(await refusalOf(answered(phone, prompt, { decision: 'approve', number }))).toBe('DEVICE_UNKNOWN');
   });
 
+  test('DEV-23: what any replica goes on with after a wait is what one of ours has proven, and no longer than the wait', async () => {
+    const { phone } = await withPhone();
+    const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: 1, wait: 20, known: [] });
+    const told = await poll(a, { request }, asEdge());
+    if (!('noNews' in told)) throw new Error('there is no news');
+    const { ticket, forMs, answer: inTheEnd } = told.noNews;
+    expect(forMs).toBeGreaterThan(19_000);
+    expect(await phone.read(inTheEnd ?? { prompts: '', keySets: [] }, nonce), 'if nothing comes').toEqual([]);
+    expect(await look(b, { ticket, isHinted: true })).toMatchObject({ noNews: { hint: told.noNews.hint } });
+    const [encoded = '', mac = ''] = ticket.split('.');
+    const said = JSON.parse(Buffer.from(encoded, 'base64url').toString()) as unknown[];
+    const forged = (change: (said: unknown[]) => unknown[]) =>
+      `${Buffer.from(JSON.stringify(change(said))).toString('base64url')}.${mac}`;
+    const { phone: stranger } = await withPhone();
+    for (const wrong of [
+      forged(([, ...rest]) => [stranger.deviceId, ...rest]),
+      forged((all) => [...all, 'a challenge']),
+      `${encoded}.`,
+      encoded,
+      'x.y',
+    ]) {
+      expect(await refusalOf(look(b, { ticket: wrong, isHinted: false }))).toBe('REQUEST_INVALID');
+    }
+    expect(await refusalOf(poll(b, { request }, asEdge())), 'the request itself is taken').toBe('REPLAYED');
+    const later = (ms: number) => look({ ...b, now: () => b.now() + ms }, { ticket, isHinted: false });
+    expect(await later(21_000), 'an answer to the very request').toMatchObject({ prompts: expect.any(String) });
+    expect(await refusalOf(later(36_000))).toBe('UNAVAILABLE');
+  });
+
+  test('a prompt that runs out vanishes from a phone that waits, and what it hears without news is dated when it hears it', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, prompt } = await prompted(owner, phone);
+    const { request } = await phone.sign('/v1/device/poll', { keySet: 1, wait: 25, known: [challengeId] });
+    const late = { ...b, now: () => prompt.displayed.expiresAt - 2000 };
+    vi.useFakeTimers({ now: late.now(), toFake: ['Date'] });
+    try {
+      const signed = await phone.sign('/v1/device/poll', { keySet: 1, wait: 25, known: [challengeId] });
+      const told = await poll(late, { request: signed.request }, asEdge());
+      expect(told).toMatchObject({ noNews: { forMs: 2000 } });
+      if (!('noNews' in told)) return;
+      expect(told.noNews.answer, 'since another look is due').toBeUndefined();
+      const { ticket } = told.noNews;
+      const after = await look({ ...b, now: () => prompt.displayed.expiresAt }, { ticket, isHinted: false });
+      if ('noNews' in after) throw new Error('it has run out');
+      expect(await phone.read(after, signed.nonce)).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
+    const told = await poll(b, { request }, asEdge());
+    if (!('noNews' in told)) throw new Error('there is no news');
+    const [, payload = ''] = told.noNews.answer?.prompts.split('.') ?? [];
+    const { at } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { at: number };
+    expect(Math.abs(at - (Date.now() + told.noNews.forMs))).toBeLessThan(2000);
+  });
+
   test('DEV-14: a phone that waits while it is taken away is told so, and is shown nothing that begins after', async () => {
     const { owner, phone } = await withPhone();
     const waiting = refusalOf(polled(phone, { on: b, wait: 20 }));
@@ -518,6 +593,7 @@ describe('a request', () => {
     const next = await generateKeyPair();
     const { deviceId, key } = phone;
     const said = { v: 1, deviceId, from: key.thumbprint, to: next.thumbprint, at: Date.now() } as const;
+    for (const on of [a, b]) await polled(phone, { on });
     const send = async (rotation: string) => {
       const { request } = await phone.sign('/v1/device/rotate', { key: next.publicKey, rotation });
       return rotate(b, { request }, asEdge());
@@ -526,6 +602,9 @@ describe('a request', () => {
     expect(await send(await signRotation(said, next.privateKey))).toEqual({ keyThumbprint: next.thumbprint });
     const { request } = await phone.sign('/v1/device/answer', { decision: 'x' });
     expect(await refusalOf(answer(a, { request }, asEdge()))).toBe('DEVICE_UNKNOWN');
+    for (const on of [a, b]) {
+      await expect.poll(() => refusalOf(polled(phone, { on })), { timeout: 5000 }).toBe('DEVICE_UNKNOWN');
+    }
     phone.key = next;
     expect(await polled(phone, { on: a })).toEqual([]);
   });
@@ -540,6 +619,7 @@ describe('a request', () => {
     const { challengeId } = await startFor(owner);
     const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: before, wait: 0 });
     const told = await poll(a, { request }, asEdge());
+    if ('noNews' in told) throw new Error('nobody waits for nothing');
     await expect(phone.read({ ...told, keySets: [] }, nonce)).rejects.toThrow('does not trust');
     expect((await phone.read(told, nonce)).map((prompt) => prompt.challengeId)).toEqual([challengeId]);
     expect(phone.keySet.version).toBe(before + 1);

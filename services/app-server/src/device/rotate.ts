@@ -41,5 +41,6 @@ export async function rotate(
       });
     }),
   );
+  deps.devices.forget(from);
   return { keyThumbprint: rotation.to };
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash, verify, type KeyObject } from 'node:crypto';
 import { compileValidator } from '@countersign/bus';
 import { MfaError, type SignedRequest } from '@countersign/contracts';
-import { importPublicKey, isFresh, parseSignature, verifyRequest } from '@countersign/device-protocol';
+import { isFresh, parseSignature, verifyRequest, type RequestCryptography } from '@countersign/device-protocol';
 import type { Static, TSchema } from 'typebox';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
@@ -58,7 +58,6 @@ export function kindOfRequest<S extends TSchema>(path: string, schema: S): Kind<
  * Whose request it is: the signature of a key that is enrolled, over exactly this request, made now, and never seen before (DEV-20 to
  * DEV-23). What a phone that we know is refused for is audited: it may be somebody between.
  * @param options.fresh the device is read from Postgres, if a node answers, and not from memory: for what changes something.
- * @param options.beforeLook called when the request is proven and the state not yet looked at: whoever waits hears from here on.
  * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE.
  */
 export async function signedCall<S extends TSchema>(
@@ -66,7 +65,7 @@ export async function signedCall<S extends TSchema>(
   signed: SignedRequest,
   kind: Kind<S>,
   request: AuthorisedRequest,
-  options: { fresh?: boolean; beforeLook?: (device: Device) => void } = {},
+  options: { fresh?: boolean } = {},
 ): Promise<SignedCall<Static<S>>> {
   const signature = parseSignature({ 'signature-input': signed.signatureInput, signature: signed.signature }, true);
   if (signature === undefined || signed.path !== kind.path) throw new MfaError('SIGNATURE_INVALID', { reason: 'form' });
@@ -79,20 +78,29 @@ export async function signedCall<S extends TSchema>(
     await recordRefusal(deps, device, code, request);
     return new MfaError(code, { reason });
   };
-  const publicKey = await importPublicKey(device.publicKey);
   const { method, authority, path, query, contentDigest } = signed;
   const body = new TextEncoder().encode(signed.body);
-  const isTheirs =
-    publicKey !== undefined &&
-    (await verifyRequest({ method, authority, path, query, body }, signature, contentDigest, publicKey));
+  const key = cryptographyOf(device.verifyingKey);
+  const isTheirs = await verifyRequest({ method, authority, path, query, body }, signature, contentDigest, key);
   if (!isTheirs) throw await refuse('SIGNATURE_INVALID', 'signature');
-  if (!(await deps.nonces.claim(keyId, nonce, request.attemptId))) throw await refuse('REPLAYED', 'nonce');
 
-  options.beforeLook?.(device);
-  const state = await deps.ledger.peek(device.userId);
+  // At once: a look does nothing, and is thrown away where the nonce was taken.
+  const [isFirst, state] = await Promise.all([
+    deps.nonces.claim(keyId, nonce, request.attemptId),
+    deps.ledger.peek(device.userId),
+  ]);
+  if (!isFirst) throw await refuse('REPLAYED', 'nonce');
   if (isRemoved(state, device.deviceId)) throw await refuse('DEVICE_UNKNOWN', 'removed');
   const attemptId = createHash('sha256').update(`device.request ${keyId} ${nonce}`).digest('base64url');
   return { device, body: kind.readBody(signed.body), nonce, attemptId, state };
+}
+
+/** Node's own, on this thread: a way to another and back costs more than what is to be done there. */
+function cryptographyOf(key: KeyObject): RequestCryptography {
+  return {
+    sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+    verify: (signature, text) => verify('sha256', text, { key, dsaEncoding: 'ieee-p1363' }, signature),
+  };
 }
 
 /** Of a phone that is enrolled, and so known to somebody; strangers leave no row. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { decodeRecord, encodeRecord } from './record.ts';
 import { STATE_FORMS, type Settled } from './state-form.ts';
@@ -25,11 +24,7 @@ export function jetStreamLog(
     last: async (userId) => {
       const query = { last_by_subj: subjectOf(userId) };
       const fromAnyCopy = manager.direct.getMessage(stream, query);
-      const fromLeader = async (signal: AbortSignal) => {
-        await sleep(COPY_ANSWERS_WITHIN_MS, undefined, { signal });
-        return manager.streams.getMessage(stream, query);
-      };
-      return stored(await firstAnswer(fromAnyCopy, fromLeader));
+      return stored(await firstAnswer(fromAnyCopy, () => manager.streams.getMessage(stream, query)));
     },
 
     lastFromLeader: async (userId) =>
@@ -60,14 +55,18 @@ export function jetStreamLog(
   };
 }
 
-/** @param later is begun unless the first answers before. @throws when neither does. */
-async function firstAnswer<T>(first: Promise<T>, later: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const answered = new AbortController();
-  try {
-    return await Promise.any([first, later(answered.signal)]);
-  } catch (error) {
-    throw error instanceof AggregateError ? error.errors[0] : error;
-  } finally {
-    answered.abort();
-  }
+/** @param later is begun when the first takes too long. @throws when neither answers: what the first failed of. */
+function firstAnswer<T>(first: Promise<T>, later: () => Promise<T>): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => {
+    later().then(resolve, () => first.catch(reject));
+  }, COPY_ANSWERS_WITHIN_MS);
+  first.then(
+    (answer) => {
+      clearTimeout(timer);
+      resolve(answer);
+    },
+    () => undefined,
+  );
+  return promise;
 }

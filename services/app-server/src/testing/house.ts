@@ -25,6 +25,7 @@ import { checkCanary } from '../keys/canary.ts';
 import { loadKeyRing, type KeyRing } from '../keys/ring.ts';
 import { adoptKeyRoot } from '../keys/root.ts';
 import { Evidence } from '../evidence/evidence.ts';
+import { natsChangedKeys } from '../device/changed-keys.ts';
 import { Devices } from '../device/devices.ts';
 import { ensureNoncesStream, jetStreamNonces, type Nonces } from '../device/nonces.ts';
 import { natsWakePhones, type WakePhones } from '../device/wake-phones.ts';
@@ -169,10 +170,10 @@ export async function startHouse(name: string): Promise<House> {
       signingKeys,
       signer: new ResultSigner(signingKeys, now),
       evidence: new Evidence(signingKeys, now, (size) => randomBytes(size)),
-      devices: new Devices(router, now),
+      devices: new Devices(router, now, natsChangedKeys(connection)),
       nonces: jetStreamNonces(client, manager),
       phoneKeys,
-      wakePhones: natsWakePhones(connection),
+      wakePhones: natsWakePhones(connection, ring),
       wakeUps: { wake: () => Promise.resolve('off' as const) },
       pushKey: undefined,
       pushHosts: [],

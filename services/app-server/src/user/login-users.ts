@@ -96,10 +96,10 @@ export class LoginUsers {
   }
 }
 
-export function bounded<V>(map: Map<string, V>, key: string, value: V): void {
+export function bounded<V>(map: Map<string, V>, key: string, value: V, most = REMEMBERED): void {
   map.delete(key);
   map.set(key, value);
-  if (map.size <= REMEMBERED) return;
+  if (map.size <= most) return;
   const [oldest] = map.keys();
   if (oldest !== undefined) map.delete(oldest);
 }

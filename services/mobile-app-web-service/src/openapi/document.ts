@@ -93,9 +93,9 @@ function describeRoute(route: Route): object {
 
 function schemas(): Record<string, unknown> {
   const found: Record<string, unknown> = { Problem: plain(PROBLEM_SCHEMA) };
-  for (const { operation, body } of [...ACTIVATION_ROUTES, ...DEVICE_ROUTES]) {
+  for (const { operation, body, answer = operation.output } of [...ACTIVATION_ROUTES, ...DEVICE_ROUTES]) {
     found[`${nameOf(operation)}Input`] = plain(body);
-    found[`${nameOf(operation)}Output`] = plain(operation.output);
+    found[`${nameOf(operation)}Output`] = plain(answer);
   }
   return found;
 }

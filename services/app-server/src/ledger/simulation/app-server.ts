@@ -238,7 +238,7 @@ export class AppServer {
       policies: { effective: () => policy },
       signer: { sign: () => Promise.resolve('signed') },
       wake: { publish: () => {}, subscribe: () => ({ next: () => this.sleep(1000), [Symbol.dispose]: () => {} }) },
-      wakePhones: { of: () => {}, wait: () => ({ [Symbol.dispose]: () => {} }) },
+      wakePhones: { of: () => {}, hintFor: () => '' },
       trail: { record: () => Promise.resolve() },
       budgets: { reserve: () => Promise.resolve({ ok: true }) },
       dispatcher: {
