@@ -134,8 +134,11 @@ const TRANSITIONS: Transitions = {
   },
 
   'user.unblocked': (state) => {
-    const { blocked: _lifted, pushBlocked: _too, ...rest } = state;
-    return rest;
+    const { blocked: _lifted, pushBlocked, ...rest } = state;
+    if (pushBlocked !== true) return rest;
+    // What was asked for meanwhile was paid for, and not sent.
+    const { app: _unsent, ...attempts } = state.attempts;
+    return { ...rest, attempts };
   },
 
   'user.disabled': (state, { at }) => {

@@ -18,7 +18,7 @@ import type { Policies } from '../policy/policies.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import type { LoginUser } from '../user/store.ts';
 import { codeFor, codeMacFor } from './code.ts';
-import { decideStart } from './decide.ts';
+import { decideStart, quietOf } from './decide.ts';
 import { deviceFingerprint } from './device.ts';
 import { handOver, phoneEndOf, reserveMessage, type MessageDependencies, type Recipient } from './message.ts';
 import { fits, type LoginPasskey } from '../passkey/assertion.ts';
@@ -27,15 +27,13 @@ import type { LoginPasskeys } from '../passkey/login-passkeys.ts';
 import { offerPasskey } from '../passkey/offer.ts';
 import type { RelyingParty } from '../passkey/relying-party.ts';
 import { recoverySetOf } from '../recovery/store.ts';
-import { waitMs } from './attempts.ts';
-import { attemptsOf, laneOf } from './evolve.ts';
 import { promptBudget } from './prompt-budget.ts';
 import { numberFor, sourceOf } from '../device/prompt.ts';
 import type { OpenChallenge } from './state.ts';
 import { wakeDevices } from '../device/wake.ts';
 import type { WakeUps } from '../wake-up/wake-up.ts';
 import type { WakePhones } from '../device/wake-phones.ts';
-import { chooseMethod, preferred, takeable, type ChosenMethod } from './method.ts';
+import { chooseMethod, insteadOf, preferred, takeable, type ChosenMethod } from './method.ts';
 import { promptFor } from './prompt.ts';
 
 export interface StartDependencies extends MessageDependencies {
@@ -95,15 +93,14 @@ export async function start(
     recovery: order.includes('recovery') ? await recoverySetOf(deps.router, userId) : undefined,
   };
   const wanted = preferred(order, policy.portal.chooseMethod ? able?.methods : undefined);
-  const choose = (from: readonly Method[]) =>
-    chooseMethod(able, has, from, input.method, ring.mac('disguise', userId).readUInt8(0));
-  const first = choose(wanted);
-  const hasOtherWay = first.method === 'app' && first.alternatives.length > 0 && input.method === undefined;
-  // Whoever must be left in peace is asked in another way, if there is one (R22).
-  const chosen =
-    hasOtherWay && (await isLeftInPeace(deps, input, request, { userId, policy }))
-      ? choose(wanted.filter((method) => method !== 'app'))
-      : first;
+  const disguise = ring.mac('disguise', userId).readUInt8(0);
+  const choose = (method: Method | undefined) => chooseMethod(able, has, wanted, method, disguise);
+  const first = choose(input.method);
+  const instead = first.method === 'app' && input.method === undefined ? insteadOf(first) : undefined;
+  // Whoever must be left in peace is asked in another way, if there is one (R22). Of those that are shown anyway: a name that nobody has
+  // is quiet as well, once it was asked for often enough, and then looks no other (R21).
+  const isElsewhere = instead !== undefined && (await isLeftInPeace(deps, input, request, { userId, policy }));
+  const chosen = isElsewhere ? withoutApp(choose(instead)) : first;
   if (reveal && chosen.decoy) throw new MfaError('METHOD_UNAVAILABLE');
 
   return chosen.method === 'sms'
@@ -244,7 +241,10 @@ function answerableBy(
 }
 
 /** Those that poll at once, and those that sleep in the background: nobody who signs in waits for a push service. */
-function rouse(deps: StartDependencies, userId: string, { expiresAt, createdAt }: OpenChallenge): void {
+function rouse(deps: StartDependencies, userId: string, challenge: OpenChallenge): void {
+  // There is nothing to show, and nobody is to be disturbed.
+  if (challenge.void === true) return;
+  const { expiresAt, createdAt } = challenge;
   deps.wakePhones.of(userId);
   if (deps.pushKey !== undefined) void wakeDevices(deps, userId, Math.ceil((expiresAt - createdAt) / 1000));
 }
@@ -262,10 +262,14 @@ async function isLeftInPeace(
   { application }: AuthorisedRequest,
   { userId, policy }: { userId: string; policy: Policy },
 ): Promise<boolean> {
-  const state = await deps.ledger.peek(userId);
-  const lane = laneOf(state, deviceFingerprint(deps.ring, userId, application.applicationId, input.context));
-  const waitsMs = waitMs(attemptsOf(state, 'app', lane), promptBudget(policy.app), lane, 1, deps.now());
-  return state.pushBlocked === true || waitsMs > 0;
+  const { applicationId } = application;
+  const device = deviceFingerprint(deps.ring, userId, applicationId, input.context);
+  const asked = { applicationId, attempts: promptBudget(policy.app), ...(device !== undefined && { device }) };
+  return quietOf(await deps.ledger.peek(userId), asked, deps.now()) !== undefined;
+}
+
+function withoutApp(chosen: ChosenMethod): ChosenMethod {
+  return { ...chosen, alternatives: chosen.alternatives.filter((method) => method !== 'app') };
 }
 
 /** By the policy alone: whether somebody has a PIN, nobody is told who only knows a name (R21). */

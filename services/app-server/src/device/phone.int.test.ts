@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MfaError, type Method, type SignedRequest } from '@countersign/contracts';
+import { MfaError, type Method, type SignedRequest, type StartedChallenge } from '@countersign/contracts';
 import { generateKeyPair, signRotation, type Answer, type Prompt } from '@countersign/device-protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { confirm as confirmOwn } from '../account/confirm.ts';
@@ -644,10 +644,43 @@ describe('fatigue (R22)', () => {
     const bySms = await startFor(owner, { by: other, method: 'sms' });
     expect((await answered(phone, theirs.prompt, { decision: 'fraud' })).state).toBe('denied');
     expect((await get(b, { challengeId: bySms.challengeId }, asApplication(other))).state).toBe('denied');
-    for (let login = 0; login < 5; login += 1) expect(await refusalOf(startFor(owner))).toBe('METHOD_UNAVAILABLE');
+    expect(await refusalOf(startFor(owner))).toBe('none');
     expect(await polled(phone)).toEqual([]);
     expect((await start(a, { username: owner.username, also: ['app'] }, asApplication())).method).toBe('sms');
     await unblock(a, { userId: owner.userId, reason: 'talked to them' }, requestOf());
     expect(await refusalOf(startFor(owner))).toBe('none');
+    expect(await polled(phone)).toHaveLength(1);
+  });
+
+  test('R21: whoever asks for the app hears of somebody who reported a login what they hear of a name that nobody has', async () => {
+    const { owner, phone } = await withPhone();
+    const nobody = { userId: '', username: 'nobody-at-all' };
+    const theirs = await prompted(owner, phone);
+    await startFor(nobody);
+    await answered(phone, theirs.prompt, { decision: 'fraud' });
+    const shapeOf = ({ number, prompt, ...started }: StartedChallenge) => {
+      const digits = number?.length;
+      // What other ways a name has is its own, also where nobody has the name.
+      return {
+        ...started,
+        challengeId: '',
+        expiresAt: '',
+        alternatives: [],
+        digits,
+        prompt: prompt.replace(/\d+/, ''),
+      };
+    };
+    const heardOf = async (whom: Person) => {
+      const heard: unknown[] = [];
+      for (let login = 0; login < 4; login += 1) {
+        const refused = ({ code, detail, retryAfterSeconds }: MfaError) => ({ code, detail, retryAfterSeconds });
+        heard.push(await startFor(whom).then(shapeOf, refused));
+      }
+      return heard;
+    };
+    const [heard, ofNobody] = [await heardOf(owner), await heardOf(nobody)];
+    expect(heard).toEqual(ofNobody);
+    expect(heard).toMatchObject([{ state: 'pending' }, { state: 'pending' }, { code: 'TRY_LATER' }, {}]);
+    expect(await polled(phone)).toEqual([]);
   });
 });
