@@ -1,4 +1,5 @@
 import {
+  challengeIdAt,
   challengeIdFor,
   MfaError,
   uuidFrom,
@@ -29,7 +30,9 @@ import type { RelyingParty } from '../passkey/relying-party.ts';
 import { recoverySetOf } from '../recovery/store.ts';
 import { promptBudget } from './prompt-budget.ts';
 import { numberFor, sourceOf } from '../device/prompt.ts';
-import type { OpenChallenge } from './state.ts';
+import { displacedBy } from './evolve.ts';
+import type { OpenChallenge, UserState } from './state.ts';
+import type { Wake } from './wake.ts';
 import { wakeDevices } from '../device/wake.ts';
 import type { WakeUps } from '../wake-up/wake-up.ts';
 import type { WakePhones } from '../device/wake-phones.ts';
@@ -46,6 +49,7 @@ export interface StartDependencies extends MessageDependencies {
   relyingParty: RelyingParty | undefined;
   /** Where phones reach us; without it there are no apps. */
   deviceUrl: string | undefined;
+  wake: Pick<Wake, 'publish'>;
   wakePhones: WakePhones;
   wakeUps: Pick<WakeUps, 'wake'>;
   /** Undefined: no phone is woken, and none is looked for. */
@@ -148,11 +152,13 @@ async function open(
           codeMac: codeMacFor(ring, drawnId, 1, codeFor(ring, drawnId, 1, answerable.digits)),
         };
 
-  const { event } = await deps.ledger.act(
+  const seen: { before?: UserState } = {};
+  const { event, state: after } = await deps.ledger.act(
     userId,
     attemptId,
-    (state, now) =>
-      decideStart(
+    (state, now) => {
+      seen.before = state;
+      return decideStart(
         state,
         {
           key: drawn.toString('base64url'),
@@ -172,9 +178,11 @@ async function open(
           disabled: user?.status === 'disabled',
         },
         now,
-      ),
+      );
+    },
     request,
   );
+  if (seen.before !== undefined) tellDisplaced(deps, userId, displacedBy(seen.before, after));
 
   if (event.type === 'bypass.used' && user !== undefined) {
     const { at, expiresAt, key, applicationId } = event;
@@ -247,6 +255,12 @@ function rouse(deps: StartDependencies, userId: string, challenge: OpenChallenge
   const { expiresAt, createdAt } = challenge;
   deps.wakePhones.of(userId);
   if (deps.pushKey !== undefined) void wakeDevices(deps, userId, Math.ceil((expiresAt - createdAt) / 1000));
+}
+
+/** Whoever waits for what this start took the place of hears that it is over: the application, and the phone that shows it. */
+function tellDisplaced({ wake, wakePhones }: StartDependencies, userId: string, displaced: readonly OpenChallenge[]) {
+  for (const { key } of displaced) wake.publish(challengeIdAt({ userId, key }));
+  if (displaced.some(({ method, purpose }) => method === 'app' && purpose === 'login')) wakePhones.of(userId);
 }
 
 /** Passkeys take a portal, and apps a place where phones reach us. */

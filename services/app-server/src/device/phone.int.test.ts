@@ -374,6 +374,24 @@ describe('a login', () => {
     expect(await stateOf(first.challengeId)).toBe('cancelled');
   });
 
+  test('R22: the application that waits for one whose place was taken hears of it at once', async () => {
+    const { owner } = await withPhone();
+    const { challengeId } = await startFor(owner);
+    const waiting = get(b, { challengeId, waitSeconds: 10 }, asApplication());
+    await sleep(300);
+    const startedAt = performance.now();
+    await startFor(owner);
+    expect((await waiting).state).toBe('cancelled');
+    expect(performance.now() - startedAt, 'and not with the next look of its own').toBeLessThan(2000);
+  });
+
+  test('R22: starts of other methods do not take a prompt from the phone', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId } = await startFor(owner);
+    for (let count = 0; count < 6; count += 1) await startFor(owner, { method: 'totp' });
+    expect((await polled(phone)).map((prompt) => prompt.challengeId)).toEqual([challengeId]);
+  });
+
   test('what has expired is neither shown nor approved', async () => {
     const { owner, phone } = await withPhone();
     const { number, prompt } = await prompted(owner, phone);
