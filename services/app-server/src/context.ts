@@ -21,6 +21,7 @@ import type { Dispatcher } from './dispatch/queue.ts';
 import { Directories } from './directory/directories.ts';
 import { DirectoryStatus } from './directory/status.ts';
 import { Devices } from './device/devices.ts';
+import { RequestRates } from './device/request-rates.ts';
 import { ensureNoncesStream, jetStreamNonces, type Nonces } from './device/nonces.ts';
 import { natsWakePhones, type WakePhones } from './device/wake-phones.ts';
 import type { LimitStore } from './dispatch/limit-store.ts';
@@ -98,6 +99,7 @@ export interface Context {
   /** Where phones reach us; without it there are no apps. */
   deviceUrl: string | undefined;
   devices: Devices;
+  rates: RequestRates;
   nonces: Nonces;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
@@ -343,6 +345,7 @@ export async function createContext(
     portalUrl,
     deviceUrl: environment.COUNTERSIGN_DEVICE_URL,
     devices: new Devices(router, now),
+    rates: new RequestRates(now),
     nonces: jetStreamNonces(client, manager),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats),

@@ -569,6 +569,38 @@ describe('a request', () => {
   });
 });
 
+describe('a phone that asks without end', () => {
+  test('is told when to ask again, before anything of it is kept; another of its owner goes on', async () => {
+    const { owner, phone } = await withPhone();
+    const second = await phoneOf(owner);
+    const heard = new Set<string>();
+    for (let count = 0; count < 200 && !heard.has('TRY_LATER'); count += 1) heard.add(await refusalOf(polled(phone)));
+    expect([...heard]).toEqual(['none', 'TRY_LATER']);
+    expect(await refusalOf(polled(second))).toBe('none');
+  });
+
+  test('cannot fill the audit by changing its name', async () => {
+    const { phone } = await withPhone();
+    const rename = async (label: string) => {
+      const { request } = await phone.sign('/v1/device/update', { label });
+      return update(b, { request }, asEdge());
+    };
+    for (let count = 0; count < 10; count += 1) await rename(`Phone ${count}`);
+    expect(await refusalOf(rename('Once more'))).toBe('TRY_LATER');
+    expect(await refusalOf(polled(phone)), 'and goes on being asked').toBe('none');
+  });
+
+  test('is not silenced by a stranger who knows the name of its key', async () => {
+    const { phone } = await withPhone();
+    for (let count = 0; count < 100; count += 1) {
+      const { request } = await phone.sign('/v1/device/poll', { keySet: phone.keySet.version, wait: 0 });
+      const forged = { ...request, body: '{}' };
+      expect(await refusalOf(poll(b, { request: forged }, asEdge()))).toBe('SIGNATURE_INVALID');
+    }
+    expect(await refusalOf(polled(phone))).toBe('none');
+  });
+});
+
 describe('fatigue (R22)', () => {
   test('of 100 logins three reach the phone; then it is quiet, and the person gets in in another way', async () => {
     const { owner, phone } = await withPhone();

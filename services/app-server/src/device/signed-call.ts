@@ -9,10 +9,12 @@ import { isRemoved, type UserState } from '../challenge/state.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Devices } from './devices.ts';
 import type { Nonces } from './nonces.ts';
+import type { RequestRates } from './request-rates.ts';
 import type { Device } from './store.ts';
 
 export interface SignedCallDependencies {
   devices: Devices;
+  rates: RequestRates;
   nonces: Nonces;
   ledger: UserLedger;
   trail: Trail;
@@ -58,15 +60,17 @@ export function kindOfRequest<S extends TSchema>(path: string, schema: S): Kind<
  * Whose request it is: the signature of a key that is enrolled, over exactly this request, made now, and never seen before (DEV-20 to
  * DEV-23). What a phone that we know is refused for is audited: it may be somebody between.
  * @param options.fresh the device is read from Postgres, if a node answers, and not from memory: for what changes something.
+ * @param options.changes it changes the device, which a phone does now and then.
  * @param options.beforeLook called when the request is proven and the state not yet looked at: whoever waits hears from here on.
- * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE.
+ * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE; TRY_LATER for a phone that asks
+ * without end.
  */
 export async function signedCall<S extends TSchema>(
   deps: SignedCallDependencies,
   signed: SignedRequest,
   kind: Kind<S>,
   request: AuthorisedRequest,
-  options: { fresh?: boolean; beforeLook?: (device: Device) => void } = {},
+  options: { fresh?: boolean; changes?: boolean; beforeLook?: (device: Device) => void } = {},
 ): Promise<SignedCall<Static<S>>> {
   const signature = parseSignature({ 'signature-input': signed.signatureInput, signature: signed.signature }, true);
   if (signature === undefined || signed.path !== kind.path) throw new MfaError('SIGNATURE_INVALID', { reason: 'form' });
@@ -86,6 +90,8 @@ export async function signedCall<S extends TSchema>(
     publicKey !== undefined &&
     (await verifyRequest({ method, authority, path, query, body }, signature, contentDigest, publicKey));
   if (!isTheirs) throw await refuse('SIGNATURE_INVALID', 'signature');
+  deps.rates.request(device.deviceId);
+  if (options.changes === true) deps.rates.change(device.deviceId);
   if (!(await deps.nonces.claim(keyId, nonce, request.attemptId))) throw await refuse('REPLAYED', 'nonce');
 
   options.beforeLook?.(device);

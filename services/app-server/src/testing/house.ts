@@ -26,6 +26,7 @@ import { loadKeyRing, type KeyRing } from '../keys/ring.ts';
 import { adoptKeyRoot } from '../keys/root.ts';
 import { Evidence } from '../evidence/evidence.ts';
 import { Devices } from '../device/devices.ts';
+import { RequestRates } from '../device/request-rates.ts';
 import { ensureNoncesStream, jetStreamNonces, type Nonces } from '../device/nonces.ts';
 import { natsWakePhones, type WakePhones } from '../device/wake-phones.ts';
 import { PhoneKeys } from '../keys/phone-keys.ts';
@@ -64,6 +65,7 @@ export interface Replica {
   signer: ResultSigner;
   evidence: Evidence;
   devices: Devices;
+  rates: RequestRates;
   nonces: Nonces;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
@@ -170,6 +172,7 @@ export async function startHouse(name: string): Promise<House> {
       signer: new ResultSigner(signingKeys, now),
       evidence: new Evidence(signingKeys, now, (size) => randomBytes(size)),
       devices: new Devices(router, now),
+      rates: new RequestRates(now),
       nonces: jetStreamNonces(client, manager),
       phoneKeys,
       wakePhones: natsWakePhones(connection),
