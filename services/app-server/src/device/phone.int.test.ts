@@ -189,12 +189,33 @@ describe('activation', () => {
     const { uri, activationCode = '' } = await begin(await person());
     const from = (address: string, code: string) => activation.find(b, { activationCode: code, address });
     expect(await from('198.51.100.1', activationCode)).toEqual({ link: uri });
-    const wrong = activationCode === '000000000' ? '000000001' : '000000000';
+    const wrong = activationCode === '000000000000' ? '000000000001' : '000000000000';
     for (let tries = 0; tries < 5; tries += 1) {
       expect(await refusalOf(from('198.51.100.2', wrong))).toBe('ACTIVATION_NOT_FOUND');
     }
     expect(await refusalOf(from('198.51.100.2', activationCode))).toBe('TRY_LATER');
     expect(await refusalOf(from('198.51.100.1', activationCode)), 'another address').toBe('none');
+  });
+
+  test('guessing from everywhere stays hopeless, and shuts nobody out but of the codes that were guessed near', async () => {
+    const near = await begin(await person());
+    const code = near.activationCode ?? '';
+    const beginning = code.slice(0, 4);
+    let far = await begin(await person());
+    while (far.activationCode?.startsWith(beginning) === true) far = await begin(await person());
+    const from = (address: string, guess: string) => activation.find(b, { activationCode: guess, address });
+    const heard: Record<string, number> = {};
+    // As 60 addresses do, each as often as it may: once that was enough to shut everybody out.
+    for (let tries = 0; tries < 300; tries += 1) {
+      const guess = `${beginning}${String((Number(code.slice(4)) + 1 + tries) % 10 ** 8).padStart(8, '0')}`;
+      const outcome = await refusalOf(from(`198.18.0.${Math.floor(tries / 5)}`, guess));
+      heard[outcome] = (heard[outcome] ?? 0) + 1;
+    }
+    expect(heard).toEqual({ ACTIVATION_NOT_FOUND: 50, TRY_LATER: 250 });
+    expect(await refusalOf(from('198.51.100.3', code))).toBe('TRY_LATER');
+    expect(await from('198.51.100.3', far.activationCode ?? '')).toEqual({ link: far.uri });
+    const redeemed = await redemption(near.uri ?? '');
+    expect(await refusalOf(redeem(b, redeemed.input, asEdge())), 'the QR code goes on').toBe('none');
   });
 
   const newcomer = async (userId: string, session: string) => {
