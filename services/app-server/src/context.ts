@@ -254,7 +254,7 @@ export async function createContext(
     onProblem: problem('directory.unanswered'),
   });
 
-  const trail = createTrail(client, replica);
+  const trail = createTrail(client, replica, logger);
   const dispatch = await startDispatch({
     nats: bus.nats,
     ring,
