@@ -24,7 +24,9 @@ import { addPhoneKeySet } from '../keys/phone-keys.ts';
 import { set } from '../policy/set.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
 import { create as createUser } from '../user/create.ts';
+import { remove as deleteUser } from '../user/delete.ts';
 import { unblock } from '../user/unblock.ts';
+import { update as updateUser } from '../user/update.ts';
 import { answer } from './answer.ts';
 import { poll } from './poll.ts';
 import { remove } from './remove.ts';
@@ -682,6 +684,20 @@ describe('fatigue (R22)', () => {
     expect(await waiting).toEqual([]);
     expect(await stateOf(challengeId)).toBe('denied');
     expect(await refusalOf(answered(phone, prompt, { decision: 'deny' }))).toBe('CHALLENGE_CLOSED');
+  });
+
+  test.each([
+    ['disabled', ({ userId }: Person) => updateUser(a, { userId, status: 'disabled' }, requestOf())],
+    ['deleted', ({ userId }: Person) => deleteUser(a, { userId }, requestOf())],
+  ])('R17: a phone that shows a login of somebody who is %s hears at once that it is over', async (_, end) => {
+    const { owner, phone } = await withPhone();
+    const { challengeId } = await prompted(owner, phone);
+    const waiting = polled(phone, { wait: 20, known: [challengeId] });
+    await sleep(300);
+    const startedAt = performance.now();
+    await end(owner);
+    expect(await waiting).toEqual([]);
+    expect(performance.now() - startedAt, 'and not after the wait').toBeLessThan(3000);
   });
 
   test('DEV-33: where a report does not block, it brings the silence all the same', async () => {
