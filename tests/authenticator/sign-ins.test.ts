@@ -25,7 +25,7 @@ describe('a phone is activated', () => {
     expect([...server.devices.values()].map(({ label }) => label)).toContain('My own phone');
   });
 
-  test('by nine digits, of which wrong ones are refused', async () => {
+  test('by twelve digits, of which wrong ones are refused', async () => {
     const { server } = lab;
     const phone = await lab.phone();
     await phone.open();
@@ -33,10 +33,10 @@ describe('a phone is activated', () => {
     await phone.page.getByText(phone.say('type.wrong')).waitFor();
     const code = phone.page.getByLabel(phone.say('type.code'));
     const { activationCode } = server.invite();
-    await code.fill(activationCode === '000000000' ? '000000001' : '000000000');
+    await code.fill(activationCode === '000000000000' ? '000000000001' : '000000000000');
     await phone.button('Continue').click();
     await phone.page.getByText(phone.say('problem.ACTIVATION_NOT_FOUND')).waitFor();
-    await code.fill(activationCode.replace(/(...)(...)/, '$1 $2 '));
+    await code.fill(activationCode.replace(/(...)(...)(...)/, '$1 $2 $3 '));
     await phone.button('Continue').click();
     await phone.confirmActivation();
     await phone.heading('Your accounts').waitFor();

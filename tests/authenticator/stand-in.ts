@@ -451,7 +451,7 @@ async function newMind(): Promise<Mind> {
         serverKeyThumbprint: pin,
         organisation: ORGANISATION,
       });
-      const activationCode = String(randomInt(1_000_000_000)).padStart(9, '0');
+      const activationCode = String(randomInt(10 ** 12)).padStart(12, '0');
       invited.set(activationId, { link, activationCode, activationId, code, pin });
       return { link, activationCode, activationId };
     },

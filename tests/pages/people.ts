@@ -158,7 +158,7 @@ export const ENROLLED: Readonly<Record<'totp' | 'phone' | 'app' | 'recovery', An
     state: 'pending',
     uri: 'https://phone.example.com/activate#AAAAAAAAAAAAAAAAAAAAAA.BBBBBBBBBBBBBBBBBBBBBB',
     qr: PICTURE,
-    activationCode: '492039118',
+    activationCode: '492039118275',
     expiresAt: LATER,
   },
   recovery: {

@@ -448,14 +448,14 @@ describe('authenticators', () => {
       state: 'pending' as const,
       expiresAt: AT,
       uri: link,
-      activationCode: '492039118',
+      activationCode: '492039118275',
     }));
     const { out } = await countersign(['authenticators', 'add-app', 'alice', '--label', 'Work phone']);
     expect(inputsOf('authenticator.enrol')).toEqual([{ userId: USER_ID, type: 'app', label: 'Work phone' }]);
     for (const shown of [link, '492 039 118', AT, 'on the phone']) expect(out).toContain(shown);
     expect(out).toMatch(/[▀▄█]{5}/);
     const { json } = await countersign('authenticators add-app alice --json');
-    expect(json()).toMatchObject({ uri: link, activationCode: '492039118' });
+    expect(json()).toMatchObject({ uri: link, activationCode: '492039118275' });
   });
 
   test('confirm takes the code as an argument, from the person, or from standard input', async () => {

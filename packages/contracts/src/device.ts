@@ -11,9 +11,9 @@ export const MAX_DEVICE_BODY_BYTES = 16_384;
 
 /** In place of the QR code, for whoever cannot scan it. */
 export const ActivationCode = Type.String({
-  pattern: '^[0-9]{9}$',
+  pattern: '^[0-9]{12}$',
   description: 'To type on the phone in place of scanning the code.',
-  examples: ['492039118'],
+  examples: ['492039118275'],
 });
 
 const Base64UrlHash = Type.String({ pattern: '^[\\w-]{43}$' });

@@ -22,6 +22,7 @@ import { Directories } from './directory/directories.ts';
 import { DirectoryStatus } from './directory/status.ts';
 import { natsChangedKeys } from './device/changed-keys.ts';
 import { Devices } from './device/devices.ts';
+import { RequestRates } from './device/request-rates.ts';
 import { ensureNoncesStream, jetStreamNonces, type Nonces } from './device/nonces.ts';
 import { natsWakePhones, type WakePhones } from './device/wake-phones.ts';
 import type { LimitStore } from './dispatch/limit-store.ts';
@@ -99,6 +100,7 @@ export interface Context {
   /** Where phones reach us; without it there are no apps. */
   deviceUrl: string | undefined;
   devices: Devices;
+  rates: RequestRates;
   nonces: Nonces;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
@@ -253,7 +255,7 @@ export async function createContext(
     onProblem: problem('directory.unanswered'),
   });
 
-  const trail = createTrail(client, replica);
+  const trail = createTrail(client, replica, logger);
   const dispatch = await startDispatch({
     nats: bus.nats,
     ring,
@@ -344,6 +346,7 @@ export async function createContext(
     portalUrl,
     deviceUrl: environment.COUNTERSIGN_DEVICE_URL,
     devices: new Devices(router, now, natsChangedKeys(bus.nats)),
+    rates: new RequestRates(now),
     nonces: jetStreamNonces(client, manager),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats, ring),

@@ -513,10 +513,10 @@ describe('activation', () => {
 
   test('the code that is typed finds what the QR code holds; app-server hears where it comes from', async () => {
     respond = () => ({ link: 'https://phones.example.com/app/#activate=1' });
-    const answer = await say('/v1/activations/find', { activationCode: '492039118' });
+    const answer = await say('/v1/activations/find', { activationCode: '492039118275' });
     expect([answer.status, answer.body]).toEqual([200, { link: 'https://phones.example.com/app/#activate=1' }]);
-    expect(asked[0]?.input).toEqual({ activationCode: '492039118', address: '127.0.0.1' });
-    const forged = await say('/v1/activations/find', { activationCode: '492039118', address: '192.0.2.1' });
+    expect(asked[0]?.input).toEqual({ activationCode: '492039118275', address: '127.0.0.1' });
+    const forged = await say('/v1/activations/find', { activationCode: '492039118275', address: '192.0.2.1' });
     expect(forged.body.code).toBe('REQUEST_INVALID');
   });
 
@@ -551,9 +551,9 @@ describe('activation', () => {
 
   test('R26: one address tries so often in a minute, whatever it tries; phones that are known go on', async () => {
     port = await start({ activationsPerMinute: 2 });
-    await say('/v1/activations/find', { activationCode: '492039118' });
+    await say('/v1/activations/find', { activationCode: '492039118275' });
     await say('/v1/activations', redeem);
-    const third = await say('/v1/activations/find', { activationCode: '492039118' });
+    const third = await say('/v1/activations/find', { activationCode: '492039118275' });
     expect([third.status, third.body.code]).toEqual([429, 'TRY_LATER']);
     expect(Number(third.headers['retry-after'])).toBeGreaterThan(0);
     expect((await poll(0)).status).toBe(200);

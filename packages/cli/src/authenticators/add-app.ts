@@ -8,7 +8,8 @@ import { resolveUser, USER_ARGUMENT } from '../users/resolve.ts';
 
 export const authenticatorsAddApp = command({
   name: 'authenticators add-app',
-  summary: 'Give a user the Countersign authenticator on a phone: shows a link, a QR code and nine digits, this once.',
+  summary:
+    'Give a user the Countersign authenticator on a phone: shows a link, a QR code and twelve digits, this once.',
   details: 'It counts as soon as the phone has taken one of them; nothing is left to confirm.',
   arguments: { user: USER_ARGUMENT },
   options: { label: { kind: 'text', description: 'Name that tells it from others, such as "Work phone".' } },

@@ -2,7 +2,8 @@ import { timingSafeEqual } from 'node:crypto';
 import type { KeyRing } from '../keys/ring.ts';
 
 const CODE_BYTES = 16;
-const TYPED_DIGITS = 9;
+/** As long as they are, guessing is bounded for each few of them, and not for all at once; see find.ts. */
+const TYPED_DIGITS = 12;
 
 /** The one-time code in the QR code: 128 bits, derived, so that a repeated attempt shows the same. @param challengeId of the enrolment. */
 export function codeOf(ring: KeyRing, challengeId: string): string {

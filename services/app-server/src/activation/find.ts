@@ -22,9 +22,16 @@ export interface FindDependencies {
 
 /** A code lives no longer. */
 const WINDOW_MS = 600_000;
-/** Wrong ones in that time, from one address (DEV-10), and from everywhere: 9 digits are few, and many may be waiting. */
+/** Wrong ones in that time, from one address (DEV-10). */
 const PER_ADDRESS = 5;
-const EVERYWHERE = 300;
+/**
+ * And from everywhere, of those that begin with the same four digits. No code lives longer than the window, so that whoever has any number of
+ * addresses, and guesses all the time, has 50 tries at its other eight digits: 1 in 2,000,000 for each activation, however many wait beside it.
+ * One bound for all codes would be cheap to use up, and nobody could type one. Here it takes 10,000 of these, 500,000 wrong codes
+ * in ten minutes from 100,000 addresses, to shut out everybody, and nobody can choose whom they shut out. The QR code asks nothing of this.
+ */
+const PER_BEGINNING = 50;
+const BEGINNING_DIGITS = 4;
 
 interface Tries {
   v: 1;
@@ -46,7 +53,7 @@ export async function find(
   const client = ring.mac('activation-address', clientOf(address)).subarray(0, 12).toString('base64url');
   const lanes = [
     { key: `activation.${client}`, most: PER_ADDRESS },
-    { key: 'activation.everywhere', most: EVERYWHERE },
+    { key: `activation-beginning.${activationCode.slice(0, BEGINNING_DIGITS)}`, most: PER_BEGINNING },
   ];
   const paidAt = deps.now();
   for (const lane of lanes) await pay(deps, lane, paidAt);

@@ -10,6 +10,8 @@ import { createTrail, ensureTrailStream, TRAIL_STREAM } from './trail.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trail-'));
 const event = { type: 'challenge.refused', at: Date.UTC(2026, 10, 23), attemptId: 'a', reason: 'unknown user' };
+const told: unknown[] = [];
+const logger = { error: (_: string, facts?: object) => void told.push(facts) };
 let nats: NatsServer;
 let connection: NatsConnection;
 let client: JetStreamClient;
@@ -43,20 +45,36 @@ test('INV-10 an event whose acknowledgement was lost is recorded once', async ()
     return ack;
   };
   const before = await stored();
-  await createTrail({ publish } as JetStreamClient, 'app-1').record(event);
+  await createTrail({ publish } as JetStreamClient, 'app-1', logger).record(event);
   expect(await stored()).toBe(before + 1);
 });
 
 test('two different events of one attempt in one millisecond are both recorded', async () => {
   const before = await stored();
-  const trail = createTrail(client, 'app-1');
+  const trail = createTrail(client, 'app-1', logger);
   await Promise.all([1, 2].map((n) => trail.record({ ...event, attemptId: 'b', detail: { n } })));
   expect(await stored()).toBe(before + 2);
 });
 
-test('HA-40 an event that nobody stored is an error', async () => {
-  const { config } = await manager.streams.info(TRAIL_STREAM);
-  await manager.streams.update(TRAIL_STREAM, { ...config, max_msgs: await stored() });
-  const record = createTrail(client, 'app-1').record({ ...event, attemptId: 'full' });
+test('HA-40 an event of which nobody said that it was stored is an error', async () => {
+  const publish: JetStreamClient['publish'] = () => Promise.reject(new Error('timeout'));
+  const record = createTrail({ publish } as JetStreamClient, 'app-1', logger).record({
+    ...event,
+    attemptId: 'unheard',
+  });
   await expect(record).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
+
+test('a flood fills no disk: the stream is bounded, keeps what it has, and the log says what it has not', async () => {
+  const { config } = await manager.streams.info(TRAIL_STREAM);
+  expect(config.max_bytes).toBeGreaterThan(0);
+  const { state } = await manager.streams.update(TRAIL_STREAM, { ...config, max_bytes: 2000 });
+  const trail = createTrail(client, 'app-1', logger);
+  const startedAt = performance.now();
+  for (let count = 0; count < 20; count += 1) await trail.record({ ...event, attemptId: `flood ${count}` });
+  expect(performance.now() - startedAt, 'and nobody waits').toBeLessThan(5000);
+  const now = (await manager.streams.info(TRAIL_STREAM)).state;
+  expect(now.bytes).toBeLessThanOrEqual(2000);
+  expect(now.first_seq).toBe(state.first_seq);
+  expect(told).toEqual([expect.objectContaining({ detail: '1 not kept, the last of them challenge.refused' })]);
 });

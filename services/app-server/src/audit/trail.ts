@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
-import { DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { MfaError } from '@countersign/contracts';
+import type { Logger } from '@countersign/telemetry';
 import { ensureStream } from '../streams/ensure-stream.ts';
 
 /** Something worth a row in the audit that decided nothing: a refusal before any authenticator was touched, a message sent. */
@@ -27,7 +28,10 @@ export interface TrailEvent {
 export type TrailMessage = TrailEvent & { replica: string };
 
 export interface Trail {
-  /** Resolves when JetStream has stored the event. @throws MfaError UNAVAILABLE when it did not say so in time. */
+  /**
+   * Resolves when JetStream has stored the event, or has said that there is no room: then the log has it, and nobody is kept out by a flood of
+   * refusals. What lets anybody in is in the ledger, with its audit. @throws MfaError UNAVAILABLE when it said neither in time.
+   */
   record(event: TrailEvent): Promise<void>;
 }
 
@@ -37,9 +41,25 @@ const NANOSECONDS_PER_DAY = 86_400 * 1e9;
 /** Longer than NATS takes to elect a stream's new leader, shorter than a caller waits. */
 const WITHIN_MS = 9000;
 const PAUSE_MS = 200;
+/** Some two million events. As little as it is since NATS sets it aside at once. */
+const MAX_TRAIL_BYTES = 1_073_741_824;
+/** nats-server `errors.json`, JSStreamStoreFailedF: the stream's bound is reached, or the disk's. */
+const FULL = 10_077;
+const TOLD_EVERY_MS = 60_000;
 
 /** @param replica named in every event. */
-export function createTrail(jetstream: JetStreamClient, replica: string): Trail {
+export function createTrail(jetstream: JetStreamClient, replica: string, logger: Pick<Logger, 'error'>): Trail {
+  let lost = 0;
+  let toldAt = -Infinity;
+  // One line a minute: a flood shall not fill the log in place of the stream.
+  const tell = (event: TrailEvent, error: unknown) => {
+    lost += 1;
+    if (performance.now() - toldAt < TOLD_EVERY_MS) return;
+    const { type, attemptId, reason } = event;
+    logger.error('trail.full', { detail: `${lost} not kept, the last of them ${type}`, attemptId, reason, error });
+    toldAt = performance.now();
+    lost = 0;
+  };
   return {
     record: async (event) => {
       const [noun] = event.type.split('.');
@@ -53,6 +73,7 @@ export function createTrail(jetstream: JetStreamClient, replica: string): Trail 
           await jetstream.publish(`trail.${noun}`, data, { msgID });
           return;
         } catch (error) {
+          if (error instanceof JetStreamApiError && error.code === FULL) return tell(event, error);
           if (performance.now() >= giveUpAt)
             throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 2, reason: 'trail not stored', cause: error });
           await sleep(PAUSE_MS);
@@ -62,7 +83,10 @@ export function createTrail(jetstream: JetStreamClient, replica: string): Trail 
   };
 }
 
-/** Creates the stream where it is missing. Full means refused: a record is never thrown away for a newer one (HA-40). */
+/**
+ * Creates the stream where it is missing. Full means that what is new is not kept: a record is never thrown away for a newer one (HA-40). Its
+ * bound keeps the disk for the ledger.
+ */
 export async function ensureTrailStream(manager: JetStreamManager, replicas: number): Promise<void> {
   await ensureStream(
     manager,
@@ -74,6 +98,7 @@ export async function ensureTrailStream(manager: JetStreamManager, replicas: num
       discard: DiscardPolicy.New,
       num_replicas: replicas,
       max_age: MAX_AGE_DAYS * NANOSECONDS_PER_DAY,
+      max_bytes: MAX_TRAIL_BYTES,
       max_msg_size: 16 * 1024,
       deny_delete: true,
       deny_purge: true,

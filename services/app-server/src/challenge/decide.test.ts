@@ -1,7 +1,8 @@
 import { DEFAULT_POLICY, MAX_CODE_LIFE_SECONDS } from '@countersign/contracts';
 import { describe, expect, test } from 'vitest';
-import { decideCancel, decideResend, decideStart, decideVerify, type Decision } from './decide.ts';
+import { decideCancel, decideResend, decideStart, decideVerify, type Decision, type StartCommand } from './decide.ts';
 import type { UserEvent } from './events.ts';
+import { promptBudget } from './prompt-budget.ts';
 import type { UserState } from './state.ts';
 import {
   APPLICATION,
@@ -516,5 +517,36 @@ describe('R21: what a decoy is asked looks as what a user is asked', () => {
     story.append(BLOCK);
     const answers = Array.from({ length: 6 }, () => story.try(decideVerify, verify('one', [totpMatch(NOW_STEP)])));
     expect(answers).toEqual([...Array.from({ length: 5 }, () => 'code.rejected'), 'TRY_LATER']);
+  });
+
+  describe('a person who reported a login', () => {
+    const inApp = (name: string, overrides: Partial<StartCommand> = {}) =>
+      start(name, { method: 'app', attempts: promptBudget(DEFAULT_POLICY.app), ...overrides });
+    const reported = () => {
+      const story = new Story();
+      story.append({ type: 'fraud.reported', applicationId: OTHER_APPLICATION, loginId: 'login' });
+      return story;
+    };
+
+    test('is asked in the app as a name is that nobody has, and nothing is sent', () => {
+      const [story, nobody] = [reported(), new Story()];
+      const answers = [0, 1, 2, 3].map((count) => story.try(decideStart, inApp(`login ${count}`)));
+      expect(answers).toEqual([0, 1, 2, 3].map((count) => nobody.try(decideStart, inApp(`login ${count}`))));
+      expect(answers).toContain('TRY_LATER');
+      expect(story.state.attempts).toEqual(nobody.state.attempts);
+      expect(story.state.open.every((challenge) => challenge.void === true)).toBe(true);
+    });
+
+    test('is told of to whoever may know', () => {
+      expect(reported().try(decideStart, inApp('login', { reveal: true }))).toBe('METHOD_UNAVAILABLE');
+    });
+
+    test('may be asked at once when an administrator has lifted it', () => {
+      const story = reported();
+      for (let count = 0; count < 4; count += 1) story.try(decideStart, inApp(`login ${count}`));
+      story.append({ type: 'user.unblocked', reason: 'talked to them', by: 'desk' });
+      story.do(decideStart, inApp('again'));
+      expect(story.state.open.at(-1)?.void).toBeUndefined();
+    });
   });
 });

@@ -49,24 +49,22 @@ export function decideStart(state: UserState, command: StartCommand, now: number
     return { append: { type: 'bypass.used', key, applicationId, attemptId, expiresAt: now + command.lifeMs, by } };
   }
 
-  if (method === 'app' && purpose === 'login' && state.pushBlocked === true) {
-    return refuse('METHOD_UNAVAILABLE', {
-      detail:
-        'The person reported a login as not theirs: nothing is sent to the app until an administrator unblocks them.',
-      reason: 'reported',
-    });
-  }
   const lane = laneOf(state, command.device);
   const cost = costOf(method, command.cost);
+  const isPrompt = method === 'app' && purpose === 'login';
+  const quiet = isPrompt ? quietOf(state, command, now) : undefined;
+  const isReported = quiet?.isReported === true;
+  if (isReported && command.reveal) return refuse('METHOD_UNAVAILABLE', { detail: REPORTED, reason: 'reported' });
   // What a phone is activated with has 128 bits, and nobody is asked: no siege of prompts keeps it away.
   const isActivation = method === 'app' && purpose === 'enrol';
-  const wait = isActivation ? 0 : waitMs(attemptsOf(state, method, lane), command.attempts, lane, cost, now);
+  const attempts = attemptsOf(state, method, lane);
+  const wait = isActivation ? 0 : (quiet?.waitMs ?? waitMs(attempts, command.attempts, lane, cost, now));
   if (wait > 0) return tryLater(wait);
-  const before = lane === 'anywhere' ? promptOfOwner(state, command, now) : undefined;
-  if (before !== undefined) return tryLater(before.expiresAt - now);
 
-  // A standby that lags may still name a phone that was taken away: nothing is sent there.
-  const dead = barred || (command.authenticatorId !== undefined && isRemoved(state, command.authenticatorId));
+  // A standby that lags may still name a phone that was taken away: nothing is sent there. Nor is anything to whoever reported a login, and
+  // to who asks it looks like a prompt that nobody answers, and is paid for as one (R21).
+  const dead =
+    barred || isReported || (command.authenticatorId !== undefined && isRemoved(state, command.authenticatorId));
   return {
     append: {
       type: 'challenge.started',
@@ -89,17 +87,40 @@ export function decideStart(state: UserState, command: StartCommand, now: number
       },
       ...(command.decoy === true && { decoy: true }),
       ...(command.context !== undefined && { context: command.context }),
-      ...(method === 'app' &&
-        purpose === 'login' && {
-          prompted: { lane, attempts: spend(attemptsOf(state, method, lane), command.attempts, lane, cost, now) },
-        }),
+      ...(isPrompt && { prompted: { lane, attempts: spend(attempts, command.attempts, lane, cost, now) } }),
     },
   };
 }
 
-/** A prompt that a start from anywhere else would take the place of, from a browser that the person is known by (R10). */
-function promptOfOwner(state: UserState, { method, purpose, applicationId }: StartCommand, now: number) {
-  if (method !== 'app' || purpose !== 'login') return undefined;
+const REPORTED =
+  'The person reported a login as not theirs: nothing is sent to the app until an administrator unblocks them.';
+
+/** Why nothing is sent to a person's phones now. */
+export interface Quiet {
+  /** How long for, as far as whoever asks may know; 0 where it takes an administrator, and no prompt is to be waited for (R21). */
+  waitMs: number;
+  /** The person said that a login was not theirs. */
+  isReported: boolean;
+}
+
+/**
+ * Whether a person is to be left in peace by their phones (R22): they reported a login, prompts were sent as often as allowed, or one is open
+ * from a browser that they are known by, which a start from anywhere else would take the place of (R10). Of what is asked in the app only.
+ */
+export function quietOf(
+  state: UserState,
+  { applicationId, device, attempts }: Pick<StartCommand, 'applicationId' | 'device' | 'attempts'>,
+  now: number,
+): Quiet | undefined {
+  const lane = laneOf(state, device);
+  const isReported = state.pushBlocked === true;
+  const budget = waitMs(attemptsOf(state, 'app', lane), attempts, lane, 1, now);
+  if (budget > 0 || isReported) return { waitMs: budget, isReported };
+  const before = lane === 'anywhere' ? promptOfOwner(state, applicationId, now) : undefined;
+  return before === undefined ? undefined : { waitMs: before.expiresAt - now, isReported };
+}
+
+function promptOfOwner(state: UserState, applicationId: string, now: number): OpenChallenge | undefined {
   return state.open.find(
     (one) =>
       one.method === 'app' &&

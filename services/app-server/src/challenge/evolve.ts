@@ -134,8 +134,11 @@ const TRANSITIONS: Transitions = {
   },
 
   'user.unblocked': (state) => {
-    const { blocked: _lifted, pushBlocked: _too, ...rest } = state;
-    return rest;
+    const { blocked: _lifted, pushBlocked, ...rest } = state;
+    if (pushBlocked !== true) return rest;
+    // What was asked for meanwhile was paid for, and not sent.
+    const { app: _unsent, ...attempts } = state.attempts;
+    return { ...rest, attempts };
   },
 
   'user.disabled': (state, { at }) => {
@@ -175,6 +178,12 @@ function reported(state: UserState, { at, attemptId, blocks }: { at: number; att
   return { ...over, signedOutAt: at, ...(blocks && { pushBlocked: true as const }) };
 }
 
+/** What a start took the place of: open before, and cancelled since. */
+export function displacedBy(before: UserState, { closed }: UserState): OpenChallenge[] {
+  const cancelled = closed.filter(({ state }) => state === 'cancelled').map(({ key }) => key);
+  return before.open.filter(({ key }) => cancelled.includes(key));
+}
+
 /** Which budget a challenge draws on. */
 export function laneOf(state: UserState, device: string | undefined): LaneName {
   return device !== undefined && state.knownDevices.includes(device) ? 'knownDevice' : 'anywhere';
@@ -196,13 +205,17 @@ function withoutEnrolment(state: UserState): UserState {
 
 /**
  * A full list gives up the challenge that is worth least: one that is dead anyway, else the oldest from an unknown device, so
- * that somebody who knows only a name cannot push out what the owner opened from a known one (R10) or an enrolment.
+ * that somebody who knows only a name cannot push out what the owner opened from a known one (R10) or an enrolment. Nor what waits on
+ * a phone: prompts have a budget, and starts of other methods have none (R22). Of two from unknown devices it does not matter whether one is
+ * void, or who asks could tell who is blocked by what goes first (R21).
  */
 function makeRoom(state: UserState, now: number): Pick<UserState, 'open' | 'closed'> {
   if (state.open.length < MAX_OPEN) return state;
   const worth = (challenge: OpenChallenge) => {
-    if (challenge.void === true || challenge.expiresAt <= now) return 0;
-    return challenge.purpose === 'login' && laneOf(state, challenge.device) === 'anywhere' ? 1 : 2;
+    if (challenge.expiresAt <= now) return 0;
+    const isFromAnywhere = challenge.purpose === 'login' && laneOf(state, challenge.device) === 'anywhere';
+    if (isFromAnywhere) return challenge.method === 'app' ? 2 : 1;
+    return challenge.void === true ? 0 : 3;
   };
   const least = Math.min(...state.open.map(worth));
   const victim = state.open.find((challenge) => worth(challenge) === least);

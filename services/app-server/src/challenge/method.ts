@@ -57,6 +57,11 @@ export function chooseMethod(
   };
 }
 
+/** How somebody is asked who is not to be asked in this way: by the next of those that they were shown, as far as there is one. */
+export function insteadOf({ alternatives }: ChosenMethod): Method | undefined {
+  return alternatives.find((one) => one !== 'recovery') ?? alternatives[0];
+}
+
 /** As the person wants to be asked, of what is allowed; what they did not name comes after. */
 export function preferred(order: readonly Method[], wanted: readonly Method[] | undefined): readonly Method[] {
   if (wanted === undefined) return order;

@@ -1,4 +1,5 @@
 import {
+  challengeIdAt,
   challengeIdFor,
   MfaError,
   uuidFrom,
@@ -18,7 +19,7 @@ import type { Policies } from '../policy/policies.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import type { LoginUser } from '../user/store.ts';
 import { codeFor, codeMacFor } from './code.ts';
-import { decideStart } from './decide.ts';
+import { decideStart, quietOf } from './decide.ts';
 import { deviceFingerprint } from './device.ts';
 import { handOver, phoneEndOf, reserveMessage, type MessageDependencies, type Recipient } from './message.ts';
 import { fits, type LoginPasskey } from '../passkey/assertion.ts';
@@ -27,15 +28,15 @@ import type { LoginPasskeys } from '../passkey/login-passkeys.ts';
 import { offerPasskey } from '../passkey/offer.ts';
 import type { RelyingParty } from '../passkey/relying-party.ts';
 import { recoverySetOf } from '../recovery/store.ts';
-import { waitMs } from './attempts.ts';
-import { attemptsOf, laneOf } from './evolve.ts';
 import { promptBudget } from './prompt-budget.ts';
 import { numberFor, sourceOf } from '../device/prompt.ts';
-import type { OpenChallenge } from './state.ts';
+import { displacedBy } from './evolve.ts';
+import type { OpenChallenge, UserState } from './state.ts';
+import type { Wake } from './wake.ts';
 import { wakeDevices } from '../device/wake.ts';
 import type { WakeUps } from '../wake-up/wake-up.ts';
 import type { WakePhones } from '../device/wake-phones.ts';
-import { chooseMethod, preferred, takeable, type ChosenMethod } from './method.ts';
+import { chooseMethod, insteadOf, preferred, takeable, type ChosenMethod } from './method.ts';
 import { promptFor } from './prompt.ts';
 
 export interface StartDependencies extends MessageDependencies {
@@ -48,6 +49,7 @@ export interface StartDependencies extends MessageDependencies {
   relyingParty: RelyingParty | undefined;
   /** Where phones reach us; without it there are no apps. */
   deviceUrl: string | undefined;
+  wake: Pick<Wake, 'publish'>;
   wakePhones: WakePhones;
   wakeUps: Pick<WakeUps, 'wake'>;
   /** Undefined: no phone is woken, and none is looked for. */
@@ -95,15 +97,14 @@ export async function start(
     recovery: order.includes('recovery') ? await recoverySetOf(deps.router, userId) : undefined,
   };
   const wanted = preferred(order, policy.portal.chooseMethod ? able?.methods : undefined);
-  const choose = (from: readonly Method[]) =>
-    chooseMethod(able, has, from, input.method, ring.mac('disguise', userId).readUInt8(0));
-  const first = choose(wanted);
-  const hasOtherWay = first.method === 'app' && first.alternatives.length > 0 && input.method === undefined;
-  // Whoever must be left in peace is asked in another way, if there is one (R22).
-  const chosen =
-    hasOtherWay && (await isLeftInPeace(deps, input, request, { userId, policy }))
-      ? choose(wanted.filter((method) => method !== 'app'))
-      : first;
+  const disguise = ring.mac('disguise', userId).readUInt8(0);
+  const choose = (method: Method | undefined) => chooseMethod(able, has, wanted, method, disguise);
+  const first = choose(input.method);
+  const instead = first.method === 'app' && input.method === undefined ? insteadOf(first) : undefined;
+  // Whoever must be left in peace is asked in another way, if there is one (R22). Of those that are shown anyway: a name that nobody has
+  // is quiet as well, once it was asked for often enough, and then looks no other (R21).
+  const isElsewhere = instead !== undefined && (await isLeftInPeace(deps, input, request, { userId, policy }));
+  const chosen = isElsewhere ? withoutApp(choose(instead)) : first;
   if (reveal && chosen.decoy) throw new MfaError('METHOD_UNAVAILABLE');
 
   return chosen.method === 'sms'
@@ -151,11 +152,13 @@ async function open(
           codeMac: codeMacFor(ring, drawnId, 1, codeFor(ring, drawnId, 1, answerable.digits)),
         };
 
-  const { event } = await deps.ledger.act(
+  const seen: { before?: UserState } = {};
+  const { event, state: after } = await deps.ledger.act(
     userId,
     attemptId,
-    (state, now) =>
-      decideStart(
+    (state, now) => {
+      seen.before = state;
+      return decideStart(
         state,
         {
           key: drawn.toString('base64url'),
@@ -175,9 +178,11 @@ async function open(
           disabled: user?.status === 'disabled',
         },
         now,
-      ),
+      );
+    },
     request,
   );
+  if (seen.before !== undefined) tellDisplaced(deps, userId, displacedBy(seen.before, after));
 
   if (event.type === 'bypass.used' && user !== undefined) {
     const { at, expiresAt, key, applicationId } = event;
@@ -244,9 +249,18 @@ function answerableBy(
 }
 
 /** Those that poll at once, and those that sleep in the background: nobody who signs in waits for a push service. */
-function rouse(deps: StartDependencies, userId: string, { expiresAt, createdAt }: OpenChallenge): void {
+function rouse(deps: StartDependencies, userId: string, challenge: OpenChallenge): void {
+  // There is nothing to show, and nobody is to be disturbed.
+  if (challenge.void === true) return;
+  const { expiresAt, createdAt } = challenge;
   deps.wakePhones.of(userId);
   if (deps.pushKey !== undefined) void wakeDevices(deps, userId, Math.ceil((expiresAt - createdAt) / 1000));
+}
+
+/** Whoever waits for what this start took the place of hears that it is over: the application, and the phone that shows it. */
+function tellDisplaced({ wake, wakePhones }: StartDependencies, userId: string, displaced: readonly OpenChallenge[]) {
+  for (const { key } of displaced) wake.publish(challengeIdAt({ userId, key }));
+  if (displaced.some(({ method, purpose }) => method === 'app' && purpose === 'login')) wakePhones.of(userId);
 }
 
 /** Passkeys take a portal, and apps a place where phones reach us. */
@@ -262,10 +276,14 @@ async function isLeftInPeace(
   { application }: AuthorisedRequest,
   { userId, policy }: { userId: string; policy: Policy },
 ): Promise<boolean> {
-  const state = await deps.ledger.peek(userId);
-  const lane = laneOf(state, deviceFingerprint(deps.ring, userId, application.applicationId, input.context));
-  const waitsMs = waitMs(attemptsOf(state, 'app', lane), promptBudget(policy.app), lane, 1, deps.now());
-  return state.pushBlocked === true || waitsMs > 0;
+  const { applicationId } = application;
+  const device = deviceFingerprint(deps.ring, userId, applicationId, input.context);
+  const asked = { applicationId, attempts: promptBudget(policy.app), ...(device !== undefined && { device }) };
+  return quietOf(await deps.ledger.peek(userId), asked, deps.now()) !== undefined;
+}
+
+function withoutApp(chosen: ChosenMethod): ChosenMethod {
+  return { ...chosen, alternatives: chosen.alternatives.filter((method) => method !== 'app') };
 }
 
 /** By the policy alone: whether somebody has a PIN, nobody is told who only knows a name (R21). */

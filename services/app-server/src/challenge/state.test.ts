@@ -5,7 +5,7 @@ import { storedState } from '../ledger/state-form.ts';
 import { RELEASE } from '../release/release.ts';
 import { LANES } from './attempts.ts';
 import { decideCancel, decideStart, decideVerify } from './decide.ts';
-import { evolve } from './evolve.ts';
+import { displacedBy, evolve } from './evolve.ts';
 import {
   INITIAL_STATE,
   isRemoved,
@@ -20,6 +20,7 @@ import {
 } from './state.ts';
 import {
   cancel,
+  GENEROUS,
   keyOf,
   smsMatches,
   start,
@@ -182,6 +183,30 @@ describe('what full lists give up', () => {
     story.later(1000).do(decideStart, start('new'));
     expect(story.state.open.map(({ key }) => key)).not.toContain(keyOf('short'));
     expect(story.state.closed).toMatchObject([{ key: keyOf('short'), state: 'expired' }]);
+  });
+
+  test('R22: what waits on a phone stays, however many starts of other methods follow, until a newer prompt takes its place', () => {
+    const prompt = (name: string) => start(name, { method: 'app', lifeMs: 90_000, attempts: GENEROUS });
+    const story = new Story();
+    story.do(decideStart, prompt('waits'));
+    for (let count = 0; count < 50; count += 1) story.do(decideStart, start(`other ${count}`));
+    expect(story.state.open.map(({ key }) => key)).toContain(keyOf('waits'));
+    const before = story.state;
+    story.do(decideStart, prompt('newer'));
+    expect(displacedBy(before, story.state).map(({ key }) => key)).toEqual([keyOf('waits')]);
+  });
+
+  test('R21: what a full list gives up is the same of whoever is blocked', () => {
+    const given = [INITIAL_STATE, evolve(INITIAL_STATE, { type: 'user.blocked', reason: '', by: '', at: 0 })].map(
+      (state) => {
+        const story = new Story();
+        story.state = state;
+        story.do(decideStart, start('prompt', { method: 'app', attempts: GENEROUS }));
+        for (let count = 0; count < 6; count += 1) story.do(decideStart, start(`other ${count}`));
+        return story.state.closed.map(({ key }) => key);
+      },
+    );
+    expect(given[0]).toEqual(given[1]);
   });
 
   test('INV-8: all authenticators that a user may have can be taken away at once', () => {

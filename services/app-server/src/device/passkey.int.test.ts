@@ -128,7 +128,9 @@ async function withPasskey(how: Switches = {}) {
 async function prompted({ username }: Owner, phone: Phone) {
   const { challengeId, number = '' } = await start(a, { username, method: 'app' }, asApplication());
   const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: phone.keySet.version, wait: 0 });
-  const prompts = await phone.read(await poll(b, { request }, asEdge()), nonce);
+  const said = await poll(b, { request }, asEdge());
+  if ('noNews' in said) throw new Error('the phone was not asked');
+  const prompts = await phone.read(said, nonce);
   const prompt = prompts.find((one) => one.challengeId === challengeId);
   if (prompt === undefined) throw new Error('the phone was not asked');
   return { challengeId, number, prompt };

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MfaError, PHONE_HINTS, type Method, type SignedRequest } from '@countersign/contracts';
+import { MfaError, PHONE_HINTS, type Method, type SignedRequest, type StartedChallenge } from '@countersign/contracts';
 import { generateKeyPair, signRotation, type Answer, type Prompt } from '@countersign/device-protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { confirm as confirmOwn } from '../account/confirm.ts';
@@ -24,7 +24,9 @@ import { addPhoneKeySet } from '../keys/phone-keys.ts';
 import { set } from '../policy/set.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
 import { create as createUser } from '../user/create.ts';
+import { remove as deleteUser } from '../user/delete.ts';
 import { unblock } from '../user/unblock.ts';
+import { update as updateUser } from '../user/update.ts';
 import { answer } from './answer.ts';
 import { look } from './look.ts';
 import { poll } from './poll.ts';
@@ -209,12 +211,33 @@ describe('activation', () => {
     const { uri, activationCode = '' } = await begin(await person());
     const from = (address: string, code: string) => activation.find(b, { activationCode: code, address });
     expect(await from('198.51.100.1', activationCode)).toEqual({ link: uri });
-    const wrong = activationCode === '000000000' ? '000000001' : '000000000';
+    const wrong = activationCode === '000000000000' ? '000000000001' : '000000000000';
     for (let tries = 0; tries < 5; tries += 1) {
       expect(await refusalOf(from('198.51.100.2', wrong))).toBe('ACTIVATION_NOT_FOUND');
     }
     expect(await refusalOf(from('198.51.100.2', activationCode))).toBe('TRY_LATER');
     expect(await refusalOf(from('198.51.100.1', activationCode)), 'another address').toBe('none');
+  });
+
+  test('guessing from everywhere stays hopeless, and shuts nobody out but of the codes that were guessed near', async () => {
+    const near = await begin(await person());
+    const code = near.activationCode ?? '';
+    const beginning = code.slice(0, 4);
+    let far = await begin(await person());
+    while (far.activationCode?.startsWith(beginning) === true) far = await begin(await person());
+    const from = (address: string, guess: string) => activation.find(b, { activationCode: guess, address });
+    const heard: Record<string, number> = {};
+    // As 60 addresses do, each as often as it may: once that was enough to shut everybody out.
+    for (let tries = 0; tries < 300; tries += 1) {
+      const guess = `${beginning}${String((Number(code.slice(4)) + 1 + tries) % 10 ** 8).padStart(8, '0')}`;
+      const outcome = await refusalOf(from(`198.18.0.${Math.floor(tries / 5)}`, guess));
+      heard[outcome] = (heard[outcome] ?? 0) + 1;
+    }
+    expect(heard).toEqual({ ACTIVATION_NOT_FOUND: 50, TRY_LATER: 250 });
+    expect(await refusalOf(from('198.51.100.3', code))).toBe('TRY_LATER');
+    expect(await from('198.51.100.3', far.activationCode ?? '')).toEqual({ link: far.uri });
+    const redeemed = await redemption(near.uri ?? '');
+    expect(await refusalOf(redeem(b, redeemed.input, asEdge())), 'the QR code goes on').toBe('none');
   });
 
   const newcomer = async (userId: string, session: string) => {
@@ -392,6 +415,24 @@ describe('a login', () => {
     const late = answered(phone, first.prompt, { decision: 'approve', number: first.number });
     expect(await refusalOf(late)).toBe('CHALLENGE_CLOSED');
     expect(await stateOf(first.challengeId)).toBe('cancelled');
+  });
+
+  test('R22: the application that waits for one whose place was taken hears of it at once', async () => {
+    const { owner } = await withPhone();
+    const { challengeId } = await startFor(owner);
+    const waiting = get(b, { challengeId, waitSeconds: 10 }, asApplication());
+    await sleep(300);
+    const startedAt = performance.now();
+    await startFor(owner);
+    expect((await waiting).state).toBe('cancelled');
+    expect(performance.now() - startedAt, 'and not with the next look of its own').toBeLessThan(2000);
+  });
+
+  test('R22: starts of other methods do not take a prompt from the phone', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId } = await startFor(owner);
+    for (let count = 0; count < 6; count += 1) await startFor(owner, { method: 'totp' });
+    expect((await polled(phone)).map((prompt) => prompt.challengeId)).toEqual([challengeId]);
   });
 
   test('what has expired is neither shown nor approved', async () => {
@@ -631,6 +672,38 @@ describe('a request', () => {
   });
 });
 
+describe('a phone that asks without end', () => {
+  test('is told when to ask again, before anything of it is kept; another of its owner goes on', async () => {
+    const { owner, phone } = await withPhone();
+    const second = await phoneOf(owner);
+    const heard = new Set<string>();
+    for (let count = 0; count < 200 && !heard.has('TRY_LATER'); count += 1) heard.add(await refusalOf(polled(phone)));
+    expect([...heard]).toEqual(['none', 'TRY_LATER']);
+    expect(await refusalOf(polled(second))).toBe('none');
+  });
+
+  test('cannot fill the audit by changing its name', async () => {
+    const { phone } = await withPhone();
+    const rename = async (label: string) => {
+      const { request } = await phone.sign('/v1/device/update', { label });
+      return update(b, { request }, asEdge());
+    };
+    for (let count = 0; count < 10; count += 1) await rename(`Phone ${count}`);
+    expect(await refusalOf(rename('Once more'))).toBe('TRY_LATER');
+    expect(await refusalOf(polled(phone)), 'and goes on being asked').toBe('none');
+  });
+
+  test('is not silenced by a stranger who knows the name of its key', async () => {
+    const { phone } = await withPhone();
+    for (let count = 0; count < 100; count += 1) {
+      const { request } = await phone.sign('/v1/device/poll', { keySet: phone.keySet.version, wait: 0 });
+      const forged = { ...request, body: '{}' };
+      expect(await refusalOf(poll(b, { request: forged }, asEdge()))).toBe('SIGNATURE_INVALID');
+    }
+    expect(await refusalOf(polled(phone))).toBe('none');
+  });
+});
+
 describe('fatigue (R22)', () => {
   test('of 100 logins three reach the phone; then it is quiet, and the person gets in in another way', async () => {
     const { owner, phone } = await withPhone();
@@ -693,6 +766,20 @@ describe('fatigue (R22)', () => {
     expect(await refusalOf(answered(phone, prompt, { decision: 'deny' }))).toBe('CHALLENGE_CLOSED');
   });
 
+  test.each([
+    ['disabled', ({ userId }: Person) => updateUser(a, { userId, status: 'disabled' }, requestOf())],
+    ['deleted', ({ userId }: Person) => deleteUser(a, { userId }, requestOf())],
+  ])('R17: a phone that shows a login of somebody who is %s hears at once that it is over', async (_, end) => {
+    const { owner, phone } = await withPhone();
+    const { challengeId } = await prompted(owner, phone);
+    const waiting = polled(phone, { wait: 20, known: [challengeId] });
+    await sleep(300);
+    const startedAt = performance.now();
+    await end(owner);
+    expect(await waiting).toEqual([]);
+    expect(performance.now() - startedAt, 'and not after the wait').toBeLessThan(3000);
+  });
+
   test('DEV-33: where a report does not block, it brings the silence all the same', async () => {
     const version = 1;
     const document = { app: { activationSeconds: 60, reportBlocks: false } };
@@ -724,10 +811,43 @@ describe('fatigue (R22)', () => {
     const bySms = await startFor(owner, { by: other, method: 'sms' });
     expect((await answered(phone, theirs.prompt, { decision: 'fraud' })).state).toBe('denied');
     expect((await get(b, { challengeId: bySms.challengeId }, asApplication(other))).state).toBe('denied');
-    for (let login = 0; login < 5; login += 1) expect(await refusalOf(startFor(owner))).toBe('METHOD_UNAVAILABLE');
+    expect(await refusalOf(startFor(owner))).toBe('none');
     expect(await polled(phone)).toEqual([]);
     expect((await start(a, { username: owner.username, also: ['app'] }, asApplication())).method).toBe('sms');
     await unblock(a, { userId: owner.userId, reason: 'talked to them' }, requestOf());
     expect(await refusalOf(startFor(owner))).toBe('none');
+    expect(await polled(phone)).toHaveLength(1);
+  });
+
+  test('R21: whoever asks for the app hears of somebody who reported a login what they hear of a name that nobody has', async () => {
+    const { owner, phone } = await withPhone();
+    const nobody = { userId: '', username: 'nobody-at-all' };
+    const theirs = await prompted(owner, phone);
+    await startFor(nobody);
+    await answered(phone, theirs.prompt, { decision: 'fraud' });
+    const shapeOf = ({ number, prompt, ...started }: StartedChallenge) => {
+      const digits = number?.length;
+      // What other ways a name has is its own, also where nobody has the name.
+      return {
+        ...started,
+        challengeId: '',
+        expiresAt: '',
+        alternatives: [],
+        digits,
+        prompt: prompt.replace(/\d+/, ''),
+      };
+    };
+    const heardOf = async (whom: Person) => {
+      const heard: unknown[] = [];
+      for (let login = 0; login < 4; login += 1) {
+        const refused = ({ code, detail, retryAfterSeconds }: MfaError) => ({ code, detail, retryAfterSeconds });
+        heard.push(await startFor(whom).then(shapeOf, refused));
+      }
+      return heard;
+    };
+    const [heard, ofNobody] = [await heardOf(owner), await heardOf(nobody)];
+    expect(heard).toEqual(ofNobody);
+    expect(heard).toMatchObject([{ state: 'pending' }, { state: 'pending' }, { code: 'TRY_LATER' }, {}]);
+    expect(await polled(phone)).toEqual([]);
   });
 });

@@ -17,7 +17,7 @@ export async function rotate(
   { request: signed }: InputOf<typeof deviceRotate>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceRotate>> {
-  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
+  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true, changes: true });
   const { deviceId, userId, keyThumbprint: from } = device;
   const publicKey = parsePublicKey(body.key);
   const rotation =

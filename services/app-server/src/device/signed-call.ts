@@ -9,10 +9,12 @@ import { isRemoved, type UserState } from '../challenge/state.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Devices } from './devices.ts';
 import type { Nonces } from './nonces.ts';
+import type { RequestRates } from './request-rates.ts';
 import type { Device } from './store.ts';
 
 export interface SignedCallDependencies {
   devices: Devices;
+  rates: RequestRates;
   nonces: Nonces;
   ledger: UserLedger;
   trail: Trail;
@@ -58,14 +60,16 @@ export function kindOfRequest<S extends TSchema>(path: string, schema: S): Kind<
  * Whose request it is: the signature of a key that is enrolled, over exactly this request, made now, and never seen before (DEV-20 to
  * DEV-23). What a phone that we know is refused for is audited: it may be somebody between.
  * @param options.fresh the device is read from Postgres, if a node answers, and not from memory: for what changes something.
- * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE.
+ * @param options.changes it changes the device, which a phone does now and then.
+ * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE; TRY_LATER for a phone that asks
+ * without end.
  */
 export async function signedCall<S extends TSchema>(
   deps: SignedCallDependencies,
   signed: SignedRequest,
   kind: Kind<S>,
   request: AuthorisedRequest,
-  options: { fresh?: boolean } = {},
+  options: { fresh?: boolean; changes?: boolean } = {},
 ): Promise<SignedCall<Static<S>>> {
   const signature = parseSignature({ 'signature-input': signed.signatureInput, signature: signed.signature }, true);
   if (signature === undefined || signed.path !== kind.path) throw new MfaError('SIGNATURE_INVALID', { reason: 'form' });
@@ -83,6 +87,8 @@ export async function signedCall<S extends TSchema>(
   const key = cryptographyOf(device.verifyingKey);
   const isTheirs = await verifyRequest({ method, authority, path, query, body }, signature, contentDigest, key);
   if (!isTheirs) throw await refuse('SIGNATURE_INVALID', 'signature');
+  deps.rates.request(device.deviceId);
+  if (options.changes === true) deps.rates.change(device.deviceId);
 
   // At once: a look does nothing, and is thrown away where the nonce was taken.
   const [isFirst, state] = await Promise.all([

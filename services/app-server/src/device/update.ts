@@ -16,7 +16,7 @@ export async function update(
   { request: signed }: InputOf<typeof deviceUpdate>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceUpdate>> {
-  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
+  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true, changes: true });
   const { deviceId, userId } = device;
   const { label, push } = body;
   if (push !== undefined && push !== null && 'refused' in readEndpoint(push.endpoint, deps.pushHosts)) {

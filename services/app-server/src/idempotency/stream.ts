@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
-import { RetentionPolicy, StorageType, type JetStreamManager } from '@nats-io/jetstream';
+import { DiscardPolicy, RetentionPolicy, StorageType, type JetStreamManager } from '@nats-io/jetstream';
 import { ensureStream } from '../streams/ensure-stream.ts';
 
 /** What was answered to requests with an Idempotency-Key: one message per key. */
 export const IDEMPOTENCY = 'IDEMPOTENCY';
 
-/** How long a key is remembered (HA-60). */
+/** How long a key is remembered (HA-60), as far as there is room. */
 const IDEMPOTENCY_HOURS = 24;
+
+/**
+ * Some 700,000 answers. Beyond it the oldest makes room, so that no flood keeps anybody from logging in or fills the disk of the ledger: a request
+ * that is repeated after that many others is another one.
+ */
+const MAX_IDEMPOTENCY_BYTES = 1_073_741_824;
 
 const NANOSECONDS_PER_HOUR = 3600 * 1e9;
 
@@ -31,6 +37,8 @@ export async function ensureIdempotencyStream(manager: JetStreamManager, replica
       storage: StorageType.File,
       num_replicas: replicas,
       max_msgs_per_subject: 1,
+      max_bytes: MAX_IDEMPOTENCY_BYTES,
+      discard: DiscardPolicy.Old,
       max_age: IDEMPOTENCY_HOURS * NANOSECONDS_PER_HOUR,
     },
     'update',

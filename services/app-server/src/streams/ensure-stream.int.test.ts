@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startNats, type NatsServer } from '@countersign/testkit';
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { ensureStream, StreamUnavailable } from './ensure-stream.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'streams-'));
@@ -37,6 +38,44 @@ test('a stream that is there is left, or brought to the settings of this build; 
   expect(left.max_msgs).toBe(5);
   const { config: updated } = await ensureStream(manager, { ...first, max_msgs: 7, num_replicas: 3 }, 'update');
   expect(updated).toMatchObject({ max_msgs: 7, num_replicas: 1 });
+});
+
+test('a stream of an earlier build that has no bound in bytes gets one, twice what it holds at least; an administrator keeps theirs', async () => {
+  const before = {
+    name: 'UNBOUND',
+    subjects: ['unbound.*'],
+    num_replicas: 1,
+    max_msgs: 3,
+    deny_delete: true,
+    deny_purge: true,
+  };
+  await manager.streams.add(before);
+  await jetstream(connection).publish('unbound.a', 'x'.repeat(1000));
+  const wanted = { ...before, max_msgs: 9, max_bytes: 500 };
+  const { config } = await ensureStream(manager, wanted, 'leave');
+  expect(config.max_msgs).toBe(3);
+  expect(config.max_bytes).toBeGreaterThan(2000);
+  expect((await ensureStream(manager, { ...wanted, max_bytes: 5_000_000 }, 'leave')).config).toEqual(config);
+});
+
+test('a stream of which NATS cannot set all aside is named when it is made, and left as it is when it was there', async () => {
+  const wanted = { name: 'VAST', subjects: ['vast.*'], num_replicas: 1, max_bytes: 2 ** 50 };
+  await expect(ensureStream(manager, wanted, 'leave')).rejects.toThrow('NATS has no room for the stream VAST');
+  const { max_bytes: _, ...before } = wanted;
+  await manager.streams.add(before);
+  await expect(ensureStream(manager, wanted, 'leave')).resolves.toMatchObject({ config: { max_bytes: -1 } });
+});
+
+test('answers to repeated requests are bounded in bytes, of an earlier build as well, and the oldest make room', async () => {
+  await manager.streams.add({
+    name: 'IDEMPOTENCY',
+    subjects: ['idempotency.*'],
+    max_msgs_per_subject: 1,
+    num_replicas: 1,
+  });
+  await ensureIdempotencyStream(manager, 1);
+  const { config } = await manager.streams.info('IDEMPOTENCY');
+  expect(config).toMatchObject({ max_bytes: 1024 ** 3, discard: 'old' });
 });
 
 test('HA-22 three copies on one server are refused with the setting to change', async () => {

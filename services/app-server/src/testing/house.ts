@@ -27,6 +27,7 @@ import { adoptKeyRoot } from '../keys/root.ts';
 import { Evidence } from '../evidence/evidence.ts';
 import { natsChangedKeys } from '../device/changed-keys.ts';
 import { Devices } from '../device/devices.ts';
+import { RequestRates } from '../device/request-rates.ts';
 import { ensureNoncesStream, jetStreamNonces, type Nonces } from '../device/nonces.ts';
 import { natsWakePhones, type WakePhones } from '../device/wake-phones.ts';
 import { PhoneKeys } from '../keys/phone-keys.ts';
@@ -65,6 +66,7 @@ export interface Replica {
   signer: ResultSigner;
   evidence: Evidence;
   devices: Devices;
+  rates: RequestRates;
   nonces: Nonces;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
@@ -171,6 +173,7 @@ export async function startHouse(name: string): Promise<House> {
       signer: new ResultSigner(signingKeys, now),
       evidence: new Evidence(signingKeys, now, (size) => randomBytes(size)),
       devices: new Devices(router, now, natsChangedKeys(connection)),
+      rates: new RequestRates(now),
       nonces: jetStreamNonces(client, manager),
       phoneKeys,
       wakePhones: natsWakePhones(connection, ring),

@@ -2,6 +2,7 @@ import { type InputOf, type OutputOf, type userDelete } from '@countersign/contr
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, changeWasMade, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
+import type { WakePhones } from '../device/wake-phones.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 
@@ -11,16 +12,18 @@ import { assertUser } from './exists.ts';
  * @throws MfaError USER_NOT_FOUND, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
 export async function remove(
-  deps: { router: Router; ledger: Pick<UserLedger, 'act'>; now: () => number },
+  deps: { router: Router; ledger: Pick<UserLedger, 'act'>; wakePhones: Pick<WakePhones, 'of'>; now: () => number },
   { userId }: InputOf<typeof userDelete>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof userDelete>> {
-  const { router, ledger } = deps;
+  const { router, ledger, wakePhones } = deps;
   const { attemptId, traceId, deadline } = request;
   const by = request.application.name;
   if (await router.read((db) => changeWasMade(db, attemptId), { from: 'primary' })) return { userId };
   await assertUser(router, userId);
   await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId, deadline });
+  // What was asked on a phone is asked no more.
+  wakePhones.of(userId);
   const now = deps.now();
   await router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {

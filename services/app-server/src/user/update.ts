@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Schema } from '../database/schema.ts';
+import type { WakePhones } from '../device/wake-phones.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 import { namesOf, nameTaken, takeNames } from './names.ts';
@@ -10,6 +11,7 @@ import { viewUser, type ViewDependencies } from './view.ts';
 
 export interface UpdateDependencies extends ViewDependencies {
   ledger: Pick<UserLedger, 'act' | 'peek'>;
+  wakePhones: Pick<WakePhones, 'of'>;
   now: () => number;
 }
 
@@ -25,7 +27,7 @@ export async function update(
   input: Input,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof userUpdate>> {
-  const { router, ledger } = deps;
+  const { router, ledger, wakePhones } = deps;
   const { userId, status } = input;
   const { attemptId, traceId, deadline } = request;
   const by = request.application.name;
@@ -35,6 +37,8 @@ export async function update(
 
   if (status === 'disabled') {
     await ledger.act(userId, attemptId, () => ({ append: { type: 'user.disabled', by } }), { traceId, deadline });
+    // What was asked on a phone is asked no more.
+    wakePhones.of(userId);
   }
   const now = deps.now();
   await router

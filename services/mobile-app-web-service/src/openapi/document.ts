@@ -11,7 +11,7 @@ export interface DescribeOptions {
 
 const DESCRIPTION = `What an authenticator on a phone asks of Countersign.
 
-**Activate** with what a QR code holds, or with the nine digits in its place. The phone makes a key of its own and proves that it has it.
+**Activate** with what a QR code holds, or with the twelve digits in its place. The phone makes a key of its own and proves that it has it.
 
 **Sign** every request after that with this key: HTTP Message Signatures (RFC 9421), profile \`mfa-device-v1\`. What is signed is the very
 text of the body, so send it as it was signed. No request is taken twice: make a new one to repeat.

@@ -38,7 +38,7 @@ const ring = loadKeyRing(KEY_RING);
 const metrics = createMetrics({ service: 'test', replica: String(process.pid), processMetrics: false });
 const store = createLimitStore({ jetstream: client, manager, randomBytes });
 const claims = createClaims(store, ring);
-const trail = createTrail(client, String(process.pid));
+const trail = createTrail(client, String(process.pid), { error: () => undefined });
 const limits = { connectTimeoutMs: 1000, timeoutMs: 2000, allowPrivateAddresses: false };
 const gateway = createGenericCarrier('main', { url: CARRIER_URL, token: 'bearer-token' }, limits);
 

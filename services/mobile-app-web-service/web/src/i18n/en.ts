@@ -34,7 +34,7 @@ export const en = {
   'add.scan': 'Scan the QR code',
   'add.scanText': 'With the camera of this phone.',
   'add.type': 'Type the code',
-  'add.typeText': 'The nine digits beside the QR code.',
+  'add.typeText': 'The twelve digits beside the QR code.',
   'add.paste': 'Paste a link',
   'add.pasteText': 'An activation link, or one that begins with otpauth.',
 
@@ -46,8 +46,8 @@ export const en = {
 
   'type.title': 'Type the code',
   'type.code': 'Activation code',
-  'type.hint': 'Nine digits. It stands beside the QR code.',
-  'type.wrong': 'It has nine digits.',
+  'type.hint': 'Twelve digits. It stands beside the QR code.',
+  'type.wrong': 'It has twelve digits.',
 
   'paste.title': 'Paste the link',
   'paste.link': 'Link',

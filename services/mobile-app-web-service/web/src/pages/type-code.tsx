@@ -12,7 +12,7 @@ export function TypeCode() {
   const [wasTried, setTried] = useState(false);
   const { isBusy, problem, run } = useAction();
   const typed = code.replaceAll(/[\s-]/g, '');
-  const isWhole = /^[0-9]{9}$/.test(typed);
+  const isWhole = /^[0-9]{12}$/.test(typed);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
