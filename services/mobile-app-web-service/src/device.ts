@@ -1,13 +1,11 @@
 import { DEFAULT_DEADLINE_MS } from '@countersign/bus';
 import { devicePoll, MAX_DEVICE_BODY_BYTES, MAX_POLL_SECONDS } from '@countersign/contracts';
+import { WAIT_MARGIN_MS } from '@countersign/edge';
 import { acceptAnything } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { askAppServer, type Dependencies } from './ask-app-server.ts';
 import { DEVICE_ROUTES, type Route } from './routes.ts';
 import { assertSigned, signedRequest } from './signed-request.ts';
-
-/** Beyond the wait that was asked for: the way there and back, and a second try. */
-const WAIT_MARGIN_MS = 5000;
 
 /** Signed requests. Their body goes on as the text that came: another spelling of the same JSON has another digest. */
 export function serveDevices(app: FastifyInstance, deps: Dependencies & { authority: string }): void {
