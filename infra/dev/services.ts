@@ -139,61 +139,30 @@ export function carrierEnvironment(layout: Layout, secrets: Secrets, host = '127
   return { COUNTERSIGN_CARRIERS_FILE: carriersFile, COUNTERSIGN_DEV_INBOX_TOKEN: secrets.inboxToken };
 }
 
-export interface GatewayOptions extends Surroundings {
-  certificates: CertificateFiles;
-}
+export type EdgeService = 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service';
+export type EdgeName = GatewayName | PortalName | MobileServiceName;
 
-export async function startGateway(
-  options: GatewayOptions,
-  { name, port, machine }: Place & { name: GatewayName },
-  onCrash: OnCrash,
-): Promise<RunningProcess> {
-  const { layout, certificates } = options;
-  const environment = {
-    COUNTERSIGN_REPLICA: name,
-    COUNTERSIGN_HOST: machine.host,
-    COUNTERSIGN_PORT: String(port),
-    COUNTERSIGN_PUBLIC_URL: options.publicUrl,
-    COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
-    COUNTERSIGN_TLS_KEY_FILE: certificates.key,
-    ...natsEnvironment(options, name),
-  };
-  const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
-  const isReady = async () => (await client.send('GET', `https://${machine.host}:${port}/health/ready`)).status === 200;
-  const main = 'services/sdk-gateway/src/main.ts';
-  return startService(layout, { name, main, machine, environment, isReady }, onCrash);
-}
-
-/**
- * Each has an address of its own here, where nothing stands in front of them. A browser sends its cookie to both: whoever signed in at
- * one is signed in at the other.
- */
-export async function startPortal(
-  options: GatewayOptions & { apiKey: string },
-  { name, port, machine }: Place & { name: PortalName },
-  onCrash: OnCrash,
-): Promise<RunningProcess> {
-  const { layout, certificates } = options;
-  const environment = {
-    COUNTERSIGN_REPLICA: name,
-    COUNTERSIGN_HOST: machine.host,
-    COUNTERSIGN_PORT: String(port),
+/** What an edge is told beside what every one is: where callers reach it, and which application it is. */
+const OWN_SETTINGS: Readonly<Record<EdgeService, (surroundings: Surroundings, port: number) => Environment>> = {
+  'sdk-gateway': ({ publicUrl }) => ({ COUNTERSIGN_PUBLIC_URL: publicUrl }),
+  // Each has an address of its own here, where nothing stands in front of them. A browser sends its cookie to both: whoever signed in at
+  // one is signed in at the other.
+  'user-portal': ({ secrets }, port) => ({
     COUNTERSIGN_PORTAL_URL: `https://localhost:${port}`,
-    COUNTERSIGN_API_KEY: options.apiKey,
-    COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
-    COUNTERSIGN_TLS_KEY_FILE: certificates.key,
-    ...natsEnvironment(options, name),
-  };
-  const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
-  const isReady = async () => (await client.send('GET', `https://${machine.host}:${port}/health/ready`)).status === 200;
-  const main = 'services/user-portal/src/main.ts';
-  return startService(layout, { name, main, machine, environment, isReady }, onCrash);
-}
+    COUNTERSIGN_API_KEY: secrets.portal?.apiKey ?? '',
+  }),
+  // Both have the one address that phones know: what phones sign names it, whichever of the two they reach.
+  'mobile-app-web-service': ({ layout, secrets, deviceUrl }, port) => ({
+    COUNTERSIGN_DEVICE_URL: deviceUrl ?? `https://localhost:${port}`,
+    COUNTERSIGN_API_KEY: secrets.mobile?.apiKey ?? '',
+    ...authenticatorPages(layout.dir),
+  }),
+};
 
-/** Both have the one address that phones know: what phones sign names it, whichever of the two they reach. */
-export async function startMobileService(
-  options: GatewayOptions & { apiKey: string },
-  { name, port, machine }: Place & { name: MobileServiceName },
+export function startEdge(
+  service: EdgeService,
+  options: Surroundings & { certificates: CertificateFiles },
+  { name, port, machine }: Place & { name: EdgeName },
   onCrash: OnCrash,
 ): Promise<RunningProcess> {
   const { layout, certificates } = options;
@@ -201,16 +170,14 @@ export async function startMobileService(
     COUNTERSIGN_REPLICA: name,
     COUNTERSIGN_HOST: machine.host,
     COUNTERSIGN_PORT: String(port),
-    COUNTERSIGN_DEVICE_URL: options.deviceUrl ?? `https://localhost:${port}`,
-    COUNTERSIGN_API_KEY: options.apiKey,
     COUNTERSIGN_TLS_CERT_FILE: certificates.certificate,
     COUNTERSIGN_TLS_KEY_FILE: certificates.key,
-    ...authenticatorPages(layout.dir),
+    ...OWN_SETTINGS[service](options, port),
     ...natsEnvironment(options, name),
   };
   const client = createJsonClient({ ca: readFileSync(certificates.ca, 'utf8'), timeoutMs: 2000 });
   const isReady = async () => (await client.send('GET', `https://${machine.host}:${port}/health/ready`)).status === 200;
-  const main = 'services/mobile-app-web-service/src/main.ts';
+  const main = `services/${service}/src/main.ts`;
   return startService(layout, { name, main, machine, environment, isReady }, onCrash);
 }
 
@@ -223,10 +190,7 @@ export function authenticatorPages(dir: string): Environment {
   return { COUNTERSIGN_PAGES: pages };
 }
 
-function natsEnvironment(
-  { nats, secrets }: Surroundings,
-  user: 'app-server' | GatewayName | PortalName | MobileServiceName,
-): Environment {
+function natsEnvironment({ nats, secrets }: Surroundings, user: 'app-server' | EdgeName): Environment {
   return {
     COUNTERSIGN_NATS_URLS: nats.urls.join(','),
     COUNTERSIGN_NATS_USER: user,

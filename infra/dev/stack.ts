@@ -22,10 +22,10 @@ import { seed } from './seed.ts';
 import {
   appServerEnvironment,
   startAppServer,
-  startGateway,
+  startEdge,
   startInbox,
-  startMobileService,
-  startPortal,
+  type EdgeName,
+  type EdgeService,
   type Surroundings,
 } from './services.ts';
 
@@ -62,21 +62,17 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     const started = await startInbox(layout, secrets, onCrash);
     supervisor.add(started, started.start);
   });
-  const gateways = nats.then(() =>
-    step('SDK gateways', () =>
+  const startEdges = (title: string, service: EdgeService, names: readonly EdgeName[], own: readonly number[]) =>
+    step(title, () =>
       Promise.all(
-        GATEWAYS.map(async (name, index) => {
-          const options = { ...surroundings, certificates };
-          const started = await startGateway(
-            options,
-            { name, port: ports.sdkGateways[index] ?? 0, machine: THIS_MACHINE },
-            onCrash,
-          );
+        names.map(async (name, index) => {
+          const place = { name, port: own[index] ?? 0, machine: THIS_MACHINE };
+          const started = await startEdge(service, { ...surroundings, certificates }, place, onCrash);
           supervisor.add(started, started.start);
         }),
       ),
-    ),
-  );
+    );
+  const gateways = nats.then(() => startEdges('SDK gateways', 'sdk-gateway', GATEWAYS, ports.sdkGateways));
   const directory = hasSlapd()
     ? step('directory', async () => {
         const started = await startDevDirectory(layout, secrets, certificates, onCrash);
@@ -125,26 +121,8 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     }),
   );
 
-  const portals = step('user portals', () =>
-    Promise.all(
-      PORTALS.map(async (name, index) => {
-        const options = { ...surroundings, certificates, apiKey: secrets.portal?.apiKey ?? '' };
-        const place = { name, port: ports.userPortals[index] ?? 0, machine: THIS_MACHINE };
-        const started = await startPortal(options, place, onCrash);
-        supervisor.add(started, started.start);
-      }),
-    ),
-  );
-  const mobileServices = step('mobile services', () =>
-    Promise.all(
-      MOBILE_SERVICES.map(async (name, index) => {
-        const options = { ...surroundings, certificates, apiKey: secrets.mobile?.apiKey ?? '' };
-        const place = { name, port: ports.mobileServices[index] ?? 0, machine: THIS_MACHINE };
-        const started = await startMobileService(options, place, onCrash);
-        supervisor.add(started, started.start);
-      }),
-    ),
-  );
+  const portals = startEdges('user portals', 'user-portal', PORTALS, ports.userPortals);
+  const mobileServices = startEdges('mobile services', 'mobile-app-web-service', MOBILE_SERVICES, ports.mobileServices);
   await settled([portals, mobileServices]);
 
   const { pair, ownerUrls } = postgres;

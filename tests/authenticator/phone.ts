@@ -1,5 +1,5 @@
 import type { Locator, Page } from 'playwright-core';
-import { sayIn, type Language } from '../../services/mobile-app-web-service/web/src/i18n/messages.ts';
+import { sayIn } from '../../services/mobile-app-web-service/web/src/i18n/messages.ts';
 
 /** The app in a browser, as a person uses it: by what is written on it. */
 export class Authenticator {
@@ -8,7 +8,7 @@ export class Authenticator {
   readonly base: string;
   readonly say: ReturnType<typeof sayIn>;
 
-  constructor(page: Page, base: string, language: Language = 'en') {
+  constructor(page: Page, base: string, language: Parameters<typeof sayIn>[0] = 'en') {
     this.page = page;
     this.base = base;
     this.say = sayIn(language);

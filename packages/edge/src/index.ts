@@ -1,10 +1,15 @@
 export { apiKeyProblems, credentialOf } from './application.ts';
 export { edgeProblems } from './check-settings.ts';
+export { idempotencyKeyOf } from './idempotency-key.ts';
 export { exampleOf } from './openapi/example.ts';
+export { answerHeaders, headerRefs, idempotencyKeyParameter, plainSchema, schemaName } from './openapi/parts.ts';
 export { PROBLEM_SCHEMA, problemResponses } from './openapi/problems.ts';
+export { serveDescription } from './openapi/serve.ts';
 export { contentSecurityPolicy, newNonce } from './pages/policy.ts';
 export { builtPages, serveShell } from './pages/shell.ts';
+export { CLIENT_SHARE, createRequestPlaces } from './request-places.ts';
 export { runEdge } from './run.ts';
 export { createEdgeServer, type EdgeFoundation, type EdgeServer } from './server.ts';
 export { edgeSettings } from './settings.ts';
 export { boundStrangers, type StrangersBound } from './strangers.ts';
+export { WAIT_MARGIN_MS } from './wait-margin.ts';

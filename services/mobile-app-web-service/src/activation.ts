@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { compileValidator, isIdempotencyKey } from '@countersign/bus';
+import { compileValidator } from '@countersign/bus';
 import { activationFind, activationRedeem, MfaError } from '@countersign/contracts';
-import type { StrangersBound } from '@countersign/edge';
+import { idempotencyKeyOf, type StrangersBound } from '@countersign/edge';
 import { plainAddress } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withPlace, type Dependencies } from './ask-app-server.ts';
@@ -21,7 +21,7 @@ function answerWith(deps: Dependencies, { operation, body, status }: Route) {
     const invalid = invalidIn(said);
     if (invalid !== undefined) throw new MfaError('REQUEST_INVALID', { invalid });
     const input = operation === activationFind ? { ...said, address: plainAddress(request.ip) } : said;
-    const idempotencyKey = operation === activationRedeem ? idempotencyKeyOf(request, said) : undefined;
+    const idempotencyKey = operation === activationRedeem ? activationKeyOf(request, said) : undefined;
     const options = idempotencyKey === undefined ? {} : { idempotencyKey };
     const output = await withPlace(deps, { request, reply }, operation, (ask) => ask(operation, input, options));
     reply.code(status);
@@ -33,12 +33,8 @@ function answerWith(deps: Dependencies, { operation, body, status }: Route) {
  * Under which a repeated request finds its answer. All phones ask as one application, so a key of the phone counts for its activation
  * alone; without one, the same request is the same key. A new proof is a new request: app-server sees whose key it is about.
  */
-function idempotencyKeyOf({ headers }: FastifyRequest, said: Said): string {
-  const given = headers['idempotency-key'];
-  if (given !== undefined && (typeof given !== 'string' || !isIdempotencyKey(given))) {
-    const message = 'must be 1 to 128 visible ASCII characters';
-    throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: 'Idempotency-Key', message }] });
-  }
+function activationKeyOf(request: FastifyRequest, said: Said): string {
+  const given = idempotencyKeyOf(request);
   const parts = given === undefined ? [said] : [said['activationId'], given];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }

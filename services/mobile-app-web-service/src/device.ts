@@ -7,15 +7,13 @@ import {
   MfaError,
   type OutputOf,
 } from '@countersign/contracts';
+import { WAIT_MARGIN_MS } from '@countersign/edge';
 import { acceptAnything } from '@countersign/http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { withPlace, type Ask, type Dependencies } from './ask-app-server.ts';
 import type { Hints } from './hints.ts';
 import { DEVICE_ROUTES, type Route } from './routes.ts';
 import { assertSigned, signedRequest } from './signed-request.ts';
-
-/** Beyond the wait that was asked for: the way there and back, and a second try. */
-const WAIT_MARGIN_MS = 5000;
 
 interface DeviceDependencies extends Dependencies {
   authority: string;

@@ -1,6 +1,12 @@
 import type { Credential } from '@countersign/bus';
-import { boundStrangers, createEdgeServer, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
-import { createSlots } from '@countersign/http';
+import {
+  boundStrangers,
+  createEdgeServer,
+  createRequestPlaces,
+  serveDescription,
+  type EdgeFoundation,
+  type EdgeServer,
+} from '@countersign/edge';
 import { serveActivations } from './activation.ts';
 import { serveApp } from './app-pages.ts';
 import type { Dependencies } from './ask-app-server.ts';
@@ -24,30 +30,15 @@ export interface MobileServiceOptions extends EdgeFoundation {
   activationsPerMinute: number;
 }
 
-/** Of the requests under way, and of those that wait, for one address (R29). */
-const ADDRESS_SHARE = 0.25;
-const PUBLIC_FOR_MINUTES = 'public, max-age=300';
-
 /** Phones in front, operations on the bus behind, and nothing kept in between. */
 export function createMobileService(options: MobileServiceOptions): EdgeServer {
-  const { bus, replica, credential, metrics, publicUrl } = options;
+  const { bus, replica, credential, publicUrl } = options;
   const server = createEdgeServer(options, { headers: { ...MOBILE_HEADERS, 'countersign-replica': replica } });
   const { app } = server;
-  const refused = metrics.counter(REQUESTS_REFUSED);
-  const working = createSlots({
-    limit: options.maxInFlight,
-    share: ADDRESS_SHARE,
-    whenShareTaken: 'UNAVAILABLE',
-    onRefused: (reason) => refused.inc({ reason }),
+  const { working, waiting, countRefused, requests } = createRequestPlaces({
+    ...options,
+    measuredAs: { working: REQUESTS_WORKING, waiting: REQUESTS_WAITING, refused: REQUESTS_REFUSED },
   });
-  const waiting = createSlots({
-    limit: options.maxWaiting,
-    share: ADDRESS_SHARE,
-    whenShareTaken: 'UNAVAILABLE',
-    onRefused: (reason) => refused.inc({ reason: `${reason}, to wait` }),
-  });
-  metrics.gauge(REQUESTS_WORKING, () => working.taken);
-  metrics.gauge(REQUESTS_WAITING, () => waiting.taken);
 
   // As late as this: a phone sets its clock by it, and may have waited.
   app.addHook('onSend', (_request, reply, payload, done) => {
@@ -56,13 +47,10 @@ export function createMobileService(options: MobileServiceOptions): EdgeServer {
   });
   const deps: Dependencies = { bus, replica, credential, working, waiting, holds: createHolds(server) };
   serveDevices(app, { ...deps, authority: authorityOf(publicUrl), hints: hintsFrom(bus) });
-  const bound = boundStrangers(app, options.activationsPerMinute, (reason) => refused.inc({ reason }));
+  const bound = boundStrangers(app, options.activationsPerMinute, countRefused);
   serveActivations(app, { ...deps, bound });
 
-  const description = Buffer.from(JSON.stringify(describeApi({ publicUrl })));
-  app.get('/v1/openapi.json', (_request, reply) =>
-    reply.header('cache-control', PUBLIC_FOR_MINUTES).type('application/json').send(description),
-  );
+  serveDescription(app, describeApi({ publicUrl }));
   const { pages } = options;
   if (pages !== undefined) {
     void app.register((scope, _options, done) => {
@@ -70,5 +58,5 @@ export function createMobileService(options: MobileServiceOptions): EdgeServer {
       done();
     });
   }
-  return { ...server, requests: () => ({ working: working.taken, waiting: waiting.taken }) };
+  return { ...server, requests };
 }

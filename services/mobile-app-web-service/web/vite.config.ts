@@ -18,7 +18,9 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: '@countersign/ui/ui.css', replacement: join(PACKAGES, 'ui/src/ui.css') },
+      { find: '@countersign/ui/i18n', replacement: join(PACKAGES, 'ui/src/i18n.ts') },
       { find: '@countersign/ui', replacement: join(PACKAGES, 'ui/src/index.ts') },
+      { find: '@countersign/otp/base32', replacement: join(PACKAGES, 'otp/src/base32.ts') },
       { find: '@countersign/device-protocol', replacement: join(PACKAGES, 'device-protocol/src/index.ts') },
     ],
   },

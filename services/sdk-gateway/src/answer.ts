@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { call, DEFAULT_DEADLINE_MS, isIdempotencyKey, type Bus, type CallOptions, type Strain } from '@countersign/bus';
+import { call, DEFAULT_DEADLINE_MS, type Bus, type CallOptions, type Strain } from '@countersign/bus';
 import { MfaError, type Operation } from '@countersign/contracts';
+import { idempotencyKeyOf, WAIT_MARGIN_MS } from '@countersign/edge';
 import type { HttpServer, Slots } from '@countersign/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { shareOf } from './authenticate.ts';
@@ -17,8 +18,6 @@ export interface AnswerDependencies {
   lastCall: HttpServer['lastCall'];
 }
 
-/** Beyond the wait that was asked for: the way there and back, and a second try. */
-const WAIT_MARGIN_MS = 5000;
 /** A burst is worked off in some seconds; who repeats sooner meets it again, and callers repeat once. */
 const STRAINED_RETRY_SECONDS = 3;
 
@@ -73,15 +72,6 @@ function assertAbout(names: readonly string[], input: Record<string, unknown>, o
     typeof output === 'object' && output !== null ? { ...output } : {};
   const other = names.find((name) => name in answered && answered[name] !== input[name]);
   if (other !== undefined) throw new MfaError('INTERNAL', { reason: `the answer is about another ${other}` });
-}
-
-/** @throws MfaError REQUEST_INVALID. A header given twice arrives joined by a comma and a space, and is refused. */
-function idempotencyKeyOf(request: FastifyRequest): string | undefined {
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return undefined;
-  if (typeof key === 'string' && isIdempotencyKey(key)) return key;
-  const message = 'must be 1 to 128 visible ASCII characters';
-  throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: 'Idempotency-Key', message }] });
 }
 
 function waitOf(input: Record<string, unknown>): number {

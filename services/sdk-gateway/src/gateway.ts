@@ -1,5 +1,12 @@
 import type { Credential, Strain } from '@countersign/bus';
-import { createEdgeServer, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
+import {
+  CLIENT_SHARE,
+  createEdgeServer,
+  createRequestPlaces,
+  serveDescription,
+  type EdgeFoundation,
+  type EdgeServer,
+} from '@countersign/edge';
 import { createSlots } from '@countersign/http';
 import { answerWith } from './answer.ts';
 import { authenticate } from './authenticate.ts';
@@ -27,47 +34,35 @@ declare module 'fastify' {
   }
 }
 
-/** Of the requests that may wait, for one caller (R29). */
-const WAITING_SHARE = 0.25;
-/** Of the requests under way, for carriers at one address: they have proved nothing yet (R29). */
-const CARRIER_SHARE = 0.25;
 const PUBLIC_FOR_MINUTES = 'public, max-age=300';
 
 /** HTTPS in front, operations on the bus behind, and nothing kept in between. */
 export function createGateway(options: GatewayOptions): EdgeServer {
-  const { bus, replica, metrics } = options;
+  const { bus, replica } = options;
   const server = createEdgeServer(options, {
     clientCertificates: options.clientAuthorities === undefined ? {} : { authorities: options.clientAuthorities },
   });
   const { app, draining, lastCall } = server;
-  const refused = metrics.counter(REQUESTS_REFUSED);
-  const working = createSlots({
-    limit: options.maxInFlight,
-    share: options.clientShare ?? 1,
-    // 429 would tell a person that he tried too often.
-    whenShareTaken: 'UNAVAILABLE',
-    onRefused: (reason) => refused.inc({ reason }),
+  const { working, waiting, countRefused, requests } = createRequestPlaces({
+    ...options,
+    measuredAs: { working: REQUESTS_WORKING, waiting: REQUESTS_WAITING, refused: REQUESTS_REFUSED },
+    workingShare: options.clientShare ?? 1,
+    whenWaitingShareTaken: 'TRY_LATER',
   });
-  const waiting = createSlots({
-    limit: options.maxWaiting,
-    share: WAITING_SHARE,
-    onRefused: (reason) => refused.inc({ reason: `${reason}, to wait` }),
-  });
+  // Of carriers, by address: they have proved nothing yet (R29).
   const byAddress = createSlots({
     limit: options.maxInFlight,
-    share: CARRIER_SHARE,
+    share: CLIENT_SHARE,
     whenShareTaken: 'UNAVAILABLE',
-    onRefused: (reason) => refused.inc({ reason }),
+    onRefused: countRefused,
   });
   const strain = {
     isStrained: () => {
       const isStrained = options.strain?.isStrained() ?? false;
-      if (isStrained) refused.inc({ reason: 'strain' });
+      if (isStrained) countRefused('strain');
       return isStrained;
     },
   };
-  metrics.gauge(REQUESTS_WORKING, () => working.taken);
-  metrics.gauge(REQUESTS_WAITING, () => waiting.taken);
   app.decorateRequest('credential', undefined);
 
   const mustChain = options.clientAuthorities !== undefined;
@@ -89,17 +84,11 @@ export function createGateway(options: GatewayOptions): EdgeServer {
   const jwks = createJwks(bus, options.now);
   app.get('/.well-known/jwks.json', async (_request, reply) => {
     const keys = await jwks();
-    return reply.header('cache-control', PUBLIC_FOR_MINUTES).type('application/jwk-set+json').send(asBytes(keys));
+    // As bytes: Fastify adds a charset to texts, which JSON types do not have.
+    const bytes = Buffer.from(JSON.stringify(keys));
+    return reply.header('cache-control', PUBLIC_FOR_MINUTES).type('application/jwk-set+json').send(bytes);
   });
 
-  const description = asBytes(describeApi({ publicUrl: options.publicUrl }));
-  app.get('/v1/openapi.json', (_request, reply) =>
-    reply.header('cache-control', PUBLIC_FOR_MINUTES).type('application/json').send(description),
-  );
-  return { ...server, requests: () => ({ working: working.taken, waiting: waiting.taken }) };
-}
-
-/** Fastify adds a charset to texts, which JSON types do not have. */
-function asBytes(value: unknown): Buffer {
-  return Buffer.from(JSON.stringify(value));
+  serveDescription(app, describeApi({ publicUrl: options.publicUrl }));
+  return { ...server, requests };
 }

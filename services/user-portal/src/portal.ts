@@ -1,8 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import fastifyCookie from '@fastify/cookie';
 import type { Credential } from '@countersign/bus';
-import { boundStrangers, createEdgeServer, serveShell, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
-import { createSlots } from '@countersign/http';
+import {
+  boundStrangers,
+  createEdgeServer,
+  createRequestPlaces,
+  serveShell,
+  type EdgeFoundation,
+  type EdgeServer,
+} from '@countersign/edge';
 import { CALLS, type Welcome } from './api.ts';
 import * as account from './calls/account.ts';
 import { answerCall } from './calls/answer-call.ts';
@@ -36,8 +42,6 @@ export interface PortalOptions extends EdgeFoundation {
   maxWaiting: number;
 }
 
-/** Of the requests under way, and of those that wait, for one address (R29). */
-const ADDRESS_SHARE = 0.25;
 /** Calls that anybody may make, and that begin something. */
 const BEGIN: ReadonlySet<string> = new Set(
   [CALLS.signInWithPassword, CALLS.invitePasskey, CALLS.acceptPasskey].map(({ path }) => path),
@@ -47,26 +51,15 @@ const PAGES = ['/', '/enrol', '/factors', '/sessions', '/history'];
 
 /** Pages and an API in front, operations on the bus behind, and nothing kept in between. */
 export function createPortal(options: PortalOptions): EdgeServer {
-  const { bus, metrics, publicUrl, credential } = options;
+  const { bus, publicUrl, credential } = options;
   const server = createEdgeServer(options, {
     headers: { ...PORTAL_HEADERS, 'countersign-replica': options.replica },
   });
   const { app, draining, lastCall } = server;
-  const refused = metrics.counter(REQUESTS_REFUSED);
-  const working = createSlots({
-    limit: options.maxInFlight,
-    share: ADDRESS_SHARE,
-    whenShareTaken: 'UNAVAILABLE',
-    onRefused: (reason) => refused.inc({ reason }),
+  const { working, waiting, countRefused, requests } = createRequestPlaces({
+    ...options,
+    measuredAs: { working: REQUESTS_WORKING, waiting: REQUESTS_WAITING, refused: REQUESTS_REFUSED },
   });
-  const waiting = createSlots({
-    limit: options.maxWaiting,
-    share: ADDRESS_SHARE,
-    whenShareTaken: 'UNAVAILABLE',
-    onRefused: (reason) => refused.inc({ reason: `${reason}, to wait` }),
-  });
-  metrics.gauge(REQUESTS_WORKING, () => working.taken);
-  metrics.gauge(REQUESTS_WAITING, () => waiting.taken);
   void app.register(fastifyCookie);
 
   const deps: CallDependencies = {
@@ -94,7 +87,7 @@ export function createPortal(options: PortalOptions): EdgeServer {
   });
   // After the cookies, so that each of these finds them read.
   void app.register((scope, _options, done) => {
-    const bound = boundStrangers(scope, options.signInsPerMinute, (reason) => refused.inc({ reason }));
+    const bound = boundStrangers(scope, options.signInsPerMinute, countRefused);
     const handlers = { ...signIn, ...secondFactor, ...sessions, ...account, welcome };
     for (const [name, definition] of Object.entries(CALLS)) {
       const handle = handlers[name as keyof typeof CALLS];
@@ -110,5 +103,5 @@ export function createPortal(options: PortalOptions): EdgeServer {
     if (options.pages !== undefined) serveShell(scope, { folder: options.pages, assets: '/assets/', addresses: PAGES });
     done();
   });
-  return { ...server, requests: () => ({ working: working.taken, waiting: waiting.taken }) };
+  return { ...server, requests };
 }

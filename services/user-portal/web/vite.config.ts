@@ -15,6 +15,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: '@countersign/ui/ui.css', replacement: join(UI, 'ui.css') },
+      { find: '@countersign/ui/i18n', replacement: join(UI, 'i18n.ts') },
       { find: '@countersign/ui', replacement: join(UI, 'index.ts') },
     ],
   },

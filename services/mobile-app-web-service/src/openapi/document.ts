@@ -1,6 +1,13 @@
-import { MAX_DEVICE_BODY_BYTES, type Operation } from '@countersign/contracts';
-import { PROBLEM_SCHEMA, problemResponses } from '@countersign/edge';
-import type { TSchema } from 'typebox';
+import { MAX_DEVICE_BODY_BYTES } from '@countersign/contracts';
+import {
+  answerHeaders,
+  headerRefs,
+  idempotencyKeyParameter,
+  plainSchema,
+  PROBLEM_SCHEMA,
+  problemResponses,
+  schemaName,
+} from '@countersign/edge';
 import { exampleBody } from './examples.ts';
 import { ACTIVATION_ROUTES, DEVICE_ROUTES, errorsOf, type Route } from '../routes.ts';
 
@@ -68,7 +75,7 @@ function describeRoute(route: Route): object {
       required: true,
       content: {
         'application/json': {
-          schema: { $ref: `#/components/schemas/${nameOf(operation)}Input` },
+          schema: { $ref: `#/components/schemas/${schemaName(operation)}Input` },
           example: exampleBody(route),
         },
       },
@@ -76,14 +83,9 @@ function describeRoute(route: Route): object {
     responses: {
       [route.status]: {
         description: 'Done.',
-        headers: Object.fromEntries(
-          ['Countersign-Time', 'Countersign-Replica', 'Request-Id'].map((name) => [
-            name,
-            { $ref: `#/components/headers/${name}` },
-          ]),
-        ),
+        headers: headerRefs(['Countersign-Time', 'Countersign-Replica', 'Request-Id']),
         content: {
-          'application/json': { schema: { $ref: `#/components/schemas/${nameOf(operation)}Output` } },
+          'application/json': { schema: { $ref: `#/components/schemas/${schemaName(operation)}Output` } },
         },
       },
       ...problemResponses(errorsOf(route)),
@@ -92,33 +94,18 @@ function describeRoute(route: Route): object {
 }
 
 function schemas(): Record<string, unknown> {
-  const found: Record<string, unknown> = { Problem: plain(PROBLEM_SCHEMA) };
+  const found: Record<string, unknown> = { Problem: plainSchema(PROBLEM_SCHEMA) };
   for (const { operation, body, answer = operation.output } of [...ACTIVATION_ROUTES, ...DEVICE_ROUTES]) {
-    found[`${nameOf(operation)}Input`] = plain(body);
-    found[`${nameOf(operation)}Output`] = plain(answer);
+    found[`${schemaName(operation)}Input`] = plainSchema(body);
+    found[`${schemaName(operation)}Output`] = plainSchema(answer);
   }
   return found;
 }
 
-/** `device.poll` is `DevicePoll`. */
-function nameOf(operation: Operation): string {
-  return operation.name.replaceAll(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** typebox keeps notes of its own beside the JSON Schema. */
-function plain(schema: TSchema): unknown {
-  return JSON.parse(JSON.stringify(schema));
-}
-
-const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key',
-  in: 'header',
-  required: false,
-  description:
-    'Names this request for 24 hours, for this activation, on every replica: a repetition brings the first answer again. Without it, the ' +
+const IDEMPOTENCY_KEY = idempotencyKeyParameter(
+  'Names this request for 24 hours, for this activation, on every replica: a repetition brings the first answer again. Without it, the ' +
     'same request does.',
-  schema: { type: 'string', pattern: '^[!-~]{1,128}$' },
-} as const;
+);
 
 const SIGNATURE_HEADERS = [
   {
@@ -150,15 +137,5 @@ const HEADERS = {
     schema: { type: 'integer' },
     example: 1_795_512_600_000,
   },
-  'Countersign-Replica': {
-    description: 'Which replicas answered: of this service, of app-server. For operators.',
-    schema: { type: 'string' },
-    example: 'mobile-app-web-service-1, app-server-2',
-  },
-  'Request-Id': { description: 'Names this request in our log.', schema: { type: 'string', format: 'uuid' } },
-  'Retry-After': {
-    description: 'Seconds to wait before a repetition.',
-    schema: { type: 'integer', minimum: 0 },
-    example: 1,
-  },
-} as const;
+  ...answerHeaders({ name: 'this service', replica: 'mobile-app-web-service-1' }),
+};

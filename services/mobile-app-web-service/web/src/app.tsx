@@ -1,8 +1,9 @@
 import { Alert, Button, Spinner } from '@countersign/ui';
+import { isLanguage, languageOf, type Language } from '@countersign/ui/i18n';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { HouseContext, type House } from './context.tsx';
 import { waitIn } from './i18n/format.ts';
-import { isLanguage, languageOf, sayIn, sayProblem, type Language } from './i18n/messages.ts';
+import { sayIn, sayProblem } from './i18n/messages.ts';
 import { install } from './install.ts';
 import { AccountPage } from './pages/account.tsx';
 import { Add } from './pages/add.tsx';

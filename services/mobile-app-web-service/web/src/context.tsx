@@ -1,5 +1,6 @@
+import type { Language } from '@countersign/ui/i18n';
 import { createContext, use } from 'react';
-import type { Language, Say } from './i18n/messages.ts';
+import type { Say } from './i18n/messages.ts';
 import type { Phone } from './phone.ts';
 import type { Scanned } from './protocol/scanned.ts';
 import type { Route } from './route.ts';

@@ -1,5 +1,6 @@
 import { Alert } from '@countersign/ui';
-import { languageOf, sayIn } from './i18n/messages.ts';
+import { languageOf } from '@countersign/ui/i18n';
+import { sayIn } from './i18n/messages.ts';
 
 /** In place of the app, where it could keep no key. */
 export function KeepsNothing({ languages }: { languages: readonly string[] }) {

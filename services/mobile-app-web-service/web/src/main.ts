@@ -1,3 +1,4 @@
+import { applyTheme, storedTheme } from '@countersign/ui';
 import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 import '@countersign/ui/ui.css';
@@ -8,7 +9,7 @@ import { browserPasskeys } from './passkeys.ts';
 import type { Phone } from './phone.ts';
 import { openStore } from './store/store.ts';
 import { takeFragment } from './take-fragment.ts';
-import { applyLarge, applyTheme, isTextLarge, storedTheme } from './theme.ts';
+import { applyLarge, isTextLarge } from './text-size.ts';
 import { pause } from './watch/pause.ts';
 
 // Before anything else, and before anybody looks over a shoulder.

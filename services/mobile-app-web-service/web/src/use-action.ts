@@ -1,27 +1,7 @@
-import { useState } from 'react';
+import { useAction as useActionWith } from '@countersign/ui';
 import { useHouse } from './context.tsx';
 
-/** Runs one thing at a time that takes a while and may go wrong. */
-export function useAction(): {
-  isBusy: boolean;
-  problem: string | undefined;
-  run: (work: () => Promise<void>) => void;
-  setProblem: (problem: string | undefined) => void;
-} {
-  const { problemOf } = useHouse();
-  const [isBusy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  return {
-    isBusy,
-    problem,
-    setProblem,
-    run: (work) => {
-      if (isBusy) return;
-      setBusy(true);
-      setProblem(undefined);
-      work()
-        .catch((error: unknown) => setProblem(problemOf(error)))
-        .finally(() => setBusy(false));
-    },
-  };
+/** Runs one thing at a time, and says what went wrong with it in the language of the person. */
+export function useAction(): ReturnType<typeof useActionWith> {
+  return useActionWith(useHouse().problemOf);
 }

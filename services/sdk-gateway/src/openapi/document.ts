@@ -1,5 +1,14 @@
 import { keysJwks, type Operation } from '@countersign/contracts';
-import { exampleOf, PROBLEM_SCHEMA, problemResponses } from '@countersign/edge';
+import {
+  answerHeaders,
+  exampleOf,
+  headerRefs,
+  idempotencyKeyParameter,
+  plainSchema,
+  PROBLEM_SCHEMA,
+  problemResponses,
+  schemaName,
+} from '@countersign/edge';
 import type { TSchema } from 'typebox';
 import { inputOf, type Parameter } from '../route-input.ts';
 import { COMMON_ERRORS, errorsOf, ROUTES, type Route } from '../routes.ts';
@@ -47,7 +56,11 @@ export function describeApi(options: DescribeOptions): object {
       { name: 'service', description: 'About this service.' },
     ],
     paths: { ...paths, ...SERVICE_PATHS },
-    components: { schemas: schemas(), headers: HEADERS, securitySchemes: SECURITY },
+    components: {
+      schemas: schemas(),
+      headers: answerHeaders({ name: 'this gateway', replica: 'sdk-gateway-1' }),
+      securitySchemes: SECURITY,
+    },
   };
 }
 
@@ -69,13 +82,10 @@ function describeRoute(route: Route): object {
     responses: {
       [route.status]: {
         description: route.status === 201 ? 'Created.' : 'Done.',
-        headers: {
-          'Countersign-Replica': { $ref: '#/components/headers/Countersign-Replica' },
-          'Request-Id': { $ref: '#/components/headers/Request-Id' },
-        },
+        headers: headerRefs(['Countersign-Replica', 'Request-Id']),
         content: {
           'application/json': {
-            schema: { $ref: `#/components/schemas/${nameOf(operation)}Output` },
+            schema: { $ref: `#/components/schemas/${schemaName(operation)}Output` },
             example: exampleAnswer(operation),
           },
         },
@@ -86,7 +96,7 @@ function describeRoute(route: Route): object {
 }
 
 function describeParameter({ name, schema, isRequired }: Parameter, where: 'path' | 'query'): object {
-  const { examples, description, ...rest } = plain(schema) as { examples?: unknown[]; description?: string };
+  const { examples, description, ...rest } = plainSchema(schema) as { examples?: unknown[]; description?: string };
   return {
     name,
     in: where,
@@ -103,7 +113,7 @@ function describeBody(operation: Operation, body: TSchema): object {
     required: branches.some((branch) => ((branch as { required?: string[] }).required ?? []).length > 0),
     content: {
       'application/json': {
-        schema: { $ref: `#/components/schemas/${nameOf(operation)}Input` },
+        schema: { $ref: `#/components/schemas/${schemaName(operation)}Input` },
         examples: Object.fromEntries(
           branches.map((branch, index) => [`example${index + 1}`, { value: exampleOf(branch) }]),
         ),
@@ -113,12 +123,15 @@ function describeBody(operation: Operation, body: TSchema): object {
 }
 
 function schemas(): Record<string, unknown> {
-  const found: Record<string, unknown> = { Problem: plain(PROBLEM_SCHEMA), KeysJwksOutput: plain(keysJwks.output) };
+  const found: Record<string, unknown> = {
+    Problem: plainSchema(PROBLEM_SCHEMA),
+    KeysJwksOutput: plainSchema(keysJwks.output),
+  };
   for (const route of ROUTES) {
-    const name = nameOf(route.operation);
+    const name = schemaName(route.operation);
     const { body } = inputOf(route);
-    if (body !== undefined && hasFields(body)) found[`${name}Input`] = plain(body);
-    found[`${name}Output`] = plain(route.operation.output);
+    if (body !== undefined && hasFields(body)) found[`${name}Input`] = plainSchema(body);
+    found[`${name}Output`] = plainSchema(route.operation.output);
   }
   return found;
 }
@@ -128,40 +141,10 @@ function hasFields(schema: TSchema): boolean {
   return anyOf !== undefined || Object.keys(properties).length > 0;
 }
 
-/** `challenge.start` is `ChallengeStart`. */
-function nameOf(operation: Operation): string {
-  return operation.name.replaceAll(/(?:^|\.)(\w)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** typebox keeps notes of its own beside the JSON Schema. */
-function plain(schema: TSchema): unknown {
-  return JSON.parse(JSON.stringify(schema));
-}
-
-const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key',
-  in: 'header',
-  required: false,
-  description:
-    'Names this request for 24 hours, for this caller, on every replica: a repetition brings the first answer again. With ' +
+const IDEMPOTENCY_KEY = idempotencyKeyParameter(
+  'Names this request for 24 hours, for this caller, on every replica: a repetition brings the first answer again. With ' +
     'another body it is refused with IDEMPOTENCY_KEY_REUSED.',
-  schema: { type: 'string', pattern: '^[!-~]{1,128}$' },
-  example: '8e03978e-40d5-43e8-bc93-6894a57f9324',
-} as const;
-
-const HEADERS = {
-  'Countersign-Replica': {
-    description: 'Which replicas answered: of this gateway, of app-server. For operators.',
-    schema: { type: 'string' },
-    example: 'sdk-gateway-1, app-server-2',
-  },
-  'Request-Id': { description: 'Names this request in our log.', schema: { type: 'string', format: 'uuid' } },
-  'Retry-After': {
-    description: 'Seconds to wait before a repetition.',
-    schema: { type: 'integer', minimum: 0 },
-    example: 2,
-  },
-} as const;
+);
 
 const SECURITY = {
   apiKey: {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { compileValidator, isIdempotencyKey } from '@countersign/bus';
+import { compileValidator } from '@countersign/bus';
 import { MfaError, NOBODY } from '@countersign/contracts';
+import { idempotencyKeyOf } from '@countersign/edge';
 import { clientOf } from '@countersign/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PortalCall } from '../api.ts';
@@ -62,13 +63,8 @@ function assertNeeds({ needs }: PortalCall, session: Live | undefined): void {
  * Names what the page asked for, so that the same question on another replica finds the same answer. Of the page's key, the call and the
  * session: nobody else's key is of any use.
  */
-function callIdOf({ headers }: FastifyRequest, { path }: PortalCall, token: SessionToken | undefined): string {
-  const given = headers['idempotency-key'];
-  if (given !== undefined && (typeof given !== 'string' || !isIdempotencyKey(given))) {
-    const message = 'must be 1 to 128 visible ASCII characters';
-    throw new MfaError('REQUEST_INVALID', { invalid: [{ pointer: 'Idempotency-Key', message }] });
-  }
-  const key = given ?? randomBytes(16).toString('base64url');
+function callIdOf(request: FastifyRequest, { path }: PortalCall, token: SessionToken | undefined): string {
+  const key = idempotencyKeyOf(request) ?? randomBytes(16).toString('base64url');
   const parts = [path, token === undefined ? NOBODY : writeToken(token), key];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }

@@ -1,5 +1,6 @@
 import { call, type Bus, type Credential } from '@countersign/bus';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
+import { WAIT_MARGIN_MS } from '@countersign/edge';
 
 /** Asks app-server. The same call of a page, repeated, asks under the same name, so that what was done is found (INV-21). */
 export type Ask = <O extends Operation>(
@@ -8,9 +9,6 @@ export type Ask = <O extends Operation>(
   /** Of an operation that waits so long before it answers. */
   options?: { waitMs: number },
 ) => Promise<OutputOf<O>>;
-
-/** Beyond the wait that was asked for: the way there and back, and a second try. */
-const WAIT_MARGIN_MS = 5000;
 
 export interface Asking {
   bus: Bus;

@@ -1,15 +1,16 @@
-import { Alert, Button, Spinner } from '@countersign/ui';
+import { Alert, Button, Spinner, storedTheme } from '@countersign/ui';
+import { isLanguage, languageOf, type Language } from '@countersign/ui/i18n';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { Standing, Welcome } from '../../src/api.ts';
 import { call, Problem, type CallName, type Input, type Output } from './calls.ts';
+import { applyColours } from './colours.ts';
 import { HouseContext, type House } from './context.tsx';
 import { waitIn } from './i18n/format.ts';
-import { isLanguage, languageOf, sayIn, sayProblem, sayProviderProblem, type Language } from './i18n/messages.ts';
+import { sayIn, sayProblem, sayProviderProblem } from './i18n/messages.ts';
 import { Frame } from './frame.tsx';
 import { AccessCode } from './pages/access-code.tsx';
 import { SecondFactor } from './pages/second-factor.tsx';
 import { SignIn } from './pages/sign-in.tsx';
-import { applyTheme, storedTheme } from './theme.ts';
 
 const Home = lazy(async () => ({ default: (await import('./pages/home.tsx')).Home }));
 const Enrol = lazy(async () => ({ default: (await import('./pages/enrol.tsx')).Enrol }));
@@ -71,7 +72,7 @@ export function App({ now }: { now: () => number }) {
   }, [language]);
   const accent = welcome?.accent;
   useEffect(() => {
-    const apply = () => applyTheme(storedTheme(), accent);
+    const apply = () => applyColours(storedTheme(), accent);
     apply();
     const dark = matchMedia('(prefers-color-scheme: dark)');
     dark.addEventListener('change', apply);

@@ -1,7 +1,8 @@
+import type { Language } from '@countersign/ui/i18n';
 import { createContext, use } from 'react';
 import type { Standing, Welcome } from '../../src/api.ts';
 import type { CallName, Input, Output } from './calls.ts';
-import type { Language, Say } from './i18n/messages.ts';
+import type { Say } from './i18n/messages.ts';
 
 /** What every page draws on. */
 export interface House {

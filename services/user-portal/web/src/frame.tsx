@@ -1,8 +1,8 @@
-import { Alert, Button } from '@countersign/ui';
+import { Alert, Button, storedTheme, THEMES, type Theme } from '@countersign/ui';
+import { isLanguage, LANGUAGE_NAMES } from '@countersign/ui/i18n';
 import { useState, type ReactNode } from 'react';
+import { applyColours } from './colours.ts';
 import { useHouse } from './context.tsx';
-import { isLanguage, LANGUAGE_NAMES } from './i18n/messages.ts';
-import { applyTheme, storedTheme, THEMES, type Theme } from './theme.ts';
 import { useAction } from './use-action.ts';
 
 /** What stands around every page: whose it is, and how it is shown. */
@@ -51,7 +51,7 @@ function ThemeChoice() {
   const [theme, setTheme] = useState<Theme>(storedTheme);
   const choose = (chosen: string) => {
     const known = THEMES.find((one) => one === chosen) ?? 'auto';
-    applyTheme(known, welcome.accent);
+    applyColours(known, welcome.accent);
     setTheme(known);
   };
   return (

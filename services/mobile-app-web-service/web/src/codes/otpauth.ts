@@ -1,4 +1,4 @@
-import { base32Decode } from './base32.ts';
+import { base32Decode } from '@countersign/otp/base32';
 
 export type Algorithm = 'SHA1' | 'SHA256' | 'SHA512';
 export interface CodeParameters {
@@ -37,7 +37,9 @@ export function parseOtpauth(text: string): OtpauthAccount | undefined {
   if (secret === undefined || secret.length === 0) return undefined;
   if (algorithm === undefined || digits === undefined || periodSeconds === undefined) return undefined;
   const names = namesOf(label ?? '', searchParams.get('issuer'));
-  return names === undefined ? undefined : { ...names, secret, algorithm, digits, periodSeconds };
+  if (names === undefined) return undefined;
+  // A copy: Web Crypto takes no memory that may be shared, which the type of the other does not rule out.
+  return { ...names, secret: new Uint8Array(secret), algorithm, digits, periodSeconds };
 }
 
 function namesOf(label: string, issuerParameter: string | null): { issuer: string; account: string } | undefined {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ERRORS } from '@countersign/contracts';
 import { en } from './en.ts';
 import { agoIn, grouped, waitIn } from './format.ts';
-import { languageOf, sayIn, sayProblem } from './messages.ts';
+import { sayIn, sayProblem } from './messages.ts';
 import { ru } from './ru.ts';
 
 test('no language lacks a word, has one too many, or left one in English', () => {
@@ -10,11 +10,6 @@ test('no language lacks a word, has one too many, or left one in English', () =>
   const same = Object.entries(ru).filter(([key, text]) => text === en[key as keyof typeof en]);
   expect(same.map(([key]) => key)).toEqual([]);
   for (const text of Object.values(ru)) if (typeof text === 'string') expect(text).toMatch(/[а-яё]/i);
-});
-
-test('the language is the first that we speak', () => {
-  expect(languageOf(['de-DE', 'ru-RU', 'en'])).toBe('ru');
-  expect(languageOf(['xx'])).toBe('en');
 });
 
 test('every code has a sentence, those that nobody foresaw one in common', () => {

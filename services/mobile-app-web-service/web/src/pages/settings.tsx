@@ -1,7 +1,8 @@
+import { applyTheme, storedTheme, THEMES, type Theme } from '@countersign/ui';
+import { isLanguage, LANGUAGE_NAMES } from '@countersign/ui/i18n';
 import { useEffect, useState } from 'react';
 import { useHouse } from '../context.tsx';
-import { isLanguage, LANGUAGE_NAMES } from '../i18n/messages.ts';
-import { applyLarge, applyTheme, isTextLarge, storedTheme, THEMES, type Theme } from '../theme.ts';
+import { applyLarge, isTextLarge } from '../text-size.ts';
 import { Title } from '../title.tsx';
 
 export function Settings() {

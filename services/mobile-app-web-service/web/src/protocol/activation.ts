@@ -42,20 +42,15 @@ export async function activate(
   asked: { link: ActivationLink; server: string; label: string; clockOffsetMs: number },
   again: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
 ): Promise<Activation> {
-  const { link, server, label } = asked;
+  const { link, server, label, clockOffsetMs } = asked;
   const { activationId, code, serverKeyThumbprint } = link;
   const { privateKey, publicKey, thumbprint } = await generateKeyPair();
   const codeHash = await activationCodeHash(code);
-  const redeem = async (at: number) => {
-    const claims = { v: 1 as const, activationId, codeHash, keyThumbprint: thumbprint, serverKeyThumbprint, at };
-    const proof = await signActivationProof(claims, privateKey);
-    const body = JSON.stringify({ activationId, code, key: publicKey, proof, label });
-    return again(() => post(outside, { address: `${server}/v1/activations`, body }));
-  };
-  const answer = await redeem(Math.round(outside.nowMs() + asked.clockOffsetMs)).catch((error: unknown) => {
-    if (!(error instanceof Problem) || error.code !== 'CLOCK_WRONG' || error.serverMs === undefined) throw error;
-    return redeem(error.serverMs);
-  });
+  const at = Math.round(outside.nowMs() + clockOffsetMs);
+  const claims = { v: 1 as const, activationId, codeHash, keyThumbprint: thumbprint, serverKeyThumbprint, at };
+  const proof = await signActivationProof(claims, privateKey);
+  const body = JSON.stringify({ activationId, code, key: publicKey, proof, label });
+  const answer = await again(() => post(outside, { address: `${server}/v1/activations`, body }));
   const { activated: statement } = answer as { activated?: unknown };
   const expected = { activationId, serverKeyThumbprint, keyThumbprint: thumbprint };
   const activated = typeof statement === 'string' ? await verifyActivated(statement, expected) : undefined;

@@ -1,4 +1,4 @@
-import type { Language } from './messages.ts';
+import type { Language } from '@countersign/ui/i18n';
 
 export function dateIn(language: Language, iso: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));

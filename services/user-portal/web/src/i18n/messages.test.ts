@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { codesLeftIn, grouped, inThrees, spelled, waitIn } from './format.ts';
 import { en } from './en.ts';
-import { languageOf, sayIn, sayProblem } from './messages.ts';
+import { sayIn, sayProblem } from './messages.ts';
 import { ru } from './ru.ts';
 
 test('no language lacks a word, has one too many, or left one in English', () => {
@@ -20,11 +20,6 @@ describe('Russian counts', () => {
     [11, 'Осталось: 11 кодов'],
     [21, 'Осталось: 21 код'],
   ])('%i', (count, text) => expect(codesLeftIn('ru', count)).toBe(text));
-});
-
-test('the language is the first that we speak', () => {
-  expect(languageOf(['de-DE', 'ru-RU', 'en'])).toBe('ru');
-  expect(languageOf(['xx'])).toBe('en');
 });
 
 test('every code has a sentence, those that nobody foresaw one in common', () => {

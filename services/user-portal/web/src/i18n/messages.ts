@@ -1,28 +1,14 @@
+import { sayWith, type Language, type SayOf, type Translated } from '@countersign/ui/i18n';
 import { en } from './en.ts';
 import { ru } from './ru.ts';
 
-type Key = keyof typeof en;
-/** The same keys, with the same parameters: a language that lacks one does not compile. */
-export type Messages = {
-  [K in Key]: (typeof en)[K] extends (...parts: infer Parts) => string ? (...parts: Parts) => string : string;
-};
+export type Messages = Translated<typeof en>;
+export type Say = SayOf<typeof en>;
 
-const LANGUAGES = { en, ru } as const satisfies Record<string, Messages>;
-export type Language = keyof typeof LANGUAGES;
-export const LANGUAGE_NAMES: Record<Language, string> = { en: 'English', ru: 'Русский' };
-
-/** Says something in the language of the person. */
-export type Say = <K extends Key>(
-  key: K,
-  ...parts: (typeof en)[K] extends (...parts: infer Parts) => string ? Parts : []
-) => string;
+const LANGUAGES: Readonly<Record<Language, Messages>> = { en, ru };
 
 export function sayIn(language: Language): Say {
-  const messages = LANGUAGES[language] as Readonly<Record<string, string | ((...given: unknown[]) => string)>>;
-  return (key, ...parts) => {
-    const message = messages[key] ?? '';
-    return typeof message === 'string' ? message : message(...parts);
-  };
+  return sayWith<typeof en>(LANGUAGES[language]);
 }
 
 /** Sentences for the codes that somebody can meet; the others have one in common. */
@@ -41,17 +27,4 @@ const OF_PROVIDERS = {
 /** What became of a sign-in with an OpenID provider, where a name and a password have nothing to do with it. */
 export function sayProviderProblem(say: Say, code: string, name: string): string | undefined {
   return Object.hasOwn(OF_PROVIDERS, code) ? say(OF_PROVIDERS[code as keyof typeof OF_PROVIDERS], name) : undefined;
-}
-
-export function isLanguage(text: string): text is Language {
-  return Object.hasOwn(LANGUAGES, text);
-}
-
-/** The first that we speak, of what somebody wants. */
-export function languageOf(wanted: readonly string[]): Language {
-  for (const tag of wanted) {
-    const primary = tag.split('-')[0]?.toLowerCase() ?? '';
-    if (isLanguage(primary)) return primary;
-  }
-  return 'en';
 }
