@@ -346,7 +346,7 @@ export async function createContext(
     portalUrl,
     deviceUrl: environment.COUNTERSIGN_DEVICE_URL,
     devices: new Devices(router, now, natsChangedKeys(bus.nats)),
-    rates: new RequestRates(now),
+    rates: new RequestRates(() => performance.now()),
     nonces: jetStreamNonces(client, manager),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats, ring),

@@ -32,7 +32,7 @@ export async function confirm(
   { request: signed }: InputOf<typeof deviceConfirm>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceConfirm>> {
-  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
+  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true, changes: true });
   const { issuedAt, registration } = body;
   const { deviceId, userId } = device;
   const relyingParty = relyingPartyOfApp(deps.deviceUrl);

@@ -21,7 +21,7 @@ export async function forget(
   { request: signed }: InputOf<typeof deviceForget>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceForget>> {
-  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true });
+  const { device, body, attemptId } = await signedCall(deps, signed, KIND, request, { fresh: true, changes: true });
   const { deviceId, userId } = device;
   const { at, passkey: assertion } = body;
   const { credentialId } = assertion;

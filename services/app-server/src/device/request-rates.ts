@@ -27,12 +27,13 @@ const CHANGES: Rate = { burst: CHANGES_IN_A_ROW, refillMs: CHANGE_EVERY_MS };
  * name of a key could silence its owner.
  */
 export class RequestRates {
-  readonly #now: () => number;
-  /** By device and kind: when all of the burst is there again, ms since the epoch (GCRA). The one that asked longest ago is forgotten first. */
+  readonly #uptime: () => number;
+  /** By device and kind: when all of the burst is there again, ms of `uptime` (GCRA). The one that asked longest ago is forgotten first. */
   readonly #fullAt = new Map<string, number>();
 
-  constructor(now: () => number) {
-    this.#now = now;
+  /** @param uptime ms, from a clock that is never set: one that is set back would keep phones waiting for as long. */
+  constructor(uptime: () => number) {
+    this.#uptime = uptime;
   }
 
   /** @throws MfaError TRY_LATER, and nothing is spent. */
@@ -46,7 +47,7 @@ export class RequestRates {
   }
 
   #take(name: string, { burst, refillMs }: Rate): void {
-    const now = this.#now();
+    const now = this.#uptime();
     const fullAt = Math.max(this.#fullAt.get(name) ?? 0, now) + refillMs;
     const waitMs = fullAt - now - burst * refillMs;
     if (waitMs > 0) {

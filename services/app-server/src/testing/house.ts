@@ -173,7 +173,7 @@ export async function startHouse(name: string): Promise<House> {
       signer: new ResultSigner(signingKeys, now),
       evidence: new Evidence(signingKeys, now, (size) => randomBytes(size)),
       devices: new Devices(router, now, natsChangedKeys(connection)),
-      rates: new RequestRates(now),
+      rates: new RequestRates(() => performance.now()),
       nonces: jetStreamNonces(client, manager),
       phoneKeys,
       wakePhones: natsWakePhones(connection, ring),
