@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_DEADLINE_MS } from '@countersign/bus';
 import {
   deviceLook,
@@ -14,6 +15,12 @@ import { withPlace, type Ask, type Dependencies } from './ask-app-server.ts';
 import type { Hints } from './hints.ts';
 import { DEVICE_ROUTES, type Route } from './routes.ts';
 import { assertSigned, signedRequest } from './signed-request.ts';
+
+/**
+ * Polls of phones that will wait anyway are gathered for so long and go together: each message by itself wakes NATS and an app-server, several
+ * times, and with thousands of phones that is most of what it costs.
+ */
+const GATHERED_MS = 20;
 
 interface DeviceDependencies extends Dependencies {
   authority: string;
@@ -45,6 +52,7 @@ function answerWith(deps: DeviceDependencies, { path, operation }: Route) {
 }
 
 function answerPoll(deps: DeviceDependencies, { path }: Route) {
+  const together = createGathering(GATHERED_MS);
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const since = performance.now();
     const signed = signedRequest(request, deps.authority, path);
@@ -57,11 +65,20 @@ function answerPoll(deps: DeviceDependencies, { path }: Route) {
       return ask(devicePoll, { request: signed }, { deadlineMs });
     };
     return withPlace(deps, { request, reply }, waitMs > 0 ? 'waiting' : devicePoll, (ask, signal) =>
-      first(ask).then((said) =>
+      (waitMs > 0 ? together().then(() => first(ask)) : first(ask)).then((said) =>
         'noNews' in said ? waitForNews(deps.hints, said, { ask, signal, since, until }) : said,
       ),
     );
   };
+}
+
+/** Resolves for all who came within the time at once. */
+function createGathering(ms: number): () => Promise<void> {
+  let gathering: Promise<void> | undefined;
+  return () =>
+    (gathering ??= sleep(ms).then(() => {
+      gathering = undefined;
+    }));
 }
 
 type NoNews = Extract<OutputOf<typeof devicePoll>, { noNews: unknown }>;

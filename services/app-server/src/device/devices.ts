@@ -74,14 +74,15 @@ export class Devices {
    * @throws MfaError UNAVAILABLE when no node answers and the device was not seen lately.
    */
   async byThumbprint(keyThumbprint: string, options: { fresh?: boolean } = {}): Promise<KnownDevice | undefined> {
+    const { fresh = false } = options;
     const seen = this.#seen.get(keyThumbprint);
     const believedSince = Math.max(this.#believedSince, this.#now() - BELIEVED_MS);
-    if (options.fresh !== true && seen !== undefined && seen.at > believedSince) return seen.device;
+    if (!fresh && seen !== undefined && seen.at > believedSince) return seen.device;
     const unknownAt = this.#unknown.get(keyThumbprint);
     if (unknownAt !== undefined && this.#now() - unknownAt < UNKNOWN_MS) return undefined;
     try {
       const at = this.#now();
-      const device = withKey(await this.#read(keyThumbprint, seen !== undefined));
+      const device = withKey(await this.#read(keyThumbprint, { isKnown: seen !== undefined, fresh }));
       if (device === undefined) {
         this.#seen.delete(keyThumbprint);
         bounded(this.#unknown, keyThumbprint, this.#now());
@@ -96,9 +97,15 @@ export class Devices {
     }
   }
 
-  /** One that no node of those that lag has heard of may have been activated a moment ago. */
-  async #read(keyThumbprint: string, isKnown: boolean): Promise<Device | undefined> {
-    const device = await readByThumbprint(this.#router, keyThumbprint, { lane: 'verify' });
+  /**
+   * One that no node of those that lag has heard of may have been activated a moment ago. Who polls waits in the line of logins that begin: when
+   * thousands come to a replica that knows none of them, they must not take every connection before those.
+   */
+  async #read(
+    keyThumbprint: string,
+    { isKnown, fresh }: { isKnown: boolean; fresh: boolean },
+  ): Promise<Device | undefined> {
+    const device = await readByThumbprint(this.#router, keyThumbprint, { lane: fresh ? 'verify' : 'login' });
     if (device !== undefined || isKnown) return device;
     // Strangers can ask for this: it waits behind logins. That the primary does not answer is no word on the device.
     return readByThumbprint(this.#router, keyThumbprint, { from: 'primary' });
