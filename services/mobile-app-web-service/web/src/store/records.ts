@@ -14,7 +14,7 @@ export interface Account extends Device {
   readonly pushKey?: string | undefined;
   /** The server has a way to wake this phone. */
   readonly isWoken?: boolean;
-  /** The server does not know this phone any more. */
+  /** The server, or somebody in its place, said last that it does not know this phone: nobody signed that, so it is asked again. */
   readonly isGone: boolean;
 }
 
