@@ -220,7 +220,7 @@ test('DEV-23: a phone whose clock is three minutes behind is right within one ro
 });
 
 describe('an account', () => {
-  test('that was removed at the server says so, asks no more, and can be removed here', async () => {
+  test('that was removed at the server says so, asks seldom, and can be removed here', async () => {
     const { server } = lab;
     const phone = await lab.activated();
     server.revoke();
@@ -230,7 +230,52 @@ describe('an account', () => {
     await phone.button('Remove account').click();
     await phone.button('Remove').click();
     await phone.page.getByText(phone.say('home.empty')).waitFor();
-    expect(server.calls.slice(before)).toEqual([]);
+    expect(server.calls.slice(before)).toEqual(['/v1/device/remove']);
+  });
+
+  test('that somebody between said is unknown is asked for again with the next start, and its key is there', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    server.trouble('/v1/device/poll', { refuse: 'DEVICE_UNKNOWN', status: 401 });
+    await phone.page.getByText(phone.say('home.gone')).waitFor();
+    server.trouble('/v1/device/poll', undefined);
+    const { number } = server.ask({ application: 'Wiki' });
+    await phone.open();
+    await phone.waitForPrompt('Wiki');
+    await phone.approve(number);
+    expect(await phone.outcome()).toBe('Approved. You are being signed in.');
+    await phone.close();
+    await phone.page.getByText(phone.say('home.ready')).waitFor();
+  });
+
+  test('remembers the last fifty logins, and no more', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    const [deviceId = ''] = server.devices.keys();
+    await phone.page.evaluate(
+      `new Promise((resolve, reject) => {
+        const opened = indexedDB.open('countersign');
+        opened.onerror = reject;
+        opened.onsuccess = () => {
+          const transaction = opened.result.transaction('past', 'readwrite');
+          for (let number = 1; number <= 50; number += 1) {
+            const result = { application: 'Login ' + number, createdAtMs: number, result: 'denied', counted: true };
+            transaction.objectStore('past').put({ deviceId: '${deviceId}', challengeId: 'past-' + number, atMs: number, ...result });
+          }
+          transaction.oncomplete = () => resolve(opened.result.close());
+        };
+      })`,
+    );
+    server.ask({ application: 'Wiki', digits: 0 });
+    await phone.waitForPrompt('Wiki');
+    await phone.deny();
+    await phone.outcome();
+    await phone.close();
+    await phone.openAccount('Daugava Shipping');
+    const titles = phone.page.getByRole('region', { name: phone.say('account.history') }).getByRole('listitem');
+    await expect.poll(() => titles.count(), SOON).toBe(50);
+    expect(await titles.first().innerText()).toContain('Wiki');
+    expect(await titles.last().innerText()).toContain('Login 2\n');
   });
 
   test('is renamed, and its key changed, also where the answer was lost', async () => {

@@ -262,7 +262,7 @@ export type PolicyDocument = Section;
 
 /**
  * Safe as it stands. With these figures somebody who guesses at one account without a pause for a year, on every factor,
- * from unknown and known devices, has a chance under 1 % (R4; the arithmetic is a test).
+ * from unknown and known browsers, has a chance under 1 % (R4; the arithmetic is a test).
  */
 export const DEFAULT_POLICY: Policy = {
   methods: { order: ['passkey', 'app', 'totp', 'sms', 'recovery'] },

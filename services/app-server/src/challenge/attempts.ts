@@ -6,8 +6,8 @@ import type { Method, Policy } from '@countersign/contracts';
  *   person who mistyped is not;
  * - a bucket (GCRA) that no success refills, so that a year of guessing between the owner's own logins stays under 1 % (R4).
  *
- * There are two such budgets for each factor: one for devices the user has logged in from before, one for anywhere else. So
- * somebody who knows only a name can use up only the second, and the owner gets in from a known device (R10).
+ * There are two such budgets for each factor: one for browsers the user has logged in from before, one for anywhere else. So
+ * somebody who knows only a name can use up only the second, and the owner gets in from a known browser (R10).
  */
 export interface AttemptLane {
   /** Wrong codes since the last right one. */

@@ -254,7 +254,7 @@ describe('attempts', () => {
     expect(story.state.knownDevices).toEqual([]);
   });
 
-  test('R10: wrong codes from anywhere keep nobody out who comes from a known device', () => {
+  test('R10: wrong codes from anywhere keep nobody out who comes from a known browser', () => {
     const story = new Story();
     story.do(decideStart, start('home', { device: 'home' }));
     story.do(decideVerify, verify('home', [totpMatch(NOW_STEP)]));
@@ -269,7 +269,7 @@ describe('attempts', () => {
     expect(story.try(decideVerify, right)).toBe('challenge.approved');
   });
 
-  test('R10: who knows only a name cannot push out what was opened from a known device, nor an enrolment', () => {
+  test('R10: who knows only a name cannot push out what was opened from a known browser, nor an enrolment', () => {
     const story = new Story();
     story.do(decideStart, start('home', { device: 'home' }));
     story.do(decideVerify, verify('home', [totpMatch(NOW_STEP)]));

@@ -26,6 +26,7 @@ export interface StartCommand {
   attempts: Policy['attempts'];
   /** How many authenticators a TOTP code will be held against; 1 for a decoy. */
   cost: number;
+  /** The browser that it is in (browser.ts). */
   device?: string;
   context?: EventContext;
   decoy?: true;

@@ -5,7 +5,7 @@ import {
   MAX_CLOSED,
   MAX_FACTORS,
   MAX_INVITATIONS,
-  MAX_KNOWN_DEVICES,
+  MAX_KNOWN_BROWSERS,
   MAX_OPEN,
   MAX_REMOVED,
   MAX_TEXT_BYTES_IN_STATE,
@@ -43,7 +43,7 @@ const TRANSITIONS: Transitions = {
         ? listenedTo(refunded(state, event) ?? recovered(state, event.method, event.device), event.method)
         : state.attempts,
     factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
-    knownDevices: event.purpose === 'login' ? rememberDevice(state.knownDevices, event.device) : state.knownDevices,
+    knownDevices: event.purpose === 'login' ? rememberBrowser(state.knownDevices, event.device) : state.knownDevices,
   }),
 
   'challenge.denied': (state, event) => {
@@ -82,7 +82,7 @@ const TRANSITIONS: Transitions = {
     ...state,
     invitations: newestInvitations(state.invitations ?? [], event.key, event.issuedAt),
     factors: event.step === undefined ? state.factors : rememberStep(state, event.authenticatorId, event),
-    knownDevices: rememberDevice(state.knownDevices, event.device),
+    knownDevices: rememberBrowser(state.knownDevices, event.device),
   }),
 
   'password.tried': (state, { lane, attempts }) => withAttempts(state, 'password', lane, attempts),
@@ -185,8 +185,8 @@ export function displacedBy(before: UserState, { closed }: UserState): OpenChall
 }
 
 /** Which budget a challenge draws on. */
-export function laneOf(state: UserState, device: string | undefined): LaneName {
-  return device !== undefined && state.knownDevices.includes(device) ? 'knownDevice' : 'anywhere';
+export function laneOf(state: UserState, browser: string | undefined): LaneName {
+  return browser !== undefined && state.knownDevices.includes(browser) ? 'knownDevice' : 'anywhere';
 }
 
 /** The unspent budget stands for one that was never written. */
@@ -204,9 +204,9 @@ function withoutEnrolment(state: UserState): UserState {
 }
 
 /**
- * A full list gives up the challenge that is worth least: one that is dead anyway, else the oldest from an unknown device, so
+ * A full list gives up the challenge that is worth least: one that is dead anyway, else the oldest from an unknown browser, so
  * that somebody who knows only a name cannot push out what the owner opened from a known one (R10) or an enrolment. Nor what waits on
- * a phone: prompts have a budget, and starts of other methods have none (R22). Of two from unknown devices it does not matter whether one is
+ * a phone: prompts have a budget, and starts of other methods have none (R22). Of two from unknown browsers it does not matter whether one is
  * void, or who asks could tell who is blocked by what goes first (R21).
  */
 function makeRoom(state: UserState, now: number): Pick<UserState, 'open' | 'closed'> {
@@ -328,8 +328,8 @@ function newestInvitations(accepted: AcceptedInvitation[], key: string, issuedAt
   return [...accepted, latest].toSorted(([, one], [, other]) => one - other).slice(-MAX_INVITATIONS);
 }
 
-function rememberDevice(known: string[], device: string | undefined): string[] {
-  return device === undefined ? known : newestFirst(known, device, MAX_KNOWN_DEVICES);
+function rememberBrowser(known: string[], browser: string | undefined): string[] {
+  return browser === undefined ? known : newestFirst(known, browser, MAX_KNOWN_BROWSERS);
 }
 
 function newestFirst(list: string[], newest: string, count: number): string[] {

@@ -11,7 +11,7 @@ import type { Policies } from '../policy/policies.ts';
 import { codeFor, codeMacFor } from './code.ts';
 import { decideResend } from './decide.ts';
 import { handOver, phoneEndOf, reserveMessage, type MessageDependencies } from './message.ts';
-import { promptFor } from './prompt.ts';
+import { sentenceFor } from './sentence.ts';
 import type { UserState } from './state.ts';
 
 export interface ResendDependencies extends MessageDependencies {
@@ -81,7 +81,7 @@ export async function resend(
     challengeId,
     state: 'pending',
     method: challenge.method,
-    prompt: promptFor('sms', application.promptLanguage ?? user?.language, {
+    prompt: sentenceFor('sms', application.promptLanguage ?? user?.language, {
       digits,
       phoneEnd: phoneEndOf(ring, recipient),
       pin,

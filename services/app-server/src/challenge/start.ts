@@ -9,27 +9,27 @@ import {
   type Policy,
   type StartedChallenge,
 } from '@countersign/contracts';
-import { LOOKUP_SECRET_CHARACTERS } from '@countersign/otp';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
 import type { Router } from '../database/router.ts';
+import type { KeyRing } from '../keys/ring.ts';
 import type { ResultSigner } from '../keys/signing.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Policies } from '../policy/policies.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import type { LoginUser } from '../user/store.ts';
 import { codeFor, codeMacFor } from './code.ts';
-import { decideStart, quietOf } from './decide.ts';
-import { deviceFingerprint } from './device.ts';
+import { decideStart, quietOf, type StartCommand } from './decide.ts';
+import { browserFingerprint } from './browser.ts';
 import { handOver, phoneEndOf, reserveMessage, type MessageDependencies, type Recipient } from './message.ts';
 import { fits, type LoginPasskey } from '../passkey/assertion.ts';
-import { LONGEST_CEREMONY_SECONDS } from '../passkey/challenge.ts';
 import type { LoginPasskeys } from '../passkey/login-passkeys.ts';
 import { offerPasskey } from '../passkey/offer.ts';
 import type { RelyingParty } from '../passkey/relying-party.ts';
 import { recoverySetOf } from '../recovery/store.ts';
 import { promptBudget } from './prompt-budget.ts';
-import { numberFor, sourceOf } from '../device/prompt.ts';
+import { numberFor } from '../device/prompt.ts';
+import type { DatedEvent } from './events.ts';
 import { displacedBy } from './evolve.ts';
 import type { OpenChallenge, UserState } from './state.ts';
 import type { Wake } from './wake.ts';
@@ -37,7 +37,8 @@ import { wakeDevices } from '../device/wake.ts';
 import type { WakeUps } from '../wake-up/wake-up.ts';
 import type { WakePhones } from '../device/wake-phones.ts';
 import { chooseMethod, insteadOf, preferred, takeable, type ChosenMethod } from './method.ts';
-import { promptFor } from './prompt.ts';
+import { questionOf, type Question } from './question.ts';
+import { sentenceFor } from './sentence.ts';
 
 export interface StartDependencies extends MessageDependencies {
   ledger: UserLedger;
@@ -132,120 +133,138 @@ async function open(
   request: AuthorisedRequest,
   asked: Asked,
 ): Promise<StartedChallenge> {
-  const { ring } = deps;
-  const { application, attemptId } = request;
+  const { event, displaced } = await append(deps, input, request, asked);
+  tellDisplaced(deps, asked.userId, displaced);
+  if (event.type === 'bypass.used' && asked.user !== undefined) return letBy(deps, request, asked, asked.user, event);
+  if (event.type !== 'challenge.started') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
+  const { challenge } = event;
+  if (challenge.applicationId !== request.application.applicationId || challenge.purpose !== 'login') {
+    throw new MfaError('INTERNAL', { reason: 'attempt of another' });
+  }
+  const challengeId = challengeIdAt({ userId: asked.userId, key: challenge.key });
+  await reach(deps, request, asked, challengeId, challenge);
+  return shown(deps, request, asked, challengeId, challenge);
+}
+
+async function append(
+  { ledger, ring, randomBytes }: StartDependencies,
+  input: Input,
+  request: AuthorisedRequest,
+  asked: Asked,
+): Promise<{ event: DatedEvent; displaced: readonly OpenChallenge[] }> {
+  const { attemptId } = request;
+  const { applicationId } = request.application;
   const { user, userId, chosen, policy, reveal } = asked;
-  const { method, alternatives } = chosen;
-  const recipient = recipientOf(asked);
   // Drawn, so that no later attempt can open this challenge, and with it its code, again. A repeated attempt finds its own in
   // the ledger (INV-21).
-  const drawn = deps.randomBytes(16);
-  const drawnId = challengeIdFor(userId, drawn);
-  const device = deviceFingerprint(ring, userId, application.applicationId, input.context);
-  const answerable = answerableBy(chosen, policy);
-  const source = method === 'app' ? sourceOf(input.context) : undefined;
-  const sent =
-    recipient.phone === undefined
-      ? chosen.recovery !== undefined && { authenticatorId: chosen.recovery.setId }
-      : {
-          authenticatorId: recipient.phone.authenticatorId,
-          codeMac: codeMacFor(ring, drawnId, 1, codeFor(ring, drawnId, 1, answerable.digits)),
-        };
-
+  const drawn = randomBytes(16);
+  const question = questionOf(chosen, policy, input.context);
+  const browser = browserFingerprint(ring, userId, applicationId, input.context);
+  const command: StartCommand = {
+    key: drawn.toString('base64url'),
+    applicationId,
+    purpose: 'login',
+    method: chosen.method,
+    ...question,
+    ...answeredBy(ring, asked, challengeIdFor(userId, drawn), question),
+    ...(browser !== undefined && { device: browser }),
+    ...(input.context !== undefined && { context: input.context }),
+    ...(chosen.decoy && { decoy: true }),
+    attemptId,
+    reveal,
+    disabled: user?.status === 'disabled',
+  };
   const seen: { before?: UserState } = {};
-  const { event, state: after } = await deps.ledger.act(
+  const { event, state } = await ledger.act(
     userId,
     attemptId,
-    (state, now) => {
-      seen.before = state;
-      return decideStart(
-        state,
-        {
-          key: drawn.toString('base64url'),
-          applicationId: application.applicationId,
-          purpose: 'login',
-          method,
-          ...answerable,
-          ...sent,
-          attempts: method === 'app' ? promptBudget(policy.app) : policy.attempts,
-          ...(source !== undefined && { source }),
-          ...(wantsPin(policy, method) && { pin: true }),
-          ...(device !== undefined && { device }),
-          ...(input.context !== undefined && { context: input.context }),
-          ...(chosen.decoy && { decoy: true }),
-          attemptId,
-          reveal,
-          disabled: user?.status === 'disabled',
-        },
-        now,
-      );
+    (before, now) => {
+      seen.before = before;
+      return decideStart(before, command, now);
     },
     request,
   );
-  if (seen.before !== undefined) tellDisplaced(deps, userId, displacedBy(seen.before, after));
+  return { event, displaced: seen.before === undefined ? [] : displacedBy(seen.before, state) };
+}
 
-  if (event.type === 'bypass.used' && user !== undefined) {
-    const { at, expiresAt, key, applicationId } = event;
-    if (applicationId !== application.applicationId) throw new MfaError('INTERNAL', { reason: 'attempt of another' });
-    const challengeId = challengeIdFor(userId, Buffer.from(key, 'base64url'));
-    const result = await deps.signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
-    const prompt = promptFor('bypass', application.promptLanguage ?? user.language, { digits: 0, phoneEnd: '' });
-    return {
-      challengeId,
-      state: 'approved',
-      method: 'bypass',
-      prompt,
-      expiresAt: iso(expiresAt),
-      alternatives: [],
-      result,
-    };
-  }
-  if (event.type !== 'challenge.started') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
-  const { challenge } = event;
-  if (challenge.applicationId !== application.applicationId || challenge.purpose !== 'login') {
-    throw new MfaError('INTERNAL', { reason: 'attempt of another' });
-  }
-  const challengeId = challengeIdFor(userId, Buffer.from(challenge.key, 'base64url'));
-  if (method === 'sms') await handOver(deps, recipient, challengeId, challenge, application, policy);
-  if (method === 'app') rouse(deps, userId, challenge);
-  const { digits, pin = false } = challenge;
-  const number = method === 'app' ? numberFor(ring, challengeId, digits) : undefined;
-  const prompt = promptFor(method, application.promptLanguage ?? user?.language, {
+/** The one thing whose code is right, where it is known beforehand. */
+function answeredBy(ring: KeyRing, asked: Asked, challengeId: string, { digits }: Question) {
+  const { phone } = recipientOf(asked);
+  const { recovery } = asked.chosen;
+  if (phone === undefined) return recovery !== undefined && { authenticatorId: recovery.setId };
+  const code = codeFor(ring, challengeId, 1, digits);
+  return { authenticatorId: phone.authenticatorId, codeMac: codeMacFor(ring, challengeId, 1, code) };
+}
+
+/** A one-time bypass takes the place of an answer. */
+async function letBy(
+  { signer }: StartDependencies,
+  { application }: AuthorisedRequest,
+  { userId, policy }: Asked,
+  user: LoginUser,
+  { at, expiresAt, key, applicationId }: Extract<DatedEvent, { type: 'bypass.used' }>,
+): Promise<StartedChallenge> {
+  if (applicationId !== application.applicationId) throw new MfaError('INTERNAL', { reason: 'attempt of another' });
+  const challengeId = challengeIdAt({ userId, key });
+  const result = await signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
+  const prompt = sentenceFor('bypass', application.promptLanguage ?? user.language, { digits: 0, phoneEnd: '' });
+  return {
+    challengeId,
+    state: 'approved',
+    method: 'bypass',
+    prompt,
+    expiresAt: iso(expiresAt),
+    alternatives: [],
+    result,
+  };
+}
+
+/** What is asked elsewhere than where the login is: by a message, or on the phone. */
+async function reach(
+  deps: StartDependencies,
+  { application }: AuthorisedRequest,
+  asked: Asked,
+  challengeId: string,
+  challenge: OpenChallenge,
+): Promise<void> {
+  const { userId, chosen, policy } = asked;
+  if (chosen.method === 'sms') await handOver(deps, recipientOf(asked), challengeId, challenge, application, policy);
+  if (chosen.method === 'app') rouse(deps, userId, challenge);
+}
+
+/** What the application shows, and gives the browser. */
+async function shown(
+  { ring, relyingParty }: StartDependencies,
+  { application }: AuthorisedRequest,
+  asked: Asked,
+  challengeId: string,
+  challenge: OpenChallenge,
+): Promise<StartedChallenge> {
+  const { digits, pin = false, expiresAt } = challenge;
+  const { user, userId, chosen, policy } = asked;
+  const { method, alternatives, passkeys } = chosen;
+  const number = method === 'app' ? { number: numberFor(ring, challengeId, digits) } : {};
+  const prompt = sentenceFor(method, application.promptLanguage ?? user?.language, {
     digits,
-    phoneEnd: phoneEndOf(ring, recipient),
+    phoneEnd: phoneEndOf(ring, recipientOf(asked)),
     pin,
-    ...(number !== undefined && { number }),
+    ...number,
   });
   const started: StartedChallenge = {
     challengeId,
     state: 'pending',
     method,
     prompt,
-    expiresAt: iso(challenge.expiresAt),
+    expiresAt: iso(expiresAt),
     alternatives,
     ...(pin && { pin }),
-    ...(number !== undefined && { number }),
+    ...number,
   };
-  if (method !== 'passkey' || deps.relyingParty === undefined) return started;
-  const { relyingParty } = deps;
-  const passkey = await offerPasskey({ ring, relyingParty }, userId, challengeId, chosen.passkeys, policy.passkeys);
-  return { ...started, passkey };
-}
-
-/** What an answer looks like, how long it is waited for, and how many chances one guess has. */
-function answerableBy(
-  { method, authenticators }: ChosenMethod,
-  policy: Policy,
-): { digits: number; lifeMs: number; cost: number } {
-  const lifeMs = policy.challenge.lifeSeconds * 1000;
-  const answers: Record<Method, { digits: number; lifeMs: number; cost: number }> = {
-    totp: { digits: authenticators[0]?.digits ?? 6, lifeMs, cost: Math.max(1, authenticators.length) },
-    sms: { digits: policy.code.digits, lifeMs: policy.code.lifeSeconds * 1000, cost: 1 },
-    passkey: { digits: 0, lifeMs: Math.min(lifeMs, LONGEST_CEREMONY_SECONDS * 1000), cost: 1 },
-    app: { digits: policy.app.digits, lifeMs: policy.app.lifeSeconds * 1000, cost: 1 },
-    recovery: { digits: LOOKUP_SECRET_CHARACTERS, lifeMs, cost: 1 },
+  if (method !== 'passkey' || relyingParty === undefined) return started;
+  return {
+    ...started,
+    passkey: await offerPasskey({ ring, relyingParty }, userId, challengeId, passkeys, policy.passkeys),
   };
-  return answers[method];
 }
 
 /** Those that poll at once, and those that sleep in the background: nobody who signs in waits for a push service. */
@@ -277,19 +296,17 @@ async function isLeftInPeace(
   { userId, policy }: { userId: string; policy: Policy },
 ): Promise<boolean> {
   const { applicationId } = application;
-  const device = deviceFingerprint(deps.ring, userId, applicationId, input.context);
-  const asked = { applicationId, attempts: promptBudget(policy.app), ...(device !== undefined && { device }) };
+  const browser = browserFingerprint(deps.ring, userId, applicationId, input.context);
+  const asked = {
+    applicationId,
+    attempts: promptBudget(policy.app),
+    ...(browser !== undefined && { device: browser }),
+  };
   return quietOf(await deps.ledger.peek(userId), asked, deps.now()) !== undefined;
 }
 
 function withoutApp(chosen: ChosenMethod): ChosenMethod {
   return { ...chosen, alternatives: chosen.alternatives.filter((method) => method !== 'app') };
-}
-
-/** By the policy alone: whether somebody has a PIN, nobody is told who only knows a name (R21). */
-function wantsPin({ pin }: Policy, method: Method): boolean {
-  const asking: readonly Method[] = pin.methods;
-  return asking.includes(method);
 }
 
 /** Asked for also of names that nobody has, so that the time it takes tells nothing (R21). */

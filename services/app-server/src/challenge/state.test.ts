@@ -12,7 +12,7 @@ import {
   MAX_CLOSED,
   MAX_FACTORS,
   MAX_INVITATIONS,
-  MAX_KNOWN_DEVICES,
+  MAX_KNOWN_BROWSERS,
   MAX_OPEN,
   MAX_REMOVED,
   MAX_TEXT_BYTES_IN_STATE,
@@ -137,7 +137,7 @@ describe('the record stays under 5 KiB', () => {
     expect(state.closed).toHaveLength(MAX_CLOSED);
     expect(Object.keys(state.factors)).toHaveLength(MAX_FACTORS);
     expect(state.removed).toHaveLength(MAX_REMOVED);
-    expect(state.knownDevices).toHaveLength(MAX_KNOWN_DEVICES);
+    expect(state.knownDevices).toHaveLength(MAX_KNOWN_BROWSERS);
     expect(Object.values(state.attempts).flatMap((lanes) => Object.keys(lanes))).toHaveLength(11);
     expect(bytes(storedState(state, { number: RELEASE }))).toBeLessThan(LIMIT_BYTES);
     expect(bytes(storedState(state, { number: RELEASE }))).toBeGreaterThan(LIMIT_BYTES * 0.85);

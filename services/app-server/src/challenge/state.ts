@@ -15,7 +15,7 @@ export interface UserState {
   factors: { [authenticatorId: string]: FactorRecord };
   /** What was wrong, per factor. */
   attempts: { [F in BudgetFactor]?: AttemptLanes };
-  /** Fingerprints of where the user logged in from, newest first. */
+  /** Fingerprints of the browsers that the user logged in from, newest first (browser.ts). */
   knownDevices: string[];
   /** Authenticators taken away, newest first, shortened (isRemoved): a lagging standby may still list them. */
   removed: string[];
@@ -52,6 +52,7 @@ export interface OpenChallenge {
   sentAt: number;
   createdAt: number;
   expiresAt: number;
+  /** The browser that the login is in (browser.ts); a phone is an authenticator. */
   device?: string;
   /** The code needs the person's PIN as well. */
   pin?: true;
@@ -91,7 +92,7 @@ export interface FactorRecord {
 export const MAX_OPEN = 4;
 export const MAX_CLOSED = 4;
 export const MAX_INVITATIONS = 4;
-export const MAX_KNOWN_DEVICES = 6;
+export const MAX_KNOWN_BROWSERS = 6;
 /** As many as a user may have, so that all of them can be taken away while a standby lags. */
 export const MAX_REMOVED = 10;
 export const MAX_FACTORS = 10;

@@ -27,7 +27,7 @@ export interface RedeemCommand {
 
 /**
  * A code is good once. Wrong ones spend a budget of their own (R3), also where there is nothing to guess. There is one for everybody: who
- * has no factor has no known device either.
+ * has no factor has no known browser either.
  */
 export function decideRedeem(state: UserState, command: RedeemCommand, now: number): Decision {
   const { applicationId } = command;

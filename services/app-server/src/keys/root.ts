@@ -8,7 +8,7 @@ export const KEY_ROOT_AT = `key_root/sealed/${PURPOSE}`;
 
 /**
  * Gives the ring the root of its keyed hashes. It was made of the installation's first key and is kept sealed ever since, so
- * that keys come and go without any open challenge, any budget of a phone number or any known device being forgotten.
+ * that keys come and go without any open challenge, any budget of a phone number or any known browser being forgotten.
  * @throws SealBroken when the ring lacks the key that sealed it; MfaError when Postgres does not answer.
  */
 export async function adoptKeyRoot(router: Router, ring: KeyRing, now: () => number): Promise<void> {

@@ -1,7 +1,7 @@
 import { MfaError, type InputOf, type Policy, type sessionAccept } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
-import { deviceFingerprint } from '../challenge/device.ts';
+import { browserFingerprint } from '../challenge/browser.ts';
 import type { Evidence } from '../evidence/evidence.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
@@ -59,7 +59,7 @@ export async function acceptPasskey(
   }
   const { userId } = passkey;
   const user = await deps.users.byId(userId);
-  const device = deviceFingerprint(ring, userId, applicationId, context);
+  const browser = browserFingerprint(ring, userId, applicationId, context);
   const { event } = await deps.ledger
     .act(
       userId,
@@ -75,7 +75,7 @@ export async function acceptPasskey(
             asserted: held.asserted,
             floor,
             disabled: user?.status === 'disabled',
-            ...(device !== undefined && { device }),
+            ...(browser !== undefined && { device: browser }),
             ...(context !== undefined && { context }),
           },
           now,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError, uuidFrom, type InputOf, type OutputOf, type passwordVerify } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
-import { deviceFingerprint } from '../challenge/device.ts';
+import { browserFingerprint } from '../challenge/browser.ts';
 import type { Directories } from '../directory/directories.ts';
 import type { BindOutcome } from '../directory/directory.ts';
 import { adopt, prospectOf, type AdoptDependencies } from '../directory/adopt.ts';
@@ -146,15 +146,15 @@ async function once(
   const { applicationId } = application;
   const { passwords: attempts } = deps.policies.effective(applicationId);
   const run = deps.randomBytes(9).toString('base64url');
-  const device = deviceFingerprint(ring, userId, applicationId, input.context);
-  const ofDevice = device !== undefined && { device };
+  const browser = browserFingerprint(ring, userId, applicationId, input.context);
+  const ofBrowser = browser !== undefined && { device: browser };
   const { event } = await ledger.act(
     userId,
     `${attemptId} try`,
     (state, now) =>
       decideTry(
         state,
-        { applicationId, run, attempts, ...ofDevice, ...(input.context !== undefined && { context: input.context }) },
+        { applicationId, run, attempts, ...ofBrowser, ...(input.context !== undefined && { context: input.context }) },
         now,
       ),
     { traceId, deadline },
@@ -166,7 +166,7 @@ async function once(
   const { event: end } = await ledger.act(
     userId,
     `${attemptId} end`,
-    (state) => decideOutcome(state, { applicationId, outcome, attempts, ...ofDevice }),
+    (state) => decideOutcome(state, { applicationId, outcome, attempts, ...ofBrowser }),
     { traceId, deadline },
   );
   if (problem !== undefined) throw directoryUnavailable(problem);

@@ -100,7 +100,7 @@ const CHANCE_OF_A_GUESS: Readonly<Record<Method, (policy: Policy) => number>> = 
 
 /**
  * An upper bound of the chance that somebody who guesses for a year gets in to one account (R4): every guess that the buckets
- * hold and gain in a year, from known devices and elsewhere, on every method allowed. attempts.test.ts plays the same year.
+ * hold and gain in a year, from known browsers and elsewhere, on every method allowed. attempts.test.ts plays the same year.
  */
 export function yearlyGuessChance(policy: Policy): number {
   const { anywhere, knownDevice } = policy.attempts;

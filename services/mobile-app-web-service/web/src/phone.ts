@@ -61,9 +61,10 @@ export async function addCodes({ store, outside }: Phone, { secret, ...account }
 /**
  * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by a poll that was under way,
  * unless something else was shown than asked, which leaves them open; those that are gone without an answer are written down. Undefined
- * when there is nobody to ask for, or not any more.
+ * when there is nobody to ask for any more.
  * @param asked.known what the last look told.
  * @returns what this one tells.
+ * @throws Problem; DEVICE_UNKNOWN is written down at the account and taken back by the next answer, since nobody signed it.
  */
 export async function look(
   phone: Phone,
@@ -72,17 +73,19 @@ export async function look(
 ): Promise<{ known: readonly string[] } | undefined> {
   const { store, outside } = phone;
   const account = await store.account(deviceId);
-  if (account === undefined || account.isGone) return undefined;
+  if (account === undefined) return undefined;
   const clockOffsetMs = await store.clockOffsetMs();
-  const polled = await poll(outside, { ...asked, device: account, clockOffsetMs }).catch((error: unknown) => {
+  const polled = await poll(outside, { ...asked, device: account, clockOffsetMs }).catch(async (error: unknown) => {
     if (codeOf(error) !== 'DEVICE_UNKNOWN') throw error;
-    return undefined;
+    const now = await store.account(deviceId);
+    // It may have another key meanwhile, of which nobody has said anything.
+    if (now === undefined || !hasKeysOf(now, account)) return undefined;
+    await store.changeAccount(deviceId, (before) => ({ ...before, isGone: true }));
+    throw error;
   });
-  if (polled === undefined) {
-    await store.changeAccount(deviceId, (now) => (hasKeysOf(now, account) ? { ...now, isGone: true } : now));
-    return look(phone, deviceId, asked);
-  }
+  if (polled === undefined) return look(phone, deviceId, asked);
   const { device, prompts, learntOffsetMs, pushKey } = polled;
+  if (account.isGone) await store.changeAccount(deviceId, (now) => ({ ...now, isGone: false }));
   if (learntOffsetMs !== undefined) await store.putClockOffset(learntOffsetMs);
   if (!hasKeysOf(device, account) || device.keySet.version !== account.keySet.version) {
     await store.changeAccount(deviceId, (now) => follow(now, device));

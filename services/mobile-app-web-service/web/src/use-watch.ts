@@ -4,13 +4,13 @@ import type { Kept } from './store/store.ts';
 import { alone } from './watch/alone.ts';
 import { watch } from './watch/watch.ts';
 
-/** Polls for every account while the page is seen; at once when it is seen again, or the network is back. */
+/**
+ * Polls for every account while the page is seen; at once when it is seen again, or the network is back. Also for one that its server does not
+ * know: once by mistake, or by somebody between, shall not silence it for ever.
+ */
 export function useWatch(phone: Phone, kept: Kept | undefined): void {
   const round = useSeen();
-  const known = (kept?.accounts ?? [])
-    .filter(({ isGone }) => !isGone)
-    .map(({ deviceId }) => deviceId)
-    .join(' ');
+  const known = (kept?.accounts ?? []).map(({ deviceId }) => deviceId).join(' ');
   useEffect(() => {
     if (round === undefined || known === '') return undefined;
     const controller = new AbortController();

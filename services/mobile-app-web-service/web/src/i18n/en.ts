@@ -18,7 +18,8 @@ export const en = {
   'home.signIns': 'Sign-ins',
   'home.codes': 'Codes',
   'home.ready': 'Ready. Sign-ins appear here by themselves.',
-  'home.gone': 'This phone is not registered at the server any more. Nothing can be approved with it.',
+  'home.gone':
+    'This server does not know this phone. Nothing can be approved with it now. It is asked again from time to time; if the phone was removed, remove the account here as well.',
   'home.waits': (application: string) => `A sign-in to ${application} waits.`,
   'home.open': 'Look at it',
 

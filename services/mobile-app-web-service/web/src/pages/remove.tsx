@@ -5,7 +5,7 @@ import { remove } from '../phone.ts';
 import type { Account } from '../store/records.ts';
 import { useAction } from '../use-action.ts';
 
-/** Takes the phone away at the server first. Where that cannot be, it says what is left behind, and leaves the choice. */
+/** Takes the phone away at the server first, also at one that has said that it does not know it. Where that cannot be, it says what is left behind, and leaves the choice. */
 export function Remove({ account, onClose }: { account: Account; onClose: () => void }) {
   const { say, phone, arrive } = useHouse();
   const [isUntold, setUntold] = useState(false);
@@ -16,7 +16,6 @@ export function Remove({ account, onClose }: { account: Account; onClose: () => 
   };
   const both = () =>
     run(async () => {
-      if (account.isGone) return here();
       try {
         await remove(phone, account.deviceId);
       } catch (error) {

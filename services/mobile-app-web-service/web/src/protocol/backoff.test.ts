@@ -26,6 +26,19 @@ test('too many tries are waited out, however long', () => {
   expect(pauseMs(new Problem('TRY_LATER', { retryAfterSeconds: 60 }), 0, least)).toBe(60_000);
 });
 
+test.each([
+  [0, 30_000, 60_000],
+  [3, 240_000, 480_000],
+  [500, 1_800_000, 3_600_000],
+])(
+  'a server that does not know this phone is asked again after %i such answers in %i to %i ms',
+  (tries, leastMs, mostMs) => {
+    const unknown = new Problem('DEVICE_UNKNOWN');
+    expect(pauseMs(unknown, tries, least)).toBe(leastMs);
+    expect(pauseMs(unknown, tries, most)).toBe(mostMs);
+  },
+);
+
 test('what is no problem of the server is treated as one', () => {
   expect(pauseMs(new Error('unforeseen'), 0, most)).toBe(500);
 });

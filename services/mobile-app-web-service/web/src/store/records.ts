@@ -16,7 +16,7 @@ export interface Account extends Device {
   readonly isWoken?: boolean;
   /** What confirms approvals; its key stays in the lock of this device. */
   readonly passkey?: { readonly credentialId: string };
-  /** The server does not know this phone any more. */
+  /** The server, or somebody in its place, said last that it does not know this phone: nobody signed that, so it is asked again. */
   readonly isGone: boolean;
 }
 

@@ -6,7 +6,7 @@ const WAIT_SECONDS = 25;
 /** A server, or something before it, that does not wait is not asked without end. */
 const PAUSE_MS = 300;
 
-/** Asks for prompts until the signal ends it, or the server does not know this phone any more. */
+/** Asks for prompts until the signal ends it, or the account was removed here. */
 export async function watch(phone: Phone, deviceId: string, signal: AbortSignal): Promise<void> {
   const { store, outside, pause } = phone;
   let failures = 0;

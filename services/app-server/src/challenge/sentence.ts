@@ -29,7 +29,7 @@ const PIN_TOO = { en: 'Your PIN is needed as well.', ru: 'Нужен также 
  * The sentence to show next to the input, in the person's language, English where there is no other.
  * @param phoneEnd the last two digits of the number; nothing more of it leaves the house.
  */
-export function promptFor(
+export function sentenceFor(
   method: Method | 'bypass',
   language: string | undefined,
   parts: { digits: number; phoneEnd: string; pin?: boolean; number?: string },
