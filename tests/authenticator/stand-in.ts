@@ -5,6 +5,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { ACTIVATION_PATHS, DEVICE_PATHS } from '@countersign/contracts';
 import {
   activationCodeHash,
   activationLink,
@@ -245,7 +246,7 @@ async function newMind(): Promise<Mind> {
     const known = [...(asked.known ?? [])].toSorted().join(' ');
     const ids = () => open().map(({ prompt }) => prompt.challengeId);
     const isNews = () => !devices.has(device.deviceId) || ids().toSorted().join(' ') !== known;
-    while (!gone.aborted && !isNews() && !troubles.has('/v1/device/poll') && Date.now() < until) {
+    while (!gone.aborted && !isNews() && !troubles.has(DEVICE_PATHS.poll) && Date.now() < until) {
       const nextEnd = Math.min(until, ...open().map(({ prompt }) => prompt.displayed.expiresAt));
       await new Promise<void>((resolve) => {
         const end = () => {
@@ -311,24 +312,24 @@ async function newMind(): Promise<Mind> {
 
   async function call(path: string, request: IncomingMessage, body: string): Promise<[status: number, answer: object]> {
     const input = JSON.parse(body) as never;
-    if (path === '/v1/activations/find') {
+    if (path === ACTIVATION_PATHS.find) {
       const { activationCode } = input as { activationCode: string };
       const found = [...invited.values()].find((one) => one.activationCode === activationCode);
       if (found === undefined) throw new Refusal(404, 'ACTIVATION_NOT_FOUND');
       return [200, { link: found.link }];
     }
-    if (path === '/v1/activations') return [201, await redeem(input)];
+    if (path === ACTIVATION_PATHS.redeem) return [201, await redeem(input)];
     const by = await deviceOf(path, request, body);
-    if (path === '/v1/device/poll') return [200, await poll(by, input)];
-    if (path === '/v1/device/answer') return [200, await decide(by, input)];
-    if (path === '/v1/device/rotate') return [200, await rotate(by, input)];
-    if (path === '/v1/device/update') {
+    if (path === DEVICE_PATHS.poll) return [200, await poll(by, input)];
+    if (path === DEVICE_PATHS.answer) return [200, await decide(by, input)];
+    if (path === DEVICE_PATHS.rotate) return [200, await rotate(by, input)];
+    if (path === DEVICE_PATHS.update) {
       const { label = by.device.label, push } = input as { label?: string; push?: unknown };
       by.device.label = label;
       if (push !== undefined) by.device.push = push;
       return [200, { label: by.device.label }];
     }
-    if (path === '/v1/device/remove') {
+    if (path === DEVICE_PATHS.remove) {
       devices.delete(by.device.deviceId);
       return [200, { deviceId: by.device.deviceId }];
     }

@@ -5,6 +5,7 @@ import {
   auditFind,
   authenticatorEnrol,
   authenticatorRemove,
+  DEVICE_PATHS,
   userUnblock,
   type OutputOf,
   type SignedRequest,
@@ -320,9 +321,9 @@ describe('a request', () => {
 
   test('DEV-20: with a signed component altered is refused, and spends no nonce', async () => {
     const { phone } = await withPhone();
-    const { request } = await phone.phone.sign('/v1/device/poll', { keySet: 1, wait: 0 });
+    const { request } = await phone.phone.sign(DEVICE_PATHS.poll, { keySet: 1, wait: 0 });
     const altered: Record<string, Partial<SignedRequest>> = {
-      path: { path: '/v1/device/remove' },
+      path: { path: DEVICE_PATHS.remove },
       query: { query: '?wait=1' },
       body: { body: request.body.replace('"wait":0', '"wait":1') },
       digest: { contentDigest: request.contentDigest.replace(/:.{4}/, ':AAAA') },

@@ -1,7 +1,9 @@
 import {
+  ACTIVATION_PATHS,
   activationFind,
   activationRedeem,
   AnswerBody,
+  DEVICE_PATHS,
   deviceAnswer,
   devicePoll,
   deviceRemove,
@@ -36,7 +38,7 @@ function without({ properties }: TObject, field: string): TObject {
 /** How somebody's phone becomes known. `infra/nats/mobile-app-web-service.conf` names these operations and those of DEVICE_ROUTES. */
 export const ACTIVATION_ROUTES: readonly Route[] = [
   {
-    path: '/v1/activations/find',
+    path: ACTIVATION_PATHS.find,
     operation: activationFind,
     status: 200,
     body: without(activationFind.input, 'address'),
@@ -44,7 +46,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     errors: ['ACTIVATION_NOT_FOUND'],
   },
   {
-    path: '/v1/activations',
+    path: ACTIVATION_PATHS.redeem,
     operation: activationRedeem,
     status: 201,
     body: activationRedeem.input,
@@ -66,7 +68,7 @@ const signed: readonly ErrorCode[] = ['DEVICE_UNKNOWN', 'SIGNATURE_INVALID', 'CL
 /** What a phone that was activated asks for. Each request carries its signature. */
 export const DEVICE_ROUTES: readonly Route[] = [
   {
-    path: '/v1/device/poll',
+    path: DEVICE_PATHS.poll,
     operation: devicePoll,
     status: 200,
     body: PollBody,
@@ -74,7 +76,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'USER_DISABLED'],
   },
   {
-    path: '/v1/device/answer',
+    path: DEVICE_PATHS.answer,
     operation: deviceAnswer,
     status: 200,
     body: AnswerBody,
@@ -82,7 +84,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'CHALLENGE_NOT_FOUND', 'CHALLENGE_CLOSED', 'DISPLAY_MISMATCH', 'NUMBER_WRONG', 'USER_DISABLED'],
   },
   {
-    path: '/v1/device/update',
+    path: DEVICE_PATHS.update,
     operation: deviceUpdate,
     status: 200,
     body: UpdateBody,
@@ -90,7 +92,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'PRIMARY_UNAVAILABLE'],
   },
   {
-    path: '/v1/device/rotate',
+    path: DEVICE_PATHS.rotate,
     operation: deviceRotate,
     status: 200,
     body: RotateBody,
@@ -98,7 +100,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'PRIMARY_UNAVAILABLE'],
   },
   {
-    path: '/v1/device/remove',
+    path: DEVICE_PATHS.remove,
     operation: deviceRemove,
     status: 200,
     body: Type.Object({}, { additionalProperties: false }),

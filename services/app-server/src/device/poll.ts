@@ -1,4 +1,4 @@
-import { MfaError, PollBody, type devicePoll, type InputOf, type OutputOf } from '@countersign/contracts';
+import { DEVICE_PATHS, MfaError, PollBody, type devicePoll, type InputOf, type OutputOf } from '@countersign/contracts';
 import { signPrompts } from '@countersign/device-protocol';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
@@ -23,7 +23,7 @@ export interface PollDependencies extends SignedCallDependencies {
   pushKey: string | undefined;
 }
 
-const KIND = kindOfRequest('/v1/device/poll', PollBody);
+const KIND = kindOfRequest(DEVICE_PATHS.poll, PollBody);
 /** Time kept back for the answer's way to the phone. */
 const ANSWER_MS = 500;
 
