@@ -14,14 +14,14 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Authenticator } from '../authenticator/phone.ts';
 import type { Answer, Client } from '../client.ts';
 import { commandLine } from '../command-line.ts';
+import { launchBrowser } from '../pages/browser.ts';
 import { HttpPhone, linkOf, Refused, send } from '../phone.ts';
 import { startRelyingPage } from '../relying-page.ts';
-import { launchBrowser } from '../pages/browser.ts';
-import { Authenticator } from '../authenticator/phone.ts';
-import { startTurns, type Turns } from '../turns.ts';
 import { startStack, waitUntil, type Replica, type Stack, type TestUser } from '../stack.ts';
+import { startTurns, type Turns } from '../turns.ts';
 
 type Pair<T> = readonly [T, T];
 
