@@ -1,4 +1,4 @@
-import type { SignedRequest } from '@countersign/contracts';
+import { ACTIVATION_PATHS, DEVICE_PATHS, type SignedRequest } from '@countersign/contracts';
 import type { Answer as Said, Outcome, Prompt } from '@countersign/device-protocol';
 import { Phone, redemption } from '../services/app-server/src/device/testing/phone.ts';
 import type { Answer, Client } from './client.ts';
@@ -28,7 +28,7 @@ export interface Exchange {
 
 /** @returns what the QR code holds, for whoever types the short code. */
 export async function linkOf(client: Client, mobile: string, activationCode: string): Promise<string> {
-  const answer = await client.request(mobile, 'POST', '/v1/activations/find', { body: { activationCode } });
+  const answer = await client.request(mobile, 'POST', ACTIVATION_PATHS.find, { body: { activationCode } });
   if (answer.status !== 200) throw new Refused(answer);
   return String(answer.body['link']);
 }
@@ -53,13 +53,13 @@ export class HttpPhone {
   /** @throws Refused. */
   static async activate(client: Client, mobile: string, link: string): Promise<HttpPhone> {
     const redeemed = await redemption(link);
-    const answer = await client.request(mobile, 'POST', '/v1/activations', { body: redeemed.input });
+    const answer = await client.request(mobile, 'POST', ACTIVATION_PATHS.redeem, { body: redeemed.input });
     if (answer.status !== 201) throw new Refused(answer);
     return new HttpPhone(client, await Phone.of(String(answer.body['activated']), redeemed));
   }
 
   async ask(mobile: string, { wait = 0, known = [] }: Asking = {}): Promise<Exchange> {
-    return this.#exchange(mobile, '/v1/device/poll', { keySet: this.phone.keySet.version, wait, known });
+    return this.#exchange(mobile, DEVICE_PATHS.poll, { keySet: this.phone.keySet.version, wait, known });
   }
 
   /** @throws Refused. */
@@ -80,7 +80,7 @@ export class HttpPhone {
 
   /** Sends what the person decided, perhaps not for the first time. @throws Refused. */
   async hand(mobile: string, { challengeId }: Prompt, decision: string): Promise<Outcome> {
-    const { answer, nonce } = await this.#exchange(mobile, '/v1/device/answer', { decision });
+    const { answer, nonce } = await this.#exchange(mobile, DEVICE_PATHS.answer, { decision });
     if (answer.status !== 200) throw new Refused(answer);
     return this.phone.outcome(String(answer.body['outcome']), challengeId, nonce);
   }

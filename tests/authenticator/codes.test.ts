@@ -1,7 +1,7 @@
+import { base32Encode, totpCode } from '@countersign/otp';
 import { expect, test } from 'vitest';
 import rfc6238 from '../vectors/rfc6238-appendix-b.json' with { type: 'json' };
 import { SOON, useLab } from './app.ts';
-import { base32Encode, totpCode } from '@countersign/otp';
 
 const lab = useLab();
 

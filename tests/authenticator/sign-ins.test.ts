@@ -1,3 +1,4 @@
+import { DEVICE_PATHS } from '@countersign/contracts';
 import { describe, expect, test } from 'vitest';
 import { SOON, useLab } from './app.ts';
 import { Authenticator } from './phone.ts';
@@ -141,7 +142,7 @@ describe('a sign-in that asks', () => {
     // Nothing withdraws it from the slower one while somebody looks at it.
     const { challengeId, number } = server.ask();
     await Promise.all([one.waitForPrompt(), other.waitForPrompt()]);
-    server.trouble('/v1/device/poll', { refuse: 'UNAVAILABLE', status: 503, retryAfterSeconds: 30 });
+    server.trouble(DEVICE_PATHS.poll, { refuse: 'UNAVAILABLE', status: 503, retryAfterSeconds: 30 });
     await one.deny();
     expect(await one.outcome()).toBe('Denied. Nobody was signed in.');
     await other.approve(number);
@@ -154,13 +155,13 @@ describe('a sign-in that asks', () => {
     const phone = await lab.activated();
     const { challengeId, number } = server.ask();
     await phone.waitForPrompt();
-    server.trouble('/v1/device/answer', { lose: true });
+    server.trouble(DEVICE_PATHS.answer, { lose: true });
     const before = server.calls.length;
     await phone.approve(number);
     await expect
-      .poll(() => server.calls.slice(before).filter((path) => path === '/v1/device/answer').length, SOON)
+      .poll(() => server.calls.slice(before).filter((path) => path === DEVICE_PATHS.answer).length, SOON)
       .toBe(2);
-    server.trouble('/v1/device/answer', undefined);
+    server.trouble(DEVICE_PATHS.answer, undefined);
     expect(await phone.outcome()).toBe('Approved. You are being signed in.');
     expect(server.challenge(challengeId).state).toBe('approved');
   });
@@ -181,7 +182,7 @@ describe('DEV-25: what the server did not sign', () => {
   test('is not shown, and the app says why', async () => {
     const { server } = lab;
     const phone = await lab.activated();
-    server.trouble('/v1/device/poll', {
+    server.trouble(DEVICE_PATHS.poll, {
       alter: (statement) => {
         const [header, payload = '', signature] = statement.split('.');
         const text = Buffer.from(payload, 'base64url').toString().replace('Payroll', 'Kantine');
@@ -192,7 +193,7 @@ describe('DEV-25: what the server did not sign', () => {
     // Whatever is asked, the nonce of the request or the prompts: a statement that was touched is none.
     await phone.page.getByText(phone.say('problem.NOT_SIGNED')).waitFor();
     expect(await phone.heading(phone.say('prompt.title')).count()).toBe(0);
-    server.trouble('/v1/device/poll', undefined);
+    server.trouble(DEVICE_PATHS.poll, undefined);
     await phone.waitForPrompt('Payroll');
   });
 
@@ -295,10 +296,10 @@ describe('an account', () => {
     const second = device.key.x;
     expect(second).not.toBe(first);
 
-    server.trouble('/v1/device/rotate', { lose: true });
+    server.trouble(DEVICE_PATHS.rotate, { lose: true });
     await phone.button('Change key').click();
     await phone.page.getByText(/keeps both keys|has a new key/).waitFor();
-    server.trouble('/v1/device/rotate', undefined);
+    server.trouble(DEVICE_PATHS.rotate, undefined);
     expect(device.key.x).not.toBe(second);
     const { number } = server.ask({ application: 'Wiki' });
     await phone.waitForPrompt('Wiki');

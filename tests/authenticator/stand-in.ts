@@ -1,10 +1,11 @@
 import { createPublicKey, randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { extname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { ACTIVATION_PATHS, DEVICE_PATHS } from '@countersign/contracts';
 import {
   activationCodeHash,
   activationLink,
@@ -33,26 +34,19 @@ import {
   type Prompt,
   type PublicKeyJwk,
 } from '@countersign/device-protocol';
-import { contentSecurityPolicy, newNonce } from '@countersign/edge';
 import { createAuthority, issueCertificate } from '@countersign/testkit';
+import { fastify } from 'fastify';
+import { serveApp } from '../../services/mobile-app-web-service/src/app-pages.ts';
 import { MOBILE_HEADERS } from '../../services/mobile-app-web-service/src/headers.ts';
 
 const ORGANISATION = 'Daugava Shipping';
 const PERSON = 'anna@daugava.example';
 /** What `vite build web` made. */
 const PAGES = join(import.meta.dirname, '../../services/mobile-app-web-service/web/dist');
-const TYPES: Readonly<Record<string, string>> = {
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.webmanifest': 'application/manifest+json',
-};
 /** Of nobody: no push service is asked. */
 const PUSH_KEY = Buffer.alloc(65, 4).toString('base64url');
-/** As services/mobile-app-web-service/src/app-pages.ts has it. */
-const WORKER_POLICY =
-  "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+const WORKER = '/app/sw.js';
+const RELEASE_OF_APP = /[0-9a-f]{16}(?= \/app\/)/;
 const LIFETIME_MS = 120_000;
 
 class Refusal extends Error {
@@ -135,7 +129,7 @@ export interface StandIn {
   start: () => Promise<void>;
 }
 
-/** The built app, under the policy of the real service, and an API that keeps everything in mind and checks what phones sign. */
+/** The built app as the real service serves it, and an API that keeps everything in mind and checks what phones sign. */
 export async function startStandIn(): Promise<StandIn> {
   if (!existsSync(join(PAGES, 'index.html'))) {
     throw new Error('the app is not built: vite build web, in services/mobile-app-web-service');
@@ -148,12 +142,27 @@ export async function startStandIn(): Promise<StandIn> {
     now,
   });
   const mind = await newMind();
-  const server = createServer({ cert, key }, (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', mind.origin);
-    mind.answer(pathname, request, response).catch((error: unknown) => {
-      response.destroy(error instanceof Error ? error : undefined);
+  const app = fastify({ serverFactory: (handler) => createServer({ cert, key }, handler) });
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers({ ...MOBILE_HEADERS, 'cache-control': 'no-store' });
+    done();
+  });
+  serveApp(app, PAGES);
+  app.addHook('onSend', async ({ url }, _reply, payload) =>
+    url === WORKER && mind.release !== undefined ? String(payload).replace(RELEASE_OF_APP, mind.release) : payload,
+  );
+  // The body is read as it came: its very text was signed.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
+  app.post('*', ({ raw: request, url }, reply) => {
+    reply.hijack();
+    const { pathname } = new URL(url, mind.origin);
+    mind.answer(pathname, request, reply.raw).catch((error: unknown) => {
+      reply.raw.destroy(error instanceof Error ? error : undefined);
     });
   });
+  await app.ready();
+  const { server } = app;
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const stop = () =>
     new Promise<void>((resolve) => {
@@ -168,6 +177,8 @@ export async function startStandIn(): Promise<StandIn> {
 
 interface Mind {
   origin: string;
+  /** Of the app, in place of the one that was built. */
+  release: string | undefined;
   controls: Omit<StandIn, 'origin' | 'stop' | 'start'>;
   answer: (path: string, request: IncomingMessage, response: ServerResponse) => Promise<void>;
 }
@@ -175,7 +186,6 @@ interface Mind {
 async function newMind(): Promise<Mind> {
   let serverKey = await generateKeyPair();
   let version = 1;
-  let release: string | undefined;
   let arePasskeysDemanded = false;
   const keySets: string[] = [];
   const invited = new Map<string, Invited & { code: string; pin: string }>();
@@ -265,7 +275,7 @@ async function newMind(): Promise<Mind> {
     const known = [...(asked.known ?? [])].toSorted().join(' ');
     const ids = () => open().map(({ prompt }) => prompt.challengeId);
     const isNews = () => !devices.has(device.deviceId) || ids().toSorted().join(' ') !== known;
-    while (!gone.aborted && !isNews() && !troubles.has('/v1/device/poll') && Date.now() < until) {
+    while (!gone.aborted && !isNews() && !troubles.has(DEVICE_PATHS.poll) && Date.now() < until) {
       const nextEnd = Math.min(until, ...open().map(({ prompt }) => prompt.displayed.expiresAt));
       await new Promise<void>((resolve) => {
         const end = () => {
@@ -386,27 +396,27 @@ async function newMind(): Promise<Mind> {
 
   async function call(path: string, request: IncomingMessage, body: string): Promise<[status: number, answer: object]> {
     const input = JSON.parse(body) as never;
-    if (path === '/v1/activations/find') {
+    if (path === ACTIVATION_PATHS.find) {
       const { activationCode } = input as { activationCode: string };
       const found = [...invited.values()].find((one) => one.activationCode === activationCode);
       if (found === undefined) throw new Refusal(404, 'ACTIVATION_NOT_FOUND');
       return [200, { link: found.link }];
     }
-    if (path === '/v1/activations') return [201, await redeem(input)];
+    if (path === ACTIVATION_PATHS.redeem) return [201, await redeem(input)];
     const by = await deviceOf(path, request, body);
-    if (path === '/v1/device/poll') return [200, await poll(by, input)];
-    if (path === '/v1/device/answer') return [200, await decide(by, input)];
-    if (path === '/v1/device/rotate') return [200, await rotate(by, input)];
-    if (path === '/v1/device/passkey/enrol') return [200, enrol(by.device)];
-    if (path === '/v1/device/passkey/confirm') return [200, confirm(by.device, input)];
-    if (path === '/v1/device/passkey/forget') return [200, await forget(by.device, input)];
-    if (path === '/v1/device/update') {
+    if (path === DEVICE_PATHS.poll) return [200, await poll(by, input)];
+    if (path === DEVICE_PATHS.answer) return [200, await decide(by, input)];
+    if (path === DEVICE_PATHS.rotate) return [200, await rotate(by, input)];
+    if (path === DEVICE_PATHS.enrol) return [200, enrol(by.device)];
+    if (path === DEVICE_PATHS.confirm) return [200, confirm(by.device, input)];
+    if (path === DEVICE_PATHS.forget) return [200, await forget(by.device, input)];
+    if (path === DEVICE_PATHS.update) {
       const { label = by.device.label, push } = input as { label?: string; push?: unknown };
       by.device.label = label;
       if (push !== undefined) by.device.push = push;
       return [200, { label: by.device.label }];
     }
-    if (path === '/v1/device/remove') {
+    if (path === DEVICE_PATHS.remove) {
       devices.delete(by.device.deviceId);
       return [200, { deviceId: by.device.deviceId }];
     }
@@ -483,11 +493,11 @@ async function newMind(): Promise<Mind> {
     demandPasskeys: () => {
       arePasskeysDemanded = true;
     },
-    renew: (next: string) => {
-      release = next;
+    renew: (release: string) => {
+      mind.release = release;
     },
     forget: () => {
-      release = undefined;
+      mind.release = undefined;
       arePasskeysDemanded = false;
       devices.clear();
       challenges.clear();
@@ -511,12 +521,9 @@ async function newMind(): Promise<Mind> {
   };
   const mind: Mind = {
     origin: 'https://localhost',
+    release: undefined,
     controls,
-    answer: async (path: string, request: IncomingMessage, response: ServerResponse) => {
-      if (request.method === 'POST') return answerCall(path, request, response);
-      if (path === '/app/') return sendPage(response);
-      return sendFile(response, normalize(path.replace(/^\/app\//, '')), release);
-    },
+    answer: answerCall,
   };
   return mind;
 }
@@ -542,32 +549,4 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
     'countersign-time': Date.now(),
   });
   response.end(JSON.stringify(body));
-}
-
-function sendPage(response: ServerResponse): void {
-  const nonce = newNonce();
-  response.writeHead(200, {
-    ...MOBILE_HEADERS,
-    'content-security-policy': contentSecurityPolicy({ nonce, isInstallable: true }),
-    'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-store',
-  });
-  response.end(readFileSync(join(PAGES, 'index.html'), 'utf8').replaceAll('__NONCE__', nonce));
-}
-
-/** @param release of the app, in place of the one that was built. */
-function sendFile(response: ServerResponse, path: string, release: string | undefined): void {
-  try {
-    const bytes = readFileSync(join(PAGES, path));
-    response.writeHead(200, {
-      'content-type': TYPES[extname(path)] ?? '',
-      'cache-control': 'no-cache',
-      ...(path === 'sw.js' && { 'content-security-policy': WORKER_POLICY }),
-    });
-    const isOther = path === 'sw.js' && release !== undefined;
-    response.end(isOther ? bytes.toString().replace(/[0-9a-f]{16}(?= \/app\/)/, release) : bytes);
-  } catch {
-    response.writeHead(404);
-    response.end();
-  }
 }

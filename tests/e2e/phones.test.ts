@@ -5,6 +5,7 @@ import {
   auditFind,
   authenticatorEnrol,
   authenticatorRemove,
+  DEVICE_PATHS,
   userUnblock,
   type OutputOf,
   type SignedRequest,
@@ -13,15 +14,15 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Authenticator } from '../authenticator/phone.ts';
 import type { Answer, Client } from '../client.ts';
 import { commandLine } from '../command-line.ts';
+import { launchBrowser } from '../pages/browser.ts';
 import { HttpPhone, linkOf, Refused, send } from '../phone.ts';
 import { startRelyingPage } from '../relying-page.ts';
-import { launchBrowser } from '../pages/browser.ts';
 import { giveLock } from '../authenticator/lock.ts';
-import { Authenticator } from '../authenticator/phone.ts';
-import { startTurns, type Turns } from '../turns.ts';
 import { startStack, waitUntil, type Replica, type Stack, type TestUser } from '../stack.ts';
+import { startTurns, type Turns } from '../turns.ts';
 
 type Pair<T> = readonly [T, T];
 
@@ -355,9 +356,9 @@ describe('a request', () => {
 
   test('DEV-20: with a signed component altered is refused, and spends no nonce', async () => {
     const { phone } = await withPhone();
-    const { request } = await phone.phone.sign('/v1/device/poll', { keySet: 1, wait: 0 });
+    const { request } = await phone.phone.sign(DEVICE_PATHS.poll, { keySet: 1, wait: 0 });
     const altered: Record<string, Partial<SignedRequest>> = {
-      path: { path: '/v1/device/remove' },
+      path: { path: DEVICE_PATHS.remove },
       query: { query: '?wait=1' },
       body: { body: request.body.replace('"wait":0', '"wait":1') },
       digest: { contentDigest: request.contentDigest.replace(/:.{4}/, ':AAAA') },

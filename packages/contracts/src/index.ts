@@ -4,6 +4,7 @@ export * from './authenticator.ts';
 export * from './challenge.ts';
 export * from './cluster.ts';
 export * from './device.ts';
+export * from './device-paths.ts';
 export * from './directory.ts';
 export * from './enrolment.ts';
 export * from './questions.ts';

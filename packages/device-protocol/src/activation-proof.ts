@@ -1,6 +1,6 @@
+import { base64url } from 'jose';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { base64url } from 'jose';
 import { importPublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
 import { Hash, Id, Instant } from './prompt.ts';
 import { signStatement, verifyStatement } from './statement.ts';

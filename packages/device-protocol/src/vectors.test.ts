@@ -6,8 +6,8 @@ import { activationCodeHash, verifyActivationProof } from './activation-proof.ts
 import { canonicalBytes } from './canonical.ts';
 import { verifyDecision } from './decision.ts';
 import { importPublicKey, parsePublicKey, thumbprintOf, type PublicKeyJwk } from './device-key.ts';
-import { acceptKeySet } from './key-set.ts';
 import { verifyEvidence } from './evidence.ts';
+import { acceptKeySet } from './key-set.ts';
 import { verifyOutcome } from './outcome.ts';
 import { passkeyChallenge, passkeyThumbprint, verifyPasskey } from './passkey.ts';
 import { displayHash, verifyPrompts } from './prompt.ts';

@@ -1,8 +1,10 @@
 import {
+  ACTIVATION_PATHS,
   activationFind,
   activationRedeem,
   AnswerBody,
   ConfirmBody,
+  DEVICE_PATHS,
   deviceAnswer,
   deviceConfirm,
   deviceEnrol,
@@ -44,7 +46,7 @@ function without({ properties }: TObject, field: string): TObject {
 /** How somebody's phone becomes known. `infra/nats/mobile-app-web-service.conf` names these operations and those of DEVICE_ROUTES. */
 export const ACTIVATION_ROUTES: readonly Route[] = [
   {
-    path: '/v1/activations/find',
+    path: ACTIVATION_PATHS.find,
     operation: activationFind,
     status: 200,
     body: without(activationFind.input, 'address'),
@@ -52,7 +54,7 @@ export const ACTIVATION_ROUTES: readonly Route[] = [
     errors: ['ACTIVATION_NOT_FOUND'],
   },
   {
-    path: '/v1/activations',
+    path: ACTIVATION_PATHS.redeem,
     operation: activationRedeem,
     status: 201,
     body: activationRedeem.input,
@@ -74,7 +76,7 @@ const signed: readonly ErrorCode[] = ['DEVICE_UNKNOWN', 'SIGNATURE_INVALID', 'CL
 /** What a phone that was activated asks for. Each request carries its signature. */
 export const DEVICE_ROUTES: readonly Route[] = [
   {
-    path: '/v1/device/poll',
+    path: DEVICE_PATHS.poll,
     operation: devicePoll,
     status: 200,
     body: PollBody,
@@ -83,7 +85,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'USER_DISABLED'],
   },
   {
-    path: '/v1/device/answer',
+    path: DEVICE_PATHS.answer,
     operation: deviceAnswer,
     status: 200,
     body: AnswerBody,
@@ -100,7 +102,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     ],
   },
   {
-    path: '/v1/device/update',
+    path: DEVICE_PATHS.update,
     operation: deviceUpdate,
     status: 200,
     body: UpdateBody,
@@ -108,7 +110,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'PRIMARY_UNAVAILABLE'],
   },
   {
-    path: '/v1/device/rotate',
+    path: DEVICE_PATHS.rotate,
     operation: deviceRotate,
     status: 200,
     body: RotateBody,
@@ -116,7 +118,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'PRIMARY_UNAVAILABLE'],
   },
   {
-    path: '/v1/device/remove',
+    path: DEVICE_PATHS.remove,
     operation: deviceRemove,
     status: 200,
     body: Type.Object({}, { additionalProperties: false }),
@@ -124,7 +126,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'PRIMARY_UNAVAILABLE'],
   },
   {
-    path: '/v1/device/passkey/enrol',
+    path: DEVICE_PATHS.enrol,
     operation: deviceEnrol,
     status: 200,
     body: Type.Object({}, { additionalProperties: false }),
@@ -132,7 +134,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     errors: [...signed, 'NOT_ALLOWED', 'USER_DISABLED'],
   },
   {
-    path: '/v1/device/passkey/confirm',
+    path: DEVICE_PATHS.confirm,
     operation: deviceConfirm,
     status: 200,
     body: ConfirmBody,
@@ -147,7 +149,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     ],
   },
   {
-    path: '/v1/device/passkey/forget',
+    path: DEVICE_PATHS.forget,
     operation: deviceForget,
     status: 200,
     body: ForgetBody,

@@ -20,6 +20,7 @@ export default defineConfig({
       { find: '@countersign/ui/ui.css', replacement: join(PACKAGES, 'ui/src/ui.css') },
       { find: '@countersign/ui/i18n', replacement: join(PACKAGES, 'ui/src/i18n.ts') },
       { find: '@countersign/ui', replacement: join(PACKAGES, 'ui/src/index.ts') },
+      { find: '@countersign/contracts/device-paths', replacement: join(PACKAGES, 'contracts/src/device-paths.ts') },
       { find: '@countersign/otp/base32', replacement: join(PACKAGES, 'otp/src/base32.ts') },
       { find: '@countersign/device-protocol', replacement: join(PACKAGES, 'device-protocol/src/index.ts') },
     ],

@@ -5,12 +5,12 @@ import {
   type ConfirmDependencies as AuthenticatorDependencies,
 } from '../authenticator/confirm.ts';
 import type { Confirming } from '../authenticator/confirm.ts';
-import { confirmPasskey, type ConfirmPasskeyDependencies } from '../passkey/confirm.ts';
 import { devicesOf } from '../device/store.ts';
 import type { AccessFacts } from '../evidence/evidence.ts';
+import { confirmPasskey, type ConfirmPasskeyDependencies } from '../passkey/confirm.ts';
 import { assertWelcome, freshUntil } from '../session/opened.ts';
-import type { AccountDependencies } from './get.ts';
 import { getLogin, type LoginUser } from '../user/store.ts';
+import type { AccountDependencies } from './get.ts';
 import { personOf } from './person.ts';
 
 export type ConfirmDependencies = AccountDependencies & AuthenticatorDependencies & ConfirmPasskeyDependencies;

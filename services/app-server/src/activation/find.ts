@@ -1,5 +1,5 @@
-import { clientOf } from '@countersign/http';
 import { MfaError, type activationFind, type InputOf, type OutputOf } from '@countersign/contracts';
+import { clientOf } from '@countersign/http';
 import { enrolmentChallenge } from '../authenticator/enrolment.ts';
 import type { Router } from '../database/router.ts';
 import { deviceOfCode } from '../device/store.ts';

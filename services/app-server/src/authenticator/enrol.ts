@@ -24,7 +24,7 @@ import { insertDevice } from '../device/store.ts';
 import type { PhoneKeys } from '../keys/phone-keys.ts';
 import { assertKnown, type Settled } from '../ledger/state-form.ts';
 import type { Policies } from '../policy/policies.ts';
-import { sealedAt } from '../user/login-users.ts';
+import { openShared, sealedAt } from '../user/login-users.ts';
 import { getLogin, type LoginAuthenticator, type LoginUser } from '../user/store.ts';
 import { authenticatorIdOf, enrolmentChallenge } from './enrolment.ts';
 import { claimPlace, insertApp, insertPhone, insertTotp } from './store.ts';
@@ -129,7 +129,6 @@ async function enrolTotp(
   const policy = deps.policies.effective(request.application.applicationId);
   const now = deps.now();
   const expiresAt = now + policy.totp.enrolmentLifeSeconds * 1000;
-  const place = sealedAt({ authenticatorId, type: 'totp' });
   await save(deps, request, { userId, authenticatorId, type: 'totp', state: 'pending' }, policy, now, async (db) => {
     const secret = randomBytes(RECOMMENDED_SECRET_BYTES[algorithm]);
     return insertTotp(db, {
@@ -139,7 +138,7 @@ async function enrolTotp(
       state: 'pending',
       createdAt: new Date(now),
       expiresAt: new Date(expiresAt),
-      sealed: deps.ring.seal(secret, place),
+      sealed: deps.ring.seal(secret, sealedAt({ authenticatorId, type: 'totp' })),
       algorithm,
       digits,
       periodSeconds,
@@ -151,7 +150,7 @@ async function enrolTotp(
   // A secret is shown while it is being enrolled and never after (OATH-61).
   if (authenticator.state !== 'pending') throw new MfaError('CHALLENGE_CLOSED');
   // Read back rather than remembered: a repeated attempt must show the secret that was kept.
-  const secret = deps.ring.open(authenticator.sealed, place);
+  const secret = openShared(deps.ring, { ...authenticator, type: 'totp' });
   const account = user.username.replaceAll(':', '_');
   const uri = otpauthUri({ issuer: policy.totp.issuer, account, secret, algorithm, digits, periodSeconds });
   return {

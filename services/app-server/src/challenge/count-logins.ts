@@ -30,8 +30,9 @@ function stepOf({ event, state }: Decided): { method: string; result: string } |
   if (event.type === 'challenge.approved') {
     return event.purpose === 'login' ? { method: event.method, result: 'approved' } : undefined;
   }
-  if (event.type === 'challenge.denied' && event.method === 'app')
+  if (event.type === 'challenge.denied' && event.method === 'app') {
     return { method: event.method, result: event.reason };
+  }
   if (event.type === 'code.rejected' || event.type === 'assertion.rejected') {
     const { method, reason } = event;
     const purpose = state.open.find(({ key }) => key === event.key)?.purpose;

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   addressOfChallenge,
   AnswerBody,
+  DEVICE_PATHS,
   MfaError,
   type DeviceAssertion,
   type deviceAnswer,
@@ -52,7 +53,7 @@ export interface AnswerDependencies extends SignedCallDependencies, HeldPasskeyD
 
 type Call = SignedCall<{ decision: string; passkey?: DeviceAssertion }>;
 
-const KIND = kindOfRequest('/v1/device/answer', AnswerBody);
+const KIND = kindOfRequest(DEVICE_PATHS.answer, AnswerBody);
 /** `display_mismatch`: somebody between changed what was shown, or we did meanwhile. */
 const REFUSED_AS = {
   not_signed: 'SIGNATURE_INVALID',

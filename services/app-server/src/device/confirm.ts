@@ -1,4 +1,11 @@
-import { ConfirmBody, MfaError, type deviceConfirm, type InputOf, type OutputOf } from '@countersign/contracts';
+import {
+  ConfirmBody,
+  DEVICE_PATHS,
+  MfaError,
+  type deviceConfirm,
+  type InputOf,
+  type OutputOf,
+} from '@countersign/contracts';
 import { passkeyThumbprint } from '@countersign/device-protocol';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
@@ -20,7 +27,7 @@ export interface ConfirmDependencies extends EnrolDependencies {
   metadata: Pick<MetadataFile, 'current'> | undefined;
 }
 
-const KIND = kindOfRequest('/v1/device/passkey/confirm', ConfirmBody);
+const KIND = kindOfRequest(DEVICE_PATHS.confirm, ConfirmBody);
 
 /**
  * Takes the passkey that the browser of a phone has made: from here on the phone approves nothing without it (DEV-34). Its owner is told.

@@ -1,4 +1,4 @@
-import { MfaError, type deviceEnrol, type InputOf, type OutputOf } from '@countersign/contracts';
+import { DEVICE_PATHS, MfaError, type deviceEnrol, type InputOf, type OutputOf } from '@countersign/contracts';
 import { passkeyThumbprint } from '@countersign/device-protocol';
 import { Type } from 'typebox';
 import type { AuthorisedRequest } from '../application/authorise.ts';
@@ -18,7 +18,7 @@ export interface EnrolDependencies extends SignedCallDependencies {
   ring: KeyRing;
 }
 
-const KIND = kindOfRequest('/v1/device/passkey/enrol', Type.Object({}, { additionalProperties: false }));
+const KIND = kindOfRequest(DEVICE_PATHS.enrol, Type.Object({}, { additionalProperties: false }));
 
 /**
  * What the browser of a phone is to make so that it has a passkey for its approvals. Nothing is kept of it: the challenge can be derived

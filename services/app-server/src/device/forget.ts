@@ -1,4 +1,11 @@
-import { ForgetBody, MfaError, type deviceForget, type InputOf, type OutputOf } from '@countersign/contracts';
+import {
+  DEVICE_PATHS,
+  ForgetBody,
+  MfaError,
+  type deviceForget,
+  type InputOf,
+  type OutputOf,
+} from '@countersign/contracts';
 import { removalChallenge } from '@countersign/device-protocol';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
@@ -9,7 +16,7 @@ import { heldPasskey, type HeldPasskeyDependencies } from './held-passkey.ts';
 import { kindOfRequest, recordRefusal, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { forgetPasskey } from './store.ts';
 
-const KIND = kindOfRequest('/v1/device/passkey/forget', ForgetBody);
+const KIND = kindOfRequest(DEVICE_PATHS.forget, ForgetBody);
 
 /**
  * Takes the passkey of a phone away. The passkey itself says so: whoever has no more than the key of the phone must not be able to. One

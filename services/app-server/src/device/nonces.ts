@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { MfaError } from '@countersign/contracts';
+import { NONCE_KEPT_SECONDS } from '@countersign/device-protocol';
 import {
   DiscardPolicy,
   JetStreamApiError,
@@ -7,8 +9,6 @@ import {
   type JetStreamClient,
   type JetStreamManager,
 } from '@nats-io/jetstream';
-import { MfaError } from '@countersign/contracts';
-import { NONCE_KEPT_SECONDS } from '@countersign/device-protocol';
 import { ensureStream } from '../streams/ensure-stream.ts';
 
 /** What phones have signed lately: one message for each request. In memory, since whoever restarts all of NATS has other worries. */

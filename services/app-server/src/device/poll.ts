@@ -1,9 +1,9 @@
-import { PollBody, type devicePoll, type InputOf, type OutputOf } from '@countersign/contracts';
+import { DEVICE_PATHS, PollBody, type devicePoll, type InputOf, type OutputOf } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { tell, type TellDependencies } from './tell.ts';
 
-const KIND = kindOfRequest('/v1/device/poll', PollBody);
+const KIND = kindOfRequest(DEVICE_PATHS.poll, PollBody);
 
 /**
  * The logins that wait for a phone. Answered at once: where it is to wait, the edge keeps it waiting and asks again (`look.ts`), so that

@@ -1,8 +1,8 @@
 import { challengeIdAt } from '@countersign/contracts';
 import { showable, type Prompt } from '@countersign/device-protocol';
+import type { Applications } from '../application/applications.ts';
 import type { EventContext } from '../challenge/events.ts';
 import { MAX_TEXT_BYTES_IN_STATE, type OpenChallenge } from '../challenge/state.ts';
-import type { Applications } from '../application/applications.ts';
 import type { KeyRing } from '../keys/ring.ts';
 
 const NONCE_BYTES = 16;

@@ -1,10 +1,10 @@
-import { type deviceRemove, type InputOf, type OutputOf } from '@countersign/contracts';
+import { DEVICE_PATHS, type deviceRemove, type InputOf, type OutputOf } from '@countersign/contracts';
 import { Type } from 'typebox';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { remove as removeAuthenticator, type RemoveDependencies } from '../authenticator/remove.ts';
 import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 
-const KIND = kindOfRequest('/v1/device/remove', Type.Object({}, { additionalProperties: false }));
+const KIND = kindOfRequest(DEVICE_PATHS.remove, Type.Object({}, { additionalProperties: false }));
 
 /** A phone takes itself away; it bites at once. @throws MfaError as `signedCall`; PRIMARY_UNAVAILABLE. */
 export async function remove(

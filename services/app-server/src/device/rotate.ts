@@ -1,4 +1,11 @@
-import { MfaError, RotateBody, type deviceRotate, type InputOf, type OutputOf } from '@countersign/contracts';
+import {
+  DEVICE_PATHS,
+  MfaError,
+  RotateBody,
+  type deviceRotate,
+  type InputOf,
+  type OutputOf,
+} from '@countersign/contracts';
 import { parsePublicKey, verifyRotation } from '@countersign/device-protocol';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
@@ -6,7 +13,7 @@ import type { Router } from '../database/router.ts';
 import { kindOfRequest, recordRefusal, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { keepKey } from './store.ts';
 
-const KIND = kindOfRequest('/v1/device/rotate', RotateBody);
+const KIND = kindOfRequest(DEVICE_PATHS.rotate, RotateBody);
 
 /**
  * Puts a new key in place of the one that signs the request; the new one has signed that it takes its place (DEV-26).

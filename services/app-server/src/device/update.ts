@@ -1,4 +1,11 @@
-import { MfaError, UpdateBody, type deviceUpdate, type InputOf, type OutputOf } from '@countersign/contracts';
+import {
+  DEVICE_PATHS,
+  MfaError,
+  UpdateBody,
+  type deviceUpdate,
+  type InputOf,
+  type OutputOf,
+} from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import { setLabel } from '../authenticator/store.ts';
@@ -8,7 +15,7 @@ import { readEndpoint } from '../wake-up/web-push.ts';
 import { kindOfRequest, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { keepPush, pushAt } from './store.ts';
 
-const KIND = kindOfRequest('/v1/device/update', UpdateBody);
+const KIND = kindOfRequest(DEVICE_PATHS.update, UpdateBody);
 
 /** What a phone is called, and how it is woken. @throws MfaError as `signedCall`; REQUEST_INVALID, PRIMARY_UNAVAILABLE. */
 export async function update(

@@ -6,11 +6,11 @@ import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
 import { pushAt } from '../device/store.ts';
 import { bindPasswordAt } from '../directory/store.ts';
-import { sealedAt } from '../user/login-users.ts';
-import { SealBroken, type KeyRing } from './ring.ts';
-import { phoneKeyAt } from './phone-keys.ts';
-import { KEY_ROOT_AT } from './root.ts';
 import { AUTHORITY_AT } from '../replica/authority.ts';
+import { sealedAt } from '../user/login-users.ts';
+import { phoneKeyAt } from './phone-keys.ts';
+import { SealBroken, type KeyRing } from './ring.ts';
+import { KEY_ROOT_AT } from './root.ts';
 import { signingKeyAt } from './signing-keys.ts';
 
 const DEFAULT_BATCH = 500;

@@ -1,7 +1,7 @@
 import type { InputOf, OutputOf, userBlock } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import type { WakePhones } from '../device/wake-phones.ts';
 import type { Router } from '../database/router.ts';
+import type { WakePhones } from '../device/wake-phones.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import { assertUser } from './exists.ts';
 

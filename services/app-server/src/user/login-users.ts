@@ -14,6 +14,16 @@ export function sealedAt({ authenticatorId, type }: Pick<LoginAuthenticator, 'au
   return `authenticator/${type === 'totp' ? 'secret' : 'phone'}_sealed/${authenticatorId}`;
 }
 
+/**
+ * What an authenticator shares with us: the bytes of a TOTP secret, or those of a phone number.
+ * @throws SealBroken when the row was changed or the key is missing; Error of an app.
+ */
+export function openShared(ring: Pick<KeyRing, 'open'>, authenticator: LoginAuthenticator): Buffer {
+  const { sealed, type } = authenticator;
+  if (sealed === undefined) throw new Error(`an authenticator of type ${type} shares no secret with us`);
+  return ring.open(sealed, sealedAt(authenticator));
+}
+
 /** Reads users for logins: from any Postgres node, and from memory for some minutes while none answers. */
 export class LoginUsers {
   readonly #router: Router;
@@ -71,13 +81,13 @@ export class LoginUsers {
 
   /** E.164. @throws SealBroken when the row was changed or the key is missing. */
   phoneNumber(authenticator: LoginAuthenticator): string {
-    return Buffer.from(this.#ring.open(authenticator.sealed, sealedAt(authenticator))).toString('utf8');
+    return openShared(this.#ring, authenticator).toString('utf8');
   }
 
   /** @throws SealBroken when the row was changed or the key is missing. */
   totpParameters(authenticator: LoginAuthenticator): TotpParameters {
     const { algorithm, digits, periodSeconds } = authenticator;
-    return { secret: this.#ring.open(authenticator.sealed, sealedAt(authenticator)), algorithm, digits, periodSeconds };
+    return { secret: openShared(this.#ring, authenticator), algorithm, digits, periodSeconds };
   }
 
   async #readOr(

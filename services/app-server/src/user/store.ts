@@ -39,8 +39,8 @@ export interface LoginAuthenticator {
   algorithm: OtpAlgorithm;
   digits: OtpDigits;
   periodSeconds: number;
-  /** The TOTP secret as bytes, or the phone number in E.164, sealed for `sealedAt` of login-users.ts. Of an app: empty, it shares no secret with us. */
-  sealed: string;
+  /** The TOTP secret as bytes, or the phone number in E.164, sealed for `sealedAt` of login-users.ts. An app has none: it shares no secret with us. */
+  sealed?: string;
   /** Phone: the last two digits. */
   phoneEnd?: string;
 }
@@ -145,7 +145,7 @@ async function readLogin(
           algorithm: row.algorithm ?? 'SHA1',
           digits: row.digits ?? 6,
           periodSeconds: row.period_seconds ?? 30,
-          sealed: row.sealed ?? '',
+          ...(row.sealed !== null && { sealed: row.sealed }),
           ...(row.phone_last_two !== null && { phoneEnd: row.phone_last_two }),
         },
       ];

@@ -8,8 +8,8 @@ import {
   problemResponses,
   schemaName,
 } from '@countersign/edge';
-import { exampleBody } from './examples.ts';
 import { ACTIVATION_ROUTES, DEVICE_ROUTES, errorsOf, type Route } from '../routes.ts';
+import { exampleBody } from './examples.ts';
 
 export interface DescribeOptions {
   /** Configured, never taken from a request (R28). */

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
 import { ERRORS } from '@countersign/contracts';
+import { describe, expect, test } from 'vitest';
 import { en } from './en.ts';
 import { agoIn, grouped, waitIn } from './format.ts';
 import { sayIn, sayProblem } from './messages.ts';

@@ -1,3 +1,4 @@
+import { ACTIVATION_PATHS } from '@countersign/contracts/device-paths';
 import {
   activationCodeHash,
   generateKeyPair,
@@ -19,7 +20,7 @@ export async function findActivation(
   server: string,
   activationCode: string,
 ): Promise<ActivationLink> {
-  const address = `${server}/v1/activations/find`;
+  const address = server + ACTIVATION_PATHS.find;
   const { link } = (await post(outside, { address, body: JSON.stringify({ activationCode }) })) as { link?: unknown };
   const parsed = typeof link === 'string' ? parseActivationLink(link) : undefined;
   if (parsed === undefined) throw new Problem('NOT_SIGNED');
@@ -50,7 +51,7 @@ export async function activate(
   const claims = { v: 1 as const, activationId, codeHash, keyThumbprint: thumbprint, serverKeyThumbprint, at };
   const proof = await signActivationProof(claims, privateKey);
   const body = JSON.stringify({ activationId, code, key: publicKey, proof, label });
-  const answer = await again(() => post(outside, { address: `${server}/v1/activations`, body }));
+  const answer = await again(() => post(outside, { address: server + ACTIVATION_PATHS.redeem, body }));
   const { activated: statement } = answer as { activated?: unknown };
   const expected = { activationId, serverKeyThumbprint, keyThumbprint: thumbprint };
   const activated = typeof statement === 'string' ? await verifyActivated(statement, expected) : undefined;

@@ -1,8 +1,8 @@
 import { generateKeyPair, signRotation } from '@countersign/device-protocol';
 import type { Device } from './device.ts';
+import { poll } from './poll.ts';
 import type { Outside } from './post.ts';
 import { codeOf } from './problem.ts';
-import { poll } from './poll.ts';
 import { callSigned } from './signed-call.ts';
 
 /** The phone with a key to come, which is kept before the server hears of it. One that was left over is taken again. */

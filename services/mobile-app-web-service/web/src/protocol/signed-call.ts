@@ -1,18 +1,8 @@
+import { DEVICE_PATHS } from '@countersign/contracts/device-paths';
 import { signRequest } from '@countersign/device-protocol';
 import type { Device, DeviceKey } from './device.ts';
 import { post, type Outside } from './post.ts';
 import { codeOf, Problem, type ProblemCode } from './problem.ts';
-
-const DEVICE_PATHS = {
-  poll: '/v1/device/poll',
-  answer: '/v1/device/answer',
-  update: '/v1/device/update',
-  rotate: '/v1/device/rotate',
-  remove: '/v1/device/remove',
-  enrol: '/v1/device/passkey/enrol',
-  confirm: '/v1/device/passkey/confirm',
-  forget: '/v1/device/passkey/forget',
-} as const;
 
 const NONCE_BYTES = 16;
 /** A poll waits up to 25 s by itself. */
