@@ -96,8 +96,9 @@ async function waitForNews(
   signal.addEventListener('abort', listening.leave);
   let { forMs, ticket, answer } = noNews;
   for (;;) {
+    signal.throwIfAborted();
     const isHinted = await listening.next(Math.min(forMs, MAX_POLL_SECONDS * 1000));
-    if (signal.aborted) throw signal.reason;
+    signal.throwIfAborted();
     if (!isHinted && answer !== undefined) return answer;
     const deadlineMs = until - performance.now();
     if (deadlineMs <= 0)
