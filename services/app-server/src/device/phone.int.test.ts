@@ -405,6 +405,24 @@ describe('a login', () => {
     expect(performance.now() - startedAt, 'and not after the wait').toBeLessThan(10_000);
   });
 
+  test('R26: what no phone shows makes none look, however often it is begun and given up', async () => {
+    const { owner } = await withPhone();
+    const hints: string[] = [];
+    const hint = b.wakePhones.hintFor(owner.userId);
+    b.nats.subscribe(`${PHONE_HINTS}.${hint}`, { callback: (_error, { subject }) => void hints.push(subject) });
+    await b.nats.flush();
+    const heard = async () => {
+      for (const { nats } of [a, b]) await nats.flush();
+      return hints.splice(0).length;
+    };
+    const { challengeId } = await startFor(owner, { method: 'totp' });
+    await cancel(a, { challengeId }, asApplication());
+    expect(await heard()).toBe(0);
+    const prompt = await startFor(owner);
+    await cancel(a, { challengeId: prompt.challengeId }, asApplication());
+    expect(await heard(), 'begun and given up').toBe(2);
+  });
+
   test('R22: the newest takes the place of the one before, and the other application has its own', async () => {
     const { owner, phone } = await withPhone();
     const first = await prompted(owner, phone);
