@@ -432,6 +432,7 @@ describe('DEV-35: an approval', () => {
     const rotation = await signRotation({ ...change, v: 1 }, next.privateKey);
     const { request } = await phone.sign('/v1/device/rotate', { key: next.publicKey, rotation });
     await rotate(b, { request }, asEdge());
+    expect(await noticesOf(owner), 'AAL-26: of which its owner is told').toContain('app.changed');
     phone.key = next;
     const { number, prompt } = await prompted(owner, phone);
     expect(await refusalOf(approved(phone, prompt, number))).toBe('PASSKEY_NEEDED');
