@@ -219,6 +219,18 @@ describe('activation', () => {
     expect(await refusalOf(from('198.51.100.1', activationCode)), 'another address').toBe('none');
   });
 
+  test('R26: what is counted of addresses has a bounded number of places, however many a stranger has', async () => {
+    const records = new Map<string, unknown>();
+    const on = { ...b, limits: memoryStore(records) };
+    for (let net = 0; net < 100; net += 1) {
+      const guess = { activationCode: '000000000000', address: `2001:db8:${net.toString(16)}::1` };
+      await refusalOf(activation.find(on, guess));
+    }
+    const places = [...records.keys()].flatMap((key) => /^activation\.(.*)$/.exec(key)?.[1] ?? []);
+    expect(places.length).toBeGreaterThan(90);
+    expect(places.filter((place) => !/^\d+$/.test(place) || Number(place) >= 131_072)).toEqual([]);
+  });
+
   test('guessing from everywhere stays hopeless, and shuts nobody out but of the codes that were guessed near', async () => {
     const near = await begin(await person());
     const code = near.activationCode ?? '';
