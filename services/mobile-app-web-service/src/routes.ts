@@ -105,7 +105,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: UpdateBody,
     summary: 'Change what the phone is called, and how it is woken',
-    errors: [...signed, 'PRIMARY_UNAVAILABLE'],
+    errors: [...signed, 'USER_DISABLED', 'PRIMARY_UNAVAILABLE'],
   },
   {
     path: '/v1/device/rotate',
@@ -113,7 +113,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: RotateBody,
     summary: 'Put a new key in place of the one that signs this request',
-    errors: [...signed, 'PRIMARY_UNAVAILABLE'],
+    errors: [...signed, 'USER_DISABLED', 'PRIMARY_UNAVAILABLE'],
   },
   {
     path: '/v1/device/remove',
@@ -143,6 +143,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
       'PASSKEY_REJECTED',
       'KEY_NOT_ACCEPTED',
       'METADATA_UNAVAILABLE',
+      'USER_DISABLED',
       'PRIMARY_UNAVAILABLE',
     ],
   },
@@ -152,7 +153,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: ForgetBody,
     summary: 'Take the passkey of the phone away, which confirms it',
-    errors: [...signed, 'PASSKEY_REJECTED', 'PRIMARY_UNAVAILABLE'],
+    errors: [...signed, 'PASSKEY_REJECTED', 'USER_DISABLED', 'PRIMARY_UNAVAILABLE'],
   },
 ];
 

@@ -25,9 +25,11 @@ import { set } from '../policy/set.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
 import { create as createUser } from '../user/create.ts';
 import { remove as deleteUser } from '../user/delete.ts';
+import { block } from '../user/block.ts';
 import { unblock } from '../user/unblock.ts';
 import { update as updateUser } from '../user/update.ts';
 import { answer } from './answer.ts';
+import { enrol as enrolPasskey } from './enrol.ts';
 import { look } from './look.ts';
 import { poll } from './poll.ts';
 import { remove } from './remove.ts';
@@ -678,6 +680,31 @@ describe('a request', () => {
     }
     phone.key = next;
     expect(await polled(phone, { on: a })).toEqual([]);
+  });
+
+  test('R17: whoever has the phone of somebody who is blocked changes nothing of it, so that it is theirs no more afterwards', async () => {
+    const { owner, phone } = await withPhone();
+    const { userId } = owner;
+    const next = await generateKeyPair();
+    const said = { v: 1, deviceId: phone.deviceId, from: phone.key.thumbprint, to: next.thumbprint, at: Date.now() };
+    const rotation = await signRotation({ ...said, v: 1 }, next.privateKey);
+    const change = async () => {
+      const { request } = await phone.sign('/v1/device/rotate', { key: next.publicKey, rotation });
+      return rotate(b, { request }, asEdge());
+    };
+    const beginPasskey = async () => {
+      const { request } = await phone.sign('/v1/device/passkey/enrol', {});
+      return enrolPasskey(b, { request }, asEdge());
+    };
+    await block(a, { userId, reason: 'the phone was stolen' }, requestOf());
+    expect(await refusalOf(change())).toBe('USER_DISABLED');
+    expect(trailed).toContainEqual(
+      expect.objectContaining({ type: 'device.refused', reason: 'USER_DISABLED', userId }),
+    );
+    expect(await refusalOf(beginPasskey())).toBe('USER_DISABLED');
+    await unblock(a, { userId, reason: 'it was found' }, requestOf());
+    expect(await refusalOf(beginPasskey())).toBe('none');
+    expect(await refusalOf(change())).toBe('none');
   });
 
   test('DEV-25: phones follow our keys from one to the next, and none that is not announced', async () => {
