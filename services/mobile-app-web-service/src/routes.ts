@@ -107,7 +107,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: UpdateBody,
     summary: 'Change what the phone is called, and how it is woken',
-    errors: [...signed, 'PRIMARY_UNAVAILABLE'],
+    errors: [...signed, 'USER_DISABLED', 'PRIMARY_UNAVAILABLE'],
   },
   {
     path: DEVICE_PATHS.rotate,
@@ -115,7 +115,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: RotateBody,
     summary: 'Put a new key in place of the one that signs this request',
-    errors: [...signed, 'PRIMARY_UNAVAILABLE'],
+    errors: [...signed, 'USER_DISABLED', 'PRIMARY_UNAVAILABLE'],
   },
   {
     path: DEVICE_PATHS.remove,
@@ -145,6 +145,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
       'PASSKEY_REJECTED',
       'KEY_NOT_ACCEPTED',
       'METADATA_UNAVAILABLE',
+      'USER_DISABLED',
       'PRIMARY_UNAVAILABLE',
     ],
   },
@@ -154,7 +155,7 @@ export const DEVICE_ROUTES: readonly Route[] = [
     status: 200,
     body: ForgetBody,
     summary: 'Take the passkey of the phone away, which confirms it',
-    errors: [...signed, 'PASSKEY_REJECTED', 'PRIMARY_UNAVAILABLE'],
+    errors: [...signed, 'PASSKEY_REJECTED', 'USER_DISABLED', 'PRIMARY_UNAVAILABLE'],
   },
 ];
 

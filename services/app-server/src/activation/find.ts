@@ -25,6 +25,11 @@ const WINDOW_MS = 600_000;
 /** Wrong ones in that time, from one address (DEV-10). */
 const PER_ADDRESS = 5;
 /**
+ * Under so many names, however many addresses there are: what strangers can invent takes 50 MB of the disk that the ledger is on, and no more. Two
+ * addresses are under the same name by chance, and nobody can choose which.
+ */
+const NAMES_OF_ADDRESSES = 131_072;
+/**
  * And from everywhere, of those that begin with the same four digits. No code lives longer than the window, so that whoever has any number of
  * addresses, and guesses all the time, has 50 tries at its other eight digits: 1 in 2,000,000 for each activation, however many wait beside it.
  * One bound for all codes would be cheap to use up, and nobody could type one. Here it takes 10,000 of these, 500,000 wrong codes
@@ -50,7 +55,7 @@ export async function find(
   const { ring, deviceUrl } = deps;
   if (deviceUrl === undefined)
     throw new MfaError('ACTIVATION_NOT_FOUND', { reason: 'COUNTERSIGN_DEVICE_URL is not set' });
-  const client = ring.mac('activation-address', clientOf(address)).subarray(0, 12).toString('base64url');
+  const client = ring.mac('activation-address', clientOf(address)).readUInt32BE(0) % NAMES_OF_ADDRESSES;
   const lanes = [
     { key: `activation.${client}`, most: PER_ADDRESS },
     { key: `activation-beginning.${activationCode.slice(0, BEGINNING_DIGITS)}`, most: PER_BEGINNING },

@@ -40,6 +40,8 @@ export async function cancel(
     { traceId, deadline },
   );
   deps.wake.publish(challengeId);
-  deps.wakePhones.of(userId);
-  return viewOf(state, challengeId, key, applicationId, deps.now());
+  const view = viewOf(state, challengeId, key, applicationId, deps.now());
+  // Of what no phone shows none has to look: anybody may begin and give up as many of those as they like.
+  if (view.method === 'app') deps.wakePhones.of(userId);
+  return view;
 }

@@ -541,6 +541,17 @@ describe('R21: what a decoy is asked looks as what a user is asked', () => {
       expect(reported().try(decideStart, inApp('login', { reveal: true }))).toBe('METHOD_UNAVAILABLE');
     });
 
+    test('R22: is left in peace for its time also where they log in by another method, if the report does not block', () => {
+      const story = new Story();
+      const common = { key: 'k', applicationId: OTHER_APPLICATION, authenticatorId: 'a', attemptId: 'b' };
+      const quietUntil = story.now + 900_000;
+      story.append({ type: 'challenge.denied', ...common, method: 'app', reason: 'fraud', fraud: 'noted', quietUntil });
+      story.append({ type: 'challenge.approved', ...common, method: 'totp', purpose: 'login' });
+      expect(story.try(decideStart, inApp('at once'))).toBe('TRY_LATER');
+      story.now = quietUntil;
+      expect(story.try(decideStart, inApp('later'))).toBe('challenge.started');
+    });
+
     test('may be asked at once when an administrator has lifted it', () => {
       const story = reported();
       for (let count = 0; count < 4; count += 1) story.try(decideStart, inApp(`login ${count}`));

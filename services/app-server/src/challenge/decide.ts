@@ -115,7 +115,11 @@ export function quietOf(
 ): Quiet | undefined {
   const lane = laneOf(state, device);
   const isReported = state.pushBlocked === true;
-  const budget = waitMs(attemptsOf(state, 'app', lane), attempts, lane, 1, now);
+  // A login by another method ends the wait of the budget, and no report: whoever knows the password would ask again at once (R9).
+  const budget = Math.max(
+    waitMs(attemptsOf(state, 'app', lane), attempts, lane, 1, now),
+    (state.quietUntil ?? 0) - now,
+  );
   if (budget > 0 || isReported) return { waitMs: budget, isReported };
   const before = lane === 'anywhere' ? promptOfOwner(state, applicationId, now) : undefined;
   return before === undefined ? undefined : { waitMs: before.expiresAt - now, isReported };

@@ -54,7 +54,8 @@ const TRANSITIONS: Transitions = {
     };
     if (event.fraud === undefined) return denied;
     const { quietUntil } = event;
-    const quiet = quietUntil === undefined ? denied : { ...denied, attempts: silenced(denied.attempts, quietUntil) };
+    const quiet =
+      quietUntil === undefined ? denied : { ...denied, quietUntil, attempts: silenced(denied.attempts, quietUntil) };
     return reported(quiet, { ...event, blocks: event.fraud === 'blocks' });
   },
 
@@ -134,7 +135,7 @@ const TRANSITIONS: Transitions = {
   },
 
   'user.unblocked': (state) => {
-    const { blocked: _lifted, pushBlocked, ...rest } = state;
+    const { blocked: _lifted, quietUntil: _too, pushBlocked, ...rest } = state;
     if (pushBlocked !== true) return rest;
     // What was asked for meanwhile was paid for, and not sent.
     const { app: _unsent, ...attempts } = state.attempts;
@@ -285,7 +286,7 @@ function listenedTo(attempts: UserState['attempts'], method: Method): UserState[
   return { ...attempts, app: lanes };
 }
 
-/** No prompt before, from wherever. */
+/** No prompt before, from wherever. What an app-server of the release before heeds; a login ends it there. */
 function silenced(attempts: UserState['attempts'], until: number): UserState['attempts'] {
   const lanes = LANES.map((lane) => {
     const left = attempts.app?.[lane] ?? UNSPENT;

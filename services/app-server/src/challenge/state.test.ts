@@ -115,6 +115,7 @@ function fullStory(text: string): Story {
   story.append({ type: 'enrolment.rejected', applicationId: uuid(1), reason: 'wrong', attempts: worst });
   story.state = {
     ...story.state,
+    quietUntil: story.now + 86_400_000,
     open: open.map((challenge) => ({ ...challenge, purpose: 'login', sends: 11, source: 'x'.repeat(64) })),
     closed: closed.map((challenge) => ({ ...challenge, approvedAt: story.now, claimed: true })),
   };

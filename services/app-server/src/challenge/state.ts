@@ -28,6 +28,8 @@ export interface UserState {
   enrolment?: { codeMac: string; expiresAt: number };
   /** The person said that a login was not theirs: nothing is sent to an app until an administrator lifts it. */
   pushBlocked?: true;
+  /** The same where nobody has to lift it: no prompt before, ms since the epoch, whoever logs in meanwhile. */
+  quietUntil?: number;
   /** Evidence of a sign-in from before counts no more (APP-06), ms since the epoch. */
   signedOutAt?: number;
   /** The same of whoever was let in to enrol a first factor, and nothing else. */

@@ -1,23 +1,31 @@
 import type { NatsConnection } from '@nats-io/nats-core';
 
-/** Tells every app-server which keys of devices count no more, so that none goes on believing what it remembers. */
+/** `over`: the key counts no more; `passkey`: its phone got a passkey, or has none any more. */
+export type KeyChange = 'over' | 'passkey';
+
+/** Tells every app-server which keys of devices were changed, so that none goes on believing what it remembers. */
 export interface ChangedKeys {
-  tell(keyThumbprint: string): void;
+  tell(change: KeyChange, keyThumbprint: string): void;
   /** @param onLoss called when something may have been missed. */
-  hear(onChange: (keyThumbprint: string) => void, onLoss: () => void): void;
+  hear(onChange: Record<KeyChange, (keyThumbprint: string) => void>, onLoss: () => void): void;
 }
 
-const SUBJECT = 'peers.devices.changed';
+const SUBJECTS = {
+  over: 'peers.devices.changed',
+  passkey: 'peers.devices.passkey',
+} as const satisfies Record<KeyChange, string>;
 
 export function natsChangedKeys(nats: NatsConnection): ChangedKeys {
   return {
-    tell: (keyThumbprint) => nats.publish(SUBJECT, keyThumbprint),
+    tell: (change, keyThumbprint) => nats.publish(SUBJECTS[change], keyThumbprint),
     hear: (onChange, onLoss) => {
-      nats.subscribe(SUBJECT, {
-        callback: (error, message) => {
-          if (error === null) onChange(message.string());
-        },
-      });
+      for (const change of ['over', 'passkey'] as const) {
+        nats.subscribe(SUBJECTS[change], {
+          callback: (error, message) => {
+            if (error === null) onChange[change](message.string());
+          },
+        });
+      }
       void followLosses(nats, onLoss);
     },
   };

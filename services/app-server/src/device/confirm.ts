@@ -89,6 +89,7 @@ export async function confirm(
       await recordNotices(transaction, { userId, kind: 'app-passkey.added', at });
     }),
   );
+  deps.devices.lookAgain(device.keyThumbprint);
   return { credentialId, keyThumbprint };
 }
 

@@ -18,6 +18,8 @@ const BELIEVED_MS = 10 * 60_000;
 const REMEMBERED_MS = 15 * 60_000;
 /** Phones of which one replica knows the keys, about 2 KB each. */
 const MOST_KNOWN = 50_000;
+/** So long after a phone got a passkey a standby may not have heard of it: whoever wants to know asks the primary. */
+const SHOWN_MS = 30_000;
 /** A key that no node knew is not looked for again so soon. */
 const UNKNOWN_MS = 5000;
 const REFUSAL_EVERY_MS = 60_000;
@@ -32,6 +34,8 @@ export class Devices {
   #believedSince = -Infinity;
   /** Keys that count no more, and since when: a read that was under way then, or a standby that lags, must not bring one back. */
   readonly #changed = new Map<string, number>();
+  /** Keys whose phone got a passkey, or lost it, and when. */
+  readonly #passkeyChanged = new Map<string, number>();
   /** Keys that nobody has, and when that was found. */
   readonly #unknown = new Map<string, number>();
   readonly #refused = new Map<string, number>();
@@ -41,7 +45,10 @@ export class Devices {
     this.#now = now;
     this.#changes = changes;
     changes.hear(
-      (keyThumbprint) => this.#forget(keyThumbprint),
+      {
+        over: (keyThumbprint) => this.#forget(keyThumbprint),
+        passkey: (keyThumbprint) => this.#lookAgain(keyThumbprint),
+      },
       () => (this.#believedSince = this.#now()),
     );
   }
@@ -49,12 +56,30 @@ export class Devices {
   /** To be called when a key was changed: from here on it counts nowhere. */
   forget(keyThumbprint: string): void {
     this.#forget(keyThumbprint);
-    this.#changes.tell(keyThumbprint);
+    this.#changes.tell('over', keyThumbprint);
+  }
+
+  /**
+   * To be called when the phone of a key got a passkey, or has none any more: otherwise whoever has got the key, and finds no node that
+   * answers, or one that lags, would approve as before.
+   */
+  lookAgain(keyThumbprint: string): void {
+    this.#lookAgain(keyThumbprint);
+    this.#changes.tell('passkey', keyThumbprint);
   }
 
   #forget(keyThumbprint: string): void {
     this.#seen.delete(keyThumbprint);
     bounded(this.#changed, keyThumbprint, this.#now());
+  }
+
+  #lookAgain(keyThumbprint: string): void {
+    this.#seen.delete(keyThumbprint);
+    bounded(this.#passkeyChanged, keyThumbprint, this.#now());
+  }
+
+  #hasNewPasskey(keyThumbprint: string): boolean {
+    return this.#now() - (this.#passkeyChanged.get(keyThumbprint) ?? -Infinity) < SHOWN_MS;
   }
 
   /**
@@ -71,7 +96,7 @@ export class Devices {
 
   /**
    * @param options.fresh whatever is remembered, unless no node answers: a key that was changed a moment ago counts no more.
-   * @throws MfaError UNAVAILABLE when no node answers and the device was not seen lately.
+   * @throws MfaError UNAVAILABLE when no node answers and the device was not seen lately, or not since its passkey was changed.
    */
   async byThumbprint(keyThumbprint: string, options: { fresh?: boolean } = {}): Promise<KnownDevice | undefined> {
     const { fresh = false } = options;
@@ -82,18 +107,23 @@ export class Devices {
     if (unknownAt !== undefined && this.#now() - unknownAt < UNKNOWN_MS) return undefined;
     try {
       const at = this.#now();
-      const device = withKey(await this.#read(keyThumbprint, { isKnown: seen !== undefined, fresh }));
+      const isOnPrimary = fresh && this.#hasNewPasskey(keyThumbprint);
+      const device = withKey(await this.#read(keyThumbprint, { isKnown: seen !== undefined, fresh, isOnPrimary }));
       if (device === undefined) {
         this.#seen.delete(keyThumbprint);
         bounded(this.#unknown, keyThumbprint, this.#now());
       }
-      if (device !== undefined && !this.#changed.has(keyThumbprint)) {
+      if (device !== undefined && !this.#changed.has(keyThumbprint) && !this.#hasNewPasskey(keyThumbprint)) {
         bounded(this.#seen, keyThumbprint, { device, at }, MOST_KNOWN);
       }
       return device;
     } catch (unanswered) {
-      if (seen === undefined || this.#now() - seen.at > REMEMBERED_MS) throw unanswered;
-      return seen.device;
+      // A node did answer, and what it has of this phone cannot be read here (`passkeyOf`).
+      if (unanswered instanceof TypeError) throw unanswered;
+      // It may have been forgotten meanwhile.
+      const remembered = this.#seen.get(keyThumbprint);
+      if (remembered === undefined || this.#now() - remembered.at > REMEMBERED_MS) throw unanswered;
+      return remembered.device;
     }
   }
 
@@ -103,8 +133,9 @@ export class Devices {
    */
   async #read(
     keyThumbprint: string,
-    { isKnown, fresh }: { isKnown: boolean; fresh: boolean },
+    { isKnown, fresh, isOnPrimary }: { isKnown: boolean; fresh: boolean; isOnPrimary: boolean },
   ): Promise<Device | undefined> {
+    if (isOnPrimary) return readByThumbprint(this.#router, keyThumbprint, { from: 'primary', lane: 'verify' });
     const device = await readByThumbprint(this.#router, keyThumbprint, { lane: fresh ? 'verify' : 'login' });
     if (device !== undefined || isKnown) return device;
     // Strangers can ask for this: it waits behind logins. That the primary does not answer is no word on the device.

@@ -2,6 +2,7 @@ import { DEVICE_PATHS, MfaError, type deviceEnrol, type InputOf, type OutputOf }
 import { passkeyThumbprint } from '@countersign/device-protocol';
 import { Type } from 'typebox';
 import type { AuthorisedRequest } from '../application/authorise.ts';
+import { barredReason } from '../challenge/decide.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { ceremonyChallenge } from '../passkey/challenge.ts';
 import { registrationOptions } from '../passkey/registration.ts';
@@ -30,7 +31,7 @@ export async function enrol(
   { request: signed }: InputOf<typeof deviceEnrol>,
   request: AuthorisedRequest,
 ): Promise<OutputOf<typeof deviceEnrol>> {
-  const { device } = await signedCall(deps, signed, KIND, request, { fresh: true });
+  const { device, state } = await signedCall(deps, signed, KIND, request, { fresh: true });
   const relyingParty = relyingPartyOfApp(deps.deviceUrl);
   if (relyingParty === undefined) throw new MfaError('NOT_ALLOWED', { reason: 'COUNTERSIGN_DEVICE_URL has no name' });
   const { passkey } = device;
@@ -39,7 +40,8 @@ export async function enrol(
     return { passkey: { credentialId, keyThumbprint: await passkeyThumbprint(key) } };
   }
   const user = await deps.users.byId(device.userId);
-  if (user === undefined || user.status === 'disabled') throw new MfaError('USER_DISABLED');
+  const isBarred = user?.status === 'disabled' || barredReason(state) !== undefined;
+  if (user === undefined || isBarred) throw new MfaError('USER_DISABLED');
   const issuedAt = deps.now();
   const policy = deps.policies.global();
   const options = await registrationOptions({

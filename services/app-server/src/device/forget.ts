@@ -54,5 +54,6 @@ export async function forget(
       await recordNotices(transaction, { userId, kind: 'app-passkey.removed', at: deps.now() });
     }),
   );
+  deps.devices.lookAgain(device.keyThumbprint);
   return { deviceId };
 }

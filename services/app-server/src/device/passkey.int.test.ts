@@ -363,6 +363,40 @@ describe('DEV-35: an approval', () => {
     expect((await approved(phone, prompt, number, browser)).state).toBe('approved');
   });
 
+  test('of a phone that got a passkey needs it also of who remembers the phone without one, while no node answers', async () => {
+    const { owner, phone, browser } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    // By one replica and another, which have seen it without.
+    await addPasskey(phone, browser);
+    for (const { nats } of [b, a]) await nats.flush();
+    const decision = await phone.decide(prompt, { decision: 'approve', number });
+    await house.whileHung(house.pair.nodes, async () => {
+      for (const on of [a, b]) {
+        expect(await refusalOf(send(phone, decision, undefined, on))).toMatch(/^(PRIMARY_)?UNAVAILABLE$/);
+      }
+    });
+    expect(await stateOf(challengeId)).toBe('pending');
+    expect((await approved(phone, prompt, number, browser)).state).toBe('approved');
+  });
+
+  test('of a phone whose passkey is of a kind that this release does not know counts for nothing', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    await a.router.write((db) =>
+      db
+        .updateTable('device')
+        .set({
+          passkey_credential_id: randomBytes(16),
+          passkey_key: JSON.stringify({ kty: 'OKP', crv: 'Ed448', x: 'A'.repeat(76) }),
+          passkey_backup_eligible: false,
+        })
+        .where('device_id', '=', phone.deviceId)
+        .execute(),
+    );
+    expect(await refusalOf(approved(phone, prompt, number))).toMatch(/^TypeError/);
+    expect(await stateOf(challengeId)).toBe('pending');
+  });
+
   test('is confirmed by a passkey that only the primary has heard of yet', async () => {
     const { phone, browser, keyThumbprint } = await withPasskey();
     const device = await readByThumbprint(a.router, phone.key.thumbprint, { from: 'primary' });
@@ -398,6 +432,7 @@ describe('DEV-35: an approval', () => {
     const rotation = await signRotation({ ...change, v: 1 }, next.privateKey);
     const { request } = await phone.sign('/v1/device/rotate', { key: next.publicKey, rotation });
     await rotate(b, { request }, asEdge());
+    expect(await noticesOf(owner), 'AAL-26: of which its owner is told').toContain('app.changed');
     phone.key = next;
     const { number, prompt } = await prompted(owner, phone);
     expect(await refusalOf(approved(phone, prompt, number))).toBe('PASSKEY_NEEDED');

@@ -25,9 +25,11 @@ import { set } from '../policy/set.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
 import { create as createUser } from '../user/create.ts';
 import { remove as deleteUser } from '../user/delete.ts';
+import { block } from '../user/block.ts';
 import { unblock } from '../user/unblock.ts';
 import { update as updateUser } from '../user/update.ts';
 import { answer } from './answer.ts';
+import { enrol as enrolPasskey } from './enrol.ts';
 import { look } from './look.ts';
 import { poll } from './poll.ts';
 import { remove } from './remove.ts';
@@ -219,6 +221,18 @@ describe('activation', () => {
     expect(await refusalOf(from('198.51.100.1', activationCode)), 'another address').toBe('none');
   });
 
+  test('R26: what is counted of addresses has a bounded number of places, however many a stranger has', async () => {
+    const records = new Map<string, unknown>();
+    const on = { ...b, limits: memoryStore(records) };
+    for (let net = 0; net < 100; net += 1) {
+      const guess = { activationCode: '000000000000', address: `2001:db8:${net.toString(16)}::1` };
+      await refusalOf(activation.find(on, guess));
+    }
+    const places = [...records.keys()].flatMap((key) => /^activation\.(.*)$/.exec(key)?.[1] ?? []);
+    expect(places.length).toBeGreaterThan(90);
+    expect(places.filter((place) => !/^\d+$/.test(place) || Number(place) >= 131_072)).toEqual([]);
+  });
+
   test('guessing from everywhere stays hopeless, and shuts nobody out but of the codes that were guessed near', async () => {
     const near = await begin(await person());
     const code = near.activationCode ?? '';
@@ -403,6 +417,24 @@ describe('a login', () => {
     await cancel(a, { challengeId }, asApplication());
     expect(await waiting).toEqual([]);
     expect(performance.now() - startedAt, 'and not after the wait').toBeLessThan(10_000);
+  });
+
+  test('R26: what no phone shows makes none look, however often it is begun and given up', async () => {
+    const { owner } = await withPhone();
+    const hints: string[] = [];
+    const hint = b.wakePhones.hintFor(owner.userId);
+    b.nats.subscribe(`${PHONE_HINTS}.${hint}`, { callback: (_error, { subject }) => void hints.push(subject) });
+    await b.nats.flush();
+    const heard = async () => {
+      for (const { nats } of [a, b]) await nats.flush();
+      return hints.splice(0).length;
+    };
+    const { challengeId } = await startFor(owner, { method: 'totp' });
+    await cancel(a, { challengeId }, asApplication());
+    expect(await heard()).toBe(0);
+    const prompt = await startFor(owner);
+    await cancel(a, { challengeId: prompt.challengeId }, asApplication());
+    expect(await heard(), 'begun and given up').toBe(2);
   });
 
   test('R22: the newest takes the place of the one before, and the other application has its own', async () => {
@@ -648,6 +680,31 @@ describe('a request', () => {
     }
     phone.key = next;
     expect(await polled(phone, { on: a })).toEqual([]);
+  });
+
+  test('R17: whoever has the phone of somebody who is blocked changes nothing of it, so that it is theirs no more afterwards', async () => {
+    const { owner, phone } = await withPhone();
+    const { userId } = owner;
+    const next = await generateKeyPair();
+    const said = { v: 1, deviceId: phone.deviceId, from: phone.key.thumbprint, to: next.thumbprint, at: Date.now() };
+    const rotation = await signRotation({ ...said, v: 1 }, next.privateKey);
+    const change = async () => {
+      const { request } = await phone.sign('/v1/device/rotate', { key: next.publicKey, rotation });
+      return rotate(b, { request }, asEdge());
+    };
+    const beginPasskey = async () => {
+      const { request } = await phone.sign('/v1/device/passkey/enrol', {});
+      return enrolPasskey(b, { request }, asEdge());
+    };
+    await block(a, { userId, reason: 'the phone was stolen' }, requestOf());
+    expect(await refusalOf(change())).toBe('USER_DISABLED');
+    expect(trailed).toContainEqual(
+      expect.objectContaining({ type: 'device.refused', reason: 'USER_DISABLED', userId }),
+    );
+    expect(await refusalOf(beginPasskey())).toBe('USER_DISABLED');
+    await unblock(a, { userId, reason: 'it was found' }, requestOf());
+    expect(await refusalOf(beginPasskey())).toBe('none');
+    expect(await refusalOf(change())).toBe('none');
   });
 
   test('DEV-25: phones follow our keys from one to the next, and none that is not announced', async () => {

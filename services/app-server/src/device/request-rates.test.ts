@@ -56,3 +56,12 @@ test('what changes a device is rarer: no more than 1,450 rows of the audit in a 
     'and polls go on',
   ).toBeUndefined();
 });
+
+test('a phone that has changed what it may is not forgotten for all the others that poll', () => {
+  const { rates, heard } = clocked();
+  for (let count = 0; count < 10; count += 1) rates.change('phone');
+  for (let count = 0; count < 60; count += 1) rates.request('phone');
+  for (let other = 0; other < 49_999; other += 1) rates.request(`phone ${other}`);
+  expect(heard(() => rates.change('phone'))).toBeGreaterThan(0);
+  expect(heard(() => rates.request('phone'))).toBeGreaterThan(0);
+});

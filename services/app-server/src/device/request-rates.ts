@@ -18,6 +18,12 @@ const REQUEST_EVERY_MS = 1000;
 const CHANGES_IN_A_ROW = 10;
 const CHANGE_EVERY_MS = 60_000;
 
+/**
+ * Phones of which it is remembered, as many as those whose keys are (devices.ts). Of what changes one apart: whoever is forgotten begins anew,
+ * and all phones that poll would have one that floods forgotten within seconds.
+ */
+const MOST_PHONES = 50_000;
+
 const REQUESTS: Rate = { burst: REQUESTS_IN_A_ROW, refillMs: REQUEST_EVERY_MS };
 const CHANGES: Rate = { burst: CHANGES_IN_A_ROW, refillMs: CHANGE_EVERY_MS };
 
@@ -28,8 +34,9 @@ const CHANGES: Rate = { burst: CHANGES_IN_A_ROW, refillMs: CHANGE_EVERY_MS };
  */
 export class RequestRates {
   readonly #uptime: () => number;
-  /** By device and kind: when all of the burst is there again, ms of `uptime` (GCRA). The one that asked longest ago is forgotten first. */
-  readonly #fullAt = new Map<string, number>();
+  /** By device: when all of the burst is there again, ms of `uptime` (GCRA). The one that asked longest ago is forgotten first. */
+  readonly #requests = new Map<string, number>();
+  readonly #changes = new Map<string, number>();
 
   /** @param uptime ms, from a clock that is never set: one that is set back would keep phones waiting for as long. */
   constructor(uptime: () => number) {
@@ -38,21 +45,21 @@ export class RequestRates {
 
   /** @throws MfaError TRY_LATER, and nothing is spent. */
   request(deviceId: string): void {
-    this.#take(`${deviceId} request`, REQUESTS);
+    this.#take(this.#requests, deviceId, REQUESTS);
   }
 
   /** @throws MfaError TRY_LATER, and nothing is spent. */
   change(deviceId: string): void {
-    this.#take(`${deviceId} change`, CHANGES);
+    this.#take(this.#changes, deviceId, CHANGES);
   }
 
-  #take(name: string, { burst, refillMs }: Rate): void {
+  #take(fullAts: Map<string, number>, deviceId: string, { burst, refillMs }: Rate): void {
     const now = this.#uptime();
-    const fullAt = Math.max(this.#fullAt.get(name) ?? 0, now) + refillMs;
+    const fullAt = Math.max(fullAts.get(deviceId) ?? 0, now) + refillMs;
     const waitMs = fullAt - now - burst * refillMs;
     if (waitMs > 0) {
       throw new MfaError('TRY_LATER', { retryAfterSeconds: Math.ceil(waitMs / 1000), reason: 'requests of one phone' });
     }
-    bounded(this.#fullAt, name, fullAt);
+    bounded(fullAts, deviceId, fullAt, MOST_PHONES);
   }
 }

@@ -10,13 +10,15 @@ import { parsePublicKey, verifyRotation } from '@countersign/device-protocol';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
+import { recordNotices } from '../notice/record.ts';
 import { kindOfRequest, recordRefusal, signedCall, type SignedCallDependencies } from './signed-call.ts';
 import { keepKey } from './store.ts';
 
 const KIND = kindOfRequest(DEVICE_PATHS.rotate, RotateBody);
 
 /**
- * Puts a new key in place of the one that signs the request; the new one has signed that it takes its place (DEV-26).
+ * Puts a new key in place of the one that signs the request; the new one has signed that it takes its place (DEV-26). The owner is told:
+ * whoever could use the key for a moment could put one of their own in its place (AAL-26).
  * @throws MfaError as `signedCall`; SIGNATURE_INVALID, REQUEST_INVALID, PRIMARY_UNAVAILABLE.
  */
 export async function rotate(
@@ -35,17 +37,19 @@ export async function rotate(
       detail: 'The new key has not signed that it takes the place of this one.',
     });
   }
+  const at = deps.now();
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
       await keepKey(transaction, deviceId, { publicKey, keyThumbprint: rotation.to, replaces: from });
       await recordAdministration(transaction, {
         type: 'device.rotate',
-        at: deps.now(),
+        at,
         attemptId,
         actor: request.application.name,
         userId,
         detail: { deviceId, from, to: rotation.to },
       });
+      await recordNotices(transaction, { userId, kind: 'app.changed', at });
     }),
   );
   deps.devices.forget(from);

@@ -5,6 +5,7 @@ import { isFresh, parseSignature, verifyRequest, type RequestCryptography } from
 import type { Static, TSchema } from 'typebox';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
+import { barredReason } from '../challenge/decide.ts';
 import { isRemoved, type UserState } from '../challenge/state.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
 import type { Devices } from './devices.ts';
@@ -60,9 +61,10 @@ export function kindOfRequest<S extends TSchema>(path: string, schema: S): Kind<
  * Whose request it is: the signature of a key that is enrolled, over exactly this request, made now, and never seen before (DEV-20 to
  * DEV-23). What a phone that we know is refused for is audited: it may be somebody between.
  * @param options.fresh the device is read from Postgres, if a node answers, and not from memory: for what changes something.
- * @param options.changes it changes the device, which a phone does now and then.
+ * @param options.changes it changes the device, which a phone does now and then, and none of whom is blocked: it may have been stolen, and
+ * would be the thief's still after it was found.
  * @throws MfaError SIGNATURE_INVALID, CLOCK_WRONG, DEVICE_UNKNOWN, REPLAYED, REQUEST_INVALID, UNAVAILABLE; TRY_LATER for a phone that asks
- * without end.
+ * without end; USER_DISABLED.
  */
 export async function signedCall<S extends TSchema>(
   deps: SignedCallDependencies,
@@ -78,7 +80,10 @@ export async function signedCall<S extends TSchema>(
   const device = await deps.devices.byThumbprint(keyId, options);
   if (device === undefined) throw new MfaError('DEVICE_UNKNOWN');
 
-  const refuse = async (code: 'SIGNATURE_INVALID' | 'REPLAYED' | 'DEVICE_UNKNOWN', reason: string) => {
+  const refuse = async (
+    code: 'SIGNATURE_INVALID' | 'REPLAYED' | 'DEVICE_UNKNOWN' | 'USER_DISABLED',
+    reason: string,
+  ) => {
     await recordRefusal(deps, device, code, request);
     return new MfaError(code, { reason });
   };
@@ -97,6 +102,7 @@ export async function signedCall<S extends TSchema>(
   ]);
   if (!isFirst) throw await refuse('REPLAYED', 'nonce');
   if (isRemoved(state, device.deviceId)) throw await refuse('DEVICE_UNKNOWN', 'removed');
+  if (options.changes === true && barredReason(state) !== undefined) throw await refuse('USER_DISABLED', 'barred');
   const attemptId = createHash('sha256').update(`device.request ${keyId} ${nonce}`).digest('base64url');
   return { device, body: kind.readBody(signed.body), nonce, attemptId, state };
 }

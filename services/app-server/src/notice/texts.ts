@@ -4,6 +4,7 @@ import { languagesFor } from '../dispatch/texts.ts';
 export type NoticeKind =
   | `${'totp' | 'phone' | 'app' | 'passkey' | 'recovery'}.${'added' | 'removed'}`
   | `app-passkey.${'added' | 'removed'}`
+  | 'app.changed'
   | 'access-code.granted'
   | 'pin.changed'
   | 'pin.removed'
@@ -20,6 +21,7 @@ const TEXTS: Record<string, Texts> = {
     'phone.removed': 'A phone was removed from your account at {{application}}.',
     'app.added': 'The Countersign app on a phone was added to your account at {{application}}.',
     'app.removed': 'The Countersign app on a phone was removed from your account at {{application}}.',
+    'app.changed': 'The key of the Countersign app on a phone of your account at {{application}} was changed.',
     'app-passkey.added':
       'A passkey was added to the Countersign app on a phone of your account at {{application}}. It confirms sign-ins there.',
     'app-passkey.removed':
@@ -44,6 +46,7 @@ const TEXTS: Record<string, Texts> = {
     'phone.removed': 'Из вашей учётной записи в {{application}} удалён телефон.',
     'app.added': 'К вашей учётной записи в {{application}} добавлено приложение Countersign на телефоне.',
     'app.removed': 'Из вашей учётной записи в {{application}} удалено приложение Countersign на телефоне.',
+    'app.changed': 'Сменён ключ приложения Countersign на телефоне вашей учётной записи в {{application}}.',
     'app-passkey.added':
       'К приложению Countersign на телефоне вашей учётной записи в {{application}} добавлен ключ доступа. Им подтверждаются входы.',
     'app-passkey.removed':
