@@ -7,6 +7,8 @@ import { command } from './command.ts';
 import { MACHINES, makeNetwork, whyNoNetwork, type MachineNumber, type Network } from './network.ts';
 
 const PORT = 5000;
+/** On a busy machine a program starts late, and a connection with it. */
+const LATE = { timeout: 15_000 };
 
 async function reached(network: Network, from: MachineNumber | 'outside', to: MachineNumber): Promise<boolean> {
   return (await network.connectMs(from, network.hostOf(to), PORT)) !== undefined;
@@ -33,23 +35,23 @@ test.skipIf(whyNoNetwork() !== undefined)(
     const carrier = createServer((socket) => socket.end()).listen(PORT, network.outside);
     try {
       await Promise.all([once(carrier, 'listening'), ...servers.map((server) => once(server.stdout, 'data'))]);
-      expect(await reached(network, 'outside', 1)).toBe(true);
-      expect(await reached(network, 1, 2)).toBe(true);
+      await expect.poll(() => reached(network, 'outside', 1), LATE).toBe(true);
+      await expect.poll(() => reached(network, 1, 2), LATE).toBe(true);
       expect(await network.connectMs(3, '127.0.0.1', PORT)).toBeDefined();
 
       network.silence([{ at: 1, from: [2] }]);
       expect(await reached(network, 1, 2)).toBe(false);
-      expect(await reached(network, 1, 3)).toBe(true);
+      await expect.poll(() => reached(network, 1, 3), LATE).toBe(true);
       expect(network.packets(1, 2).arrived).toBeGreaterThan(0);
       expect(network.packets(2, 1)).toEqual({ arrived: 0, dropped: expect.any(Number) as number });
       network.mend();
-      expect(await reached(network, 1, 2)).toBe(true);
+      await expect.poll(() => reached(network, 1, 2), LATE).toBe(true);
 
       network.plug(2, false);
       expect(await reached(network, 'outside', 2)).toBe(false);
       expect(await reached(network, 1, 2)).toBe(false);
       network.mend();
-      expect(await reached(network, 'outside', 2)).toBe(true);
+      await expect.poll(() => reached(network, 'outside', 2), LATE).toBe(true);
 
       await network.weather({ lossPercent: 50 });
       await waitUntil(async () => {
@@ -61,7 +63,7 @@ test.skipIf(whyNoNetwork() !== undefined)(
       await network.connectMs(1, network.hostOf(2), PORT);
       expect(await network.connectMs(1, network.hostOf(2), PORT)).toBeGreaterThanOrEqual(200);
       network.mend();
-      expect(await reached(network, 1, 2)).toBe(true);
+      await expect.poll(() => reached(network, 1, 2), LATE).toBe(true);
     } finally {
       carrier.close();
       await network.remove();

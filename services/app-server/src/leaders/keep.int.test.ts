@@ -110,7 +110,7 @@ test('leaders that lie on one server are spread, the rest is gathered, and what 
     what: 'leaders to be apart again',
     timeoutMs: 40_000,
   });
-  expect(moves.length).toBeGreaterThan(made);
+  await expect.poll(() => moves.length, { timeout: 10_000 }).toBeGreaterThan(made);
   keeping.stop();
 });
 

@@ -140,7 +140,10 @@ async function untilRemembered({ continuity }: Replica): Promise<void> {
 }
 
 const untilProven = (...replicas: Replica[]) =>
-  waitUntil(() => replicas.every(({ continuity }) => continuity.isProven()), { what: 'continuity to be proven' });
+  waitUntil(() => replicas.every(({ continuity }) => continuity.isProven()), {
+    what: 'continuity to be proven',
+    timeoutMs: 30_000,
+  });
 
 const untilHeard = (floorAt: number, { continuity }: Replica, timeoutMs = 10_000) =>
   waitUntil(() => continuity.floor().at === floorAt, { what: 'the floor to be heard', everyMs: 5, timeoutMs });

@@ -76,6 +76,8 @@ test('every error of the contracts that a gateway can pass on is described somew
     'LAST_AUTHENTICATOR',
     'METADATA_UNAVAILABLE',
     'NUMBER_WRONG',
+    'PASSKEY_NEEDED',
+    'PASSKEY_REJECTED',
     'PASSWORD_EXPIRED',
     'PIN_USED_BEFORE',
     'PIN_WEAK',

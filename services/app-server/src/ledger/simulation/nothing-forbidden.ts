@@ -5,7 +5,7 @@ import { runSchedule } from './schedule.ts';
 export const SCHEDULES = Number(process.env['SIMULATION_SCHEDULES'] ?? 1250);
 // SIMULATION_SEED=466 SIMULATION_SCHEDULES=1 shows the schedule that broke a rule, step by step.
 export const FIRST_SEED = Number(process.env['SIMULATION_SEED'] ?? 1);
-export const TIMEOUT_MS = 60_000 + SCHEDULES * 60;
+export const TIMEOUT_MS = 120_000 + SCHEDULES * 200;
 
 /** Runs the schedules of SCHEDULES seeds and fails at the first that breaks a rule. */
 export async function expectNothingForbidden(firstSeed: number): Promise<void> {
