@@ -206,6 +206,31 @@ describe('DEV-25: what the server did not sign', () => {
     await phone.approve(number);
     expect(await phone.outcome()).toBe('Approved. You are being signed in.');
   });
+
+  test('DEV-25: that was shown before the server’s key was changed is approved, and said to be', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    const { number } = server.ask({ application: 'Wiki' });
+    await phone.waitForPrompt('Wiki');
+    await server.changeKey();
+    await phone.approve(number);
+    expect(await phone.outcome()).toBe('Approved. You are being signed in.');
+  });
+
+  test('DEV-25: of which nothing that is signed comes back is said to be uncertain, not withdrawn, also in the history', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    const { challengeId, number } = server.ask({ application: 'Wiki' });
+    await phone.waitForPrompt('Wiki');
+    server.trouble(DEVICE_PATHS.answer, { alter: (statement) => statement.slice(0, -4) });
+    await phone.approve(number);
+    expect(await phone.outcome()).toBe(phone.say('outcome.unchecked'));
+    expect(server.challenge(challengeId).state).toBe('approved');
+    server.trouble(DEVICE_PATHS.answer, undefined);
+    await phone.close();
+    await phone.openAccount('Daugava Shipping');
+    await phone.page.getByText(phone.say('past.unchecked')).waitFor();
+  });
 });
 
 test('DEV-23: a phone whose clock is three minutes behind is right within one round trip', async () => {

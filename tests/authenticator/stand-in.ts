@@ -299,7 +299,7 @@ async function newMind(): Promise<Mind> {
 
   async function decide(
     { device, nonce, publicKey, keyId }: Awaited<ReturnType<typeof deviceOf>>,
-    { decision: statement, passkey }: { decision: string; passkey?: Assertion },
+    { decision: statement, passkey, keySet: from }: { decision: string; passkey?: Assertion; keySet: number },
   ) {
     const { challengeId } = JSON.parse(Buffer.from(statement.split('.')[1] ?? '', 'base64url').toString()) as {
       challengeId: string;
@@ -332,7 +332,7 @@ async function newMind(): Promise<Mind> {
       { v: 1, challengeId, deviceId: device.deviceId, answers: nonce, state, counted, at: Date.now() },
       signer(serverKey),
     );
-    return { outcome };
+    return { outcome, keySets: keySets.slice(from - 1) };
   }
 
   async function assertConfirmed({ passkey }: Registered, given: Assertion | undefined, challenge: string) {

@@ -147,8 +147,9 @@ async function hinted(name: string, withinMs: number): Promise<boolean> {
 
 async function answered(phone: Phone, prompt: Prompt, said: Answer, on = b) {
   const decision = await phone.decide(prompt, said);
-  const { request, nonce } = await phone.sign('/v1/device/answer', { decision });
-  const { outcome } = await answer(on, { request }, asEdge());
+  const { request, nonce } = await phone.sign('/v1/device/answer', { decision, keySet: phone.keySet.version });
+  const { outcome, keySets } = await answer(on, { request }, asEdge());
+  await phone.follow(keySets);
   return phone.outcome(outcome, prompt.challengeId, nonce);
 }
 
@@ -653,10 +654,7 @@ describe('a request', () => {
   test('DEV-25: phones follow our keys from one to the next, and none that is not announced', async () => {
     const { owner, phone } = await withPhone();
     const before = phone.keySet.version;
-    await a.router.write((db) =>
-      db.transaction().execute((transaction) => addPhoneKeySet(transaction, a.ring, Date.now())),
-    );
-    await a.phoneKeys.refresh('primary');
+    await anotherKeySet(a);
     const { challengeId } = await startFor(owner);
     const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: before, wait: 0 });
     const told = await poll(a, { request }, asEdge());
@@ -670,7 +668,39 @@ describe('a request', () => {
     ).resolves.toHaveLength(1);
     await b.phoneKeys.refresh('primary');
   });
+
+  test('DEV-25: whoever polled before our key was changed can check what became of their answer', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    const keySet = phone.keySet.version;
+    for (const _ of ['out of the set', 'that the phone knows']) await anotherKeySet(a);
+    const decision = await phone.decide(prompt, { decision: 'approve', number });
+    const { request, nonce } = await phone.sign('/v1/device/answer', { decision, keySet });
+    const { outcome, keySets } = await answer(a, { request }, asEdge());
+    await expect(phone.outcome(outcome, challengeId, nonce)).rejects.toThrow('does not trust');
+    await phone.follow(keySets);
+    expect((await phone.outcome(outcome, challengeId, nonce)).state).toBe('approved');
+    expect(phone.keySet.version).toBe(keySet + 2);
+  });
+
+  test('DEV-25: a replica that has missed two changes hears of them from the phone', async () => {
+    const { owner, phone } = await withPhone();
+    // Within the time after which it reads again by itself.
+    for (const _ of ['one', 'two']) await anotherKeySet(a);
+    await polled(phone, { on: a });
+    await expect(polled(phone, { on: b }), 'a poll').resolves.toEqual([]);
+    const { number, prompt } = await prompted(owner, phone);
+    for (const _ of ['three', 'four']) await anotherKeySet(a);
+    await polled(phone, { on: a });
+    const { state } = await answered(phone, prompt, { decision: 'approve', number });
+    expect(state, 'an answer').toBe('approved');
+  });
 });
+
+async function anotherKeySet({ router, ring, phoneKeys }: Desk): Promise<void> {
+  await router.write((db) => db.transaction().execute((within) => addPhoneKeySet(within, ring, Date.now())));
+  await phoneKeys.refresh('primary');
+}
 
 describe('a phone that asks without end', () => {
   test('is told when to ask again, before anything of it is kept; another of its owner goes on', async () => {
