@@ -70,6 +70,8 @@ const alice: UserView = {
   createdAt: AT,
   updatedAt: AT,
 };
+/** She reported a login. */
+const dana: UserView = { ...alice, userId: OTHER_ID, username: 'dana', promptsStopped: { at: AT } };
 const intranet = {
   applicationId: OTHER_ID,
   name: 'Intranet',
@@ -94,6 +96,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   server = await standIn(nats.url);
   await server.on(userFind, ({ username, prefix = '' }) => {
+    if ((username ?? prefix) === dana.username) return { users: [dana] };
     const found = username === undefined ? alice.username.startsWith(prefix) : isAlice(username);
     return { users: found ? [alice] : [] };
   });
@@ -223,6 +226,13 @@ describe('users', () => {
       expect((await countersign(['users', 'show', name, '--json'])).json()).toEqual(alice);
     }
     expect((await countersign('users show alice')).out).toMatch(/Name +alice\n/);
+  });
+
+  test('of whom prompts are stopped after a report, it is said, and since when', async () => {
+    expect((await countersign('users show dana')).out).toMatch(
+      /Prompts +stopped since 2026-11-23T09:30:00\.000Z by a report; users unblock lifts that\n/,
+    );
+    expect((await countersign('users find dana')).out).toMatch(/enabled, prompts stopped/);
   });
 
   test('who is not there is an exit code of its own, with a sentence, what to do and the attempt', async () => {

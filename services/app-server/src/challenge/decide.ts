@@ -114,7 +114,7 @@ export function quietOf(
   now: number,
 ): Quiet | undefined {
   const lane = laneOf(state, device);
-  const isReported = state.pushBlocked === true;
+  const isReported = state.pushBlocked !== undefined;
   const budget = waitMs(attemptsOf(state, 'app', lane), attempts, lane, 1, now);
   if (budget > 0 || isReported) return { waitMs: budget, isReported };
   const before = lane === 'anywhere' ? promptOfOwner(state, applicationId, now) : undefined;

@@ -27,6 +27,7 @@ import { create as createUser } from '../user/create.ts';
 import { remove as deleteUser } from '../user/delete.ts';
 import { unblock } from '../user/unblock.ts';
 import { update as updateUser } from '../user/update.ts';
+import { viewUser } from '../user/view.ts';
 import { answer } from './answer.ts';
 import { look } from './look.ts';
 import { poll } from './poll.ts';
@@ -841,11 +842,16 @@ describe('fatigue (R22)', () => {
     const bySms = await startFor(owner, { by: other, method: 'sms' });
     expect((await answered(phone, theirs.prompt, { decision: 'fraud' })).state).toBe('denied');
     expect((await get(b, { challengeId: bySms.challengeId }, asApplication(other))).state).toBe('denied');
+    const { promptsStopped } = await viewUser(b, owner.userId);
+    expect(Math.abs(Date.parse(promptsStopped?.at ?? '') - Date.now()), 'and whoever looks sees it').toBeLessThan(
+      30_000,
+    );
     expect(await refusalOf(startFor(owner))).toBe('none');
     expect(await polled(phone)).toEqual([]);
     expect((await start(a, { username: owner.username, also: ['app'] }, asApplication())).method).toBe('sms');
     await unblock(a, { userId: owner.userId, reason: 'talked to them' }, requestOf());
     expect(await refusalOf(startFor(owner))).toBe('none');
+    expect(await viewUser(b, owner.userId)).not.toHaveProperty('promptsStopped');
     expect(await polled(phone)).toHaveLength(1);
   });
 
