@@ -259,6 +259,22 @@ describe('an account', () => {
     expect(server.calls.slice(before)).toEqual(['/v1/device/remove']);
   });
 
+  test('that was removed and is activated again is told apart from what it was', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    server.revoke();
+    await phone.page.getByText(phone.say('home.gone')).waitFor();
+    await phone.activate(server.invite().link);
+    const entries = phone.page.getByRole('button', { name: /^Daugava Shipping/ });
+    await expect.poll(() => entries.count(), SOON).toBe(2);
+    const texts = await entries.allInnerTexts();
+    expect(texts.filter((text) => text.includes(phone.say('home.goneBadge')))).toHaveLength(1);
+    expect(texts.filter((text) => /anna@daugava\.example, added \w+ \d+, \d{4}/.test(text))).toHaveLength(2);
+    await phone.page
+      .getByText(/^Daugava Shipping, anna@daugava\.example, added .*: This server does not know/)
+      .waitFor();
+  });
+
   test('that somebody between said is unknown is asked for again with the next start, and its key is there', async () => {
     const { server } = lab;
     const phone = await lab.activated();

@@ -20,6 +20,8 @@ export const en = {
   'home.ready': 'Ready. Sign-ins appear here by themselves.',
   'home.gone':
     'This server does not know this phone. Nothing can be approved with it now. It is asked again from time to time; if the phone was removed, remove the account here as well.',
+  'home.goneBadge': 'Not registered',
+  'home.added': (when: string) => `added ${when}`,
   'home.waits': (application: string) => `A sign-in to ${application} waits.`,
   'home.open': 'Look at it',
 
