@@ -47,7 +47,7 @@ describe('a phone is activated', () => {
   test('only at the server that the link is of', async () => {
     const phone = await lab.phone();
     await phone.open();
-    const elsewhere = lab.server.invite(['https://other.example:8443']).link;
+    const elsewhere = lab.server.invite('https://other.example:8443').link;
     await phone.paste(elsewhere);
     await phone.heading('Another server').waitFor();
     const way = phone.page.getByRole('link', { name: 'Open other.example:8443' });

@@ -108,7 +108,7 @@ export interface StandIn {
   readonly waiting: number;
   /** Paths of calls, in the order in which they came. */
   calls: readonly string[];
-  invite: (servers?: readonly string[]) => Invited;
+  invite: (server?: string) => Invited;
   /** Asks every phone. @returns what the other screen shows, beside what tells the challenge. */
   ask: (question?: Question) => { challengeId: string; number: string };
   challenge: (challengeId: string) => Challenge;
@@ -449,12 +449,12 @@ async function newMind(): Promise<Mind> {
     get waiting() {
       return waiting.size;
     },
-    invite: (servers: readonly string[] = [mind.origin]): Invited => {
+    invite: (server = mind.origin): Invited => {
       const activationId = newId();
       const code = randomBytes(24).toString('base64url');
       const pin = serverKey.thumbprint;
       const link = activationLink({
-        servers,
+        server,
         activationId,
         code,
         serverKeyThumbprint: pin,

@@ -67,8 +67,7 @@ export class Phone {
       serverKeyThumbprint: link.serverKeyThumbprint,
     });
     if (read === undefined) throw new Error('not the answer of the server that the link names');
-    const [server = ''] = link.servers;
-    return new Phone(read, new URL(server).host, key);
+    return new Phone(read, new URL(link.server).host, key);
   }
 
   async sign(
