@@ -20,6 +20,7 @@ import {
   enrolmentGrant,
   enrolmentWithdraw,
   identityUnlink,
+  keysPhones,
   keysRewrap,
   leadersMove,
   MfaError,
@@ -728,6 +729,14 @@ describe('policy', () => {
 });
 
 describe('keys', () => {
+  test('list shows those that phones trust, and trusted before', async () => {
+    const key = { kid: 'wo_DlRnIs9pxIWeTFa39g1suiTVLtxm6VKSyppoIpAY', keySet: 1, signsFrom: AT, trusted: false };
+    await server.on(keysPhones, () => ({ keys: [key, { ...key, kid: 'newer', keySet: 2, trusted: true }] }));
+    const { out } = await countersign('keys list --of phones');
+    expect(out).toMatch(/wo_\S+ +1 +2026-11-23T09:30:00\.000Z +replaced\n/);
+    expect(out).toMatch(/newer +2 +2026-11-23T09:30:00\.000Z +trusted\n/);
+  });
+
   test('rewrap goes on until nothing remains, and stops when nothing moves', async () => {
     let remaining = 250;
     await server.on(keysRewrap, () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError, PHONE_HINTS, type Method, type SignedRequest, type StartedChallenge } from '@countersign/contracts';
-import { generateKeyPair, signRotation, type Answer, type Prompt } from '@countersign/device-protocol';
+import { generateKeyPair, signRotation, thumbprintOf, type Answer, type Prompt } from '@countersign/device-protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { confirm as confirmOwn } from '../account/confirm.ts';
 import { enrol as enrolOwn } from '../account/enrol.ts';
@@ -21,6 +21,7 @@ import { verify } from '../challenge/verify.ts';
 import { natsWake } from '../challenge/wake.ts';
 import { memoryStore } from '../dispatch/testing/memory-store.ts';
 import { addPhoneKeySet } from '../keys/phone-keys.ts';
+import { phones as keysOfPhones } from '../keys/phones.ts';
 import { set } from '../policy/set.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
 import { create as createUser } from '../user/create.ts';
@@ -682,6 +683,13 @@ describe('a request', () => {
     await phone.follow(keySets);
     expect((await phone.outcome(outcome, challengeId, nonce)).state).toBe('approved');
     expect(phone.keySet.version).toBe(keySet + 2);
+    const { keys } = await keysOfPhones(b, {});
+    expect(keys.slice(-3).map((one) => [one.keySet, one.trusted])).toEqual([
+      [keySet, false],
+      [keySet + 1, true],
+      [keySet + 2, true],
+    ]);
+    expect(keys.at(-1)?.kid).toBe(await thumbprintOf(phone.keySet.keys[0]!));
   });
 
   test('DEV-25: a replica that has missed two changes hears of them from the phone', async () => {

@@ -81,6 +81,11 @@ export class PhoneKeys {
     return this.#generations.slice(-2);
   }
 
+  /** Of every set, oldest first. */
+  all(): readonly { keySet: KeySet; signing: Pick<PhoneSigningKey, 'keyId'> }[] {
+    return this.#generations;
+  }
+
   /** The signed sets after a version, in order. */
   after(version: number): string[] {
     const missed = this.#generations.slice(version, version + SETS_AT_ONCE);
