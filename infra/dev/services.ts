@@ -130,13 +130,13 @@ export function appServerEnvironment(options: AppServerOptions, { name, port, ma
   };
 }
 
-/** The one carrier of a stack: the inbox. @param host where it listens. */
+/** The one carrier of a stack: the inbox. Its token is no setting of ours, and is not named like one. @param host where it listens. */
 export function carrierEnvironment(layout: Layout, secrets: Secrets, host = '127.0.0.1'): Environment {
   const carriersFile = join(layout.dir, 'carriers.json');
   const url = `http://${host}:${layout.ports.inbox}/api/messages`;
-  const inbox = { type: 'inbox', url, token: { env: 'COUNTERSIGN_DEV_INBOX_TOKEN' } };
+  const inbox = { type: 'inbox', url, token: { env: 'INBOX_TOKEN' } };
   writeFileSync(carriersFile, `${JSON.stringify({ carriers: { inbox } }, undefined, 2)}\n`);
-  return { COUNTERSIGN_CARRIERS_FILE: carriersFile, COUNTERSIGN_DEV_INBOX_TOKEN: secrets.inboxToken };
+  return { COUNTERSIGN_CARRIERS_FILE: carriersFile, INBOX_TOKEN: secrets.inboxToken };
 }
 
 export type EdgeService = 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service';

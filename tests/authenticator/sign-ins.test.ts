@@ -47,7 +47,7 @@ describe('a phone is activated', () => {
   test('only at the server that the link is of', async () => {
     const phone = await lab.phone();
     await phone.open();
-    const elsewhere = lab.server.invite(['https://other.example:8443']).link;
+    const elsewhere = lab.server.invite('https://other.example:8443').link;
     await phone.paste(elsewhere);
     await phone.heading('Another server').waitFor();
     const way = phone.page.getByRole('link', { name: 'Open other.example:8443' });
@@ -206,6 +206,31 @@ describe('DEV-25: what the server did not sign', () => {
     await phone.approve(number);
     expect(await phone.outcome()).toBe('Approved. You are being signed in.');
   });
+
+  test('DEV-25: that was shown before the server’s key was changed is approved, and said to be', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    const { number } = server.ask({ application: 'Wiki' });
+    await phone.waitForPrompt('Wiki');
+    await server.changeKey();
+    await phone.approve(number);
+    expect(await phone.outcome()).toBe('Approved. You are being signed in.');
+  });
+
+  test('DEV-25: of which nothing that is signed comes back is said to be uncertain, not withdrawn, also in the history', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    const { challengeId, number } = server.ask({ application: 'Wiki' });
+    await phone.waitForPrompt('Wiki');
+    server.trouble(DEVICE_PATHS.answer, { alter: (statement) => statement.slice(0, -4) });
+    await phone.approve(number);
+    expect(await phone.outcome()).toBe(phone.say('outcome.unchecked'));
+    expect(server.challenge(challengeId).state).toBe('approved');
+    server.trouble(DEVICE_PATHS.answer, undefined);
+    await phone.close();
+    await phone.openAccount('Daugava Shipping');
+    await phone.page.getByText(phone.say('past.unchecked')).waitFor();
+  });
 });
 
 test('DEV-23: a phone whose clock is three minutes behind is right within one round trip', async () => {
@@ -232,6 +257,22 @@ describe('an account', () => {
     await phone.button('Remove').click();
     await phone.page.getByText(phone.say('home.empty')).waitFor();
     expect(server.calls.slice(before)).toEqual(['/v1/device/remove']);
+  });
+
+  test('that was removed and is activated again is told apart from what it was', async () => {
+    const { server } = lab;
+    const phone = await lab.activated();
+    server.revoke();
+    await phone.page.getByText(phone.say('home.gone')).waitFor();
+    await phone.activate(server.invite().link);
+    const entries = phone.page.getByRole('button', { name: /^Daugava Shipping/ });
+    await expect.poll(() => entries.count(), SOON).toBe(2);
+    const texts = await entries.allInnerTexts();
+    expect(texts.filter((text) => text.includes(phone.say('home.goneBadge')))).toHaveLength(1);
+    expect(texts.filter((text) => /anna@daugava\.example, added \w+ \d+, \d{4}/.test(text))).toHaveLength(2);
+    await phone.page
+      .getByText(/^Daugava Shipping, anna@daugava\.example, added .*: This server does not know/)
+      .waitFor();
   });
 
   test('that somebody between said is unknown is asked for again with the next start, and its key is there', async () => {

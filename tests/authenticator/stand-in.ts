@@ -108,7 +108,7 @@ export interface StandIn {
   readonly waiting: number;
   /** Paths of calls, in the order in which they came. */
   calls: readonly string[];
-  invite: (servers?: readonly string[]) => Invited;
+  invite: (server?: string) => Invited;
   /** Asks every phone. @returns what the other screen shows, beside what tells the challenge. */
   ask: (question?: Question) => { challengeId: string; number: string };
   challenge: (challengeId: string) => Challenge;
@@ -299,7 +299,7 @@ async function newMind(): Promise<Mind> {
 
   async function decide(
     { device, nonce, publicKey, keyId }: Awaited<ReturnType<typeof deviceOf>>,
-    { decision: statement, passkey }: { decision: string; passkey?: Assertion },
+    { decision: statement, passkey, keySet: from }: { decision: string; passkey?: Assertion; keySet: number },
   ) {
     const { challengeId } = JSON.parse(Buffer.from(statement.split('.')[1] ?? '', 'base64url').toString()) as {
       challengeId: string;
@@ -332,7 +332,7 @@ async function newMind(): Promise<Mind> {
       { v: 1, challengeId, deviceId: device.deviceId, answers: nonce, state, counted, at: Date.now() },
       signer(serverKey),
     );
-    return { outcome };
+    return { outcome, keySets: keySets.slice(from - 1) };
   }
 
   async function assertConfirmed({ passkey }: Registered, given: Assertion | undefined, challenge: string) {
@@ -449,12 +449,12 @@ async function newMind(): Promise<Mind> {
     get waiting() {
       return waiting.size;
     },
-    invite: (servers: readonly string[] = [mind.origin]): Invited => {
+    invite: (server = mind.origin): Invited => {
       const activationId = newId();
       const code = randomBytes(24).toString('base64url');
       const pin = serverKey.thumbprint;
       const link = activationLink({
-        servers,
+        server,
         activationId,
         code,
         serverKeyThumbprint: pin,

@@ -20,6 +20,7 @@ import {
   enrolmentGrant,
   enrolmentWithdraw,
   identityUnlink,
+  keysPhones,
   keysRewrap,
   leadersMove,
   MfaError,
@@ -70,6 +71,8 @@ const alice: UserView = {
   createdAt: AT,
   updatedAt: AT,
 };
+/** She reported a login. */
+const dana: UserView = { ...alice, userId: OTHER_ID, username: 'dana', promptsStopped: { at: AT } };
 const intranet = {
   applicationId: OTHER_ID,
   name: 'Intranet',
@@ -94,6 +97,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   server = await standIn(nats.url);
   await server.on(userFind, ({ username, prefix = '' }) => {
+    if ((username ?? prefix) === dana.username) return { users: [dana] };
     const found = username === undefined ? alice.username.startsWith(prefix) : isAlice(username);
     return { users: found ? [alice] : [] };
   });
@@ -223,6 +227,13 @@ describe('users', () => {
       expect((await countersign(['users', 'show', name, '--json'])).json()).toEqual(alice);
     }
     expect((await countersign('users show alice')).out).toMatch(/Name +alice\n/);
+  });
+
+  test('of whom prompts are stopped after a report, it is said, and since when', async () => {
+    expect((await countersign('users show dana')).out).toMatch(
+      /Prompts +stopped since 2026-11-23T09:30:00\.000Z by a report; users unblock lifts that\n/,
+    );
+    expect((await countersign('users find dana')).out).toMatch(/enabled, prompts stopped/);
   });
 
   test('who is not there is an exit code of its own, with a sentence, what to do and the attempt', async () => {
@@ -718,6 +729,14 @@ describe('policy', () => {
 });
 
 describe('keys', () => {
+  test('list shows those that phones trust, and trusted before', async () => {
+    const key = { kid: 'wo_DlRnIs9pxIWeTFa39g1suiTVLtxm6VKSyppoIpAY', keySet: 1, signsFrom: AT, trusted: false };
+    await server.on(keysPhones, () => ({ keys: [key, { ...key, kid: 'newer', keySet: 2, trusted: true }] }));
+    const { out } = await countersign('keys list --of phones');
+    expect(out).toMatch(/wo_\S+ +1 +2026-11-23T09:30:00\.000Z +replaced\n/);
+    expect(out).toMatch(/newer +2 +2026-11-23T09:30:00\.000Z +trusted\n/);
+  });
+
   test('rewrap goes on until nothing remains, and stops when nothing moves', async () => {
     let remaining = 250;
     await server.on(keysRewrap, () => {

@@ -55,7 +55,10 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
   CHALLENGE_CLOSED: { exit: 'conflict', advice: 'Start a new challenge.' },
   USER_EXISTS: { exit: 'conflict', advice: 'See who has it with: countersign users show <name>' },
   USER_DISABLED: { exit: 'conflict', advice: 'See why with: countersign users show <user>' },
-  METHOD_UNAVAILABLE: { exit: 'conflict', advice: 'Enrol an authenticator, or allow the method in the policy.' },
+  METHOD_UNAVAILABLE: {
+    exit: 'conflict',
+    advice: 'Enrol an authenticator, allow the method in the policy, or unblock a user who reported a login.',
+  },
   QUESTIONS_MISSING: {
     exit: 'conflict',
     advice: 'Call back on a number that you know, or see an identity card.',

@@ -161,6 +161,12 @@ export const AnswerBody = Type.Object(
         description: 'With an approval by a phone that has a passkey: its assertion over the decision.',
       }),
     ),
+    keySet: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'Version of the key set that the phone trusts: it is told of those after it.',
+      }),
+    ),
   },
   closed,
 );
@@ -171,7 +177,10 @@ export const deviceAnswer = operation('device.answer', {
   changes: false,
   urgent: true,
   input: OneRequest,
-  output: Type.Object({ outcome: Statement }),
+  output: Type.Object({
+    outcome: Statement,
+    keySets: Type.Array(Statement, { description: 'Those after `keySet`, oldest first; none where it was not said.' }),
+  }),
 });
 
 /** A subscription of the Push API. */

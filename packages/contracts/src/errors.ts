@@ -48,7 +48,7 @@ export const ERRORS = {
   USER_DISABLED: { status: 409, title: 'The user is disabled or blocked.' },
   METHOD_UNAVAILABLE: {
     status: 409,
-    title: 'The user has no authenticator for an allowed method. Enrol one first.',
+    title: 'The user cannot be asked in this way.',
   },
   QUESTIONS_MISSING: {
     status: 409,

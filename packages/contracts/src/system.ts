@@ -23,6 +23,23 @@ export const keysJwks = operation('keys.jwks', {
   output: Type.Object({ keys: Type.Array(Jwk) }),
 });
 
+/** The keys that phones trust what they are told by, oldest first: the newest signs, and the one before it is still in their set. */
+export const keysPhones = operation('keys.phones', {
+  scope: 'admin',
+  changes: false,
+  input: Nothing,
+  output: Type.Object({
+    keys: Type.Array(
+      Type.Object({
+        kid: Type.String({ description: 'Its thumbprint (RFC 7638).' }),
+        keySet: Type.Integer({ description: 'Version of the set that it came with.' }),
+        signsFrom: Type.String({ format: 'date-time' }),
+        trusted: Type.Boolean({ description: 'By phones that have the newest set.' }),
+      }),
+    ),
+  }),
+});
+
 /** Makes a new signing key. It is published at once and signs after the lead time; the old one stays published. */
 export const keysRotate = operation('keys.rotate', {
   scope: 'admin',

@@ -45,6 +45,12 @@ const UserView = Type.Object({
   language: Type.Optional(Type.String()),
   status: Status,
   blocked: Type.Optional(Type.Object({ reason: Type.String(), by: Type.String(), at: Timestamp })),
+  promptsStopped: Type.Optional(
+    Type.Object(
+      { at: Timestamp },
+      { description: 'They reported a login as not theirs: nothing is sent to their phones until `user.unblock`.' },
+    ),
+  ),
   authenticators: Type.Array(AuthenticatorView),
   createdAt: Timestamp,
   updatedAt: Timestamp,

@@ -3,8 +3,8 @@ import { isShowable } from './shown-text.ts';
 
 /** What the QR code of an activation holds. */
 export interface ActivationLink {
-  /** Origins of the service, the first of which serves the authenticator. 1 to 4, HTTPS. */
-  readonly servers: readonly string[];
+  /** Origin of the service, which serves the authenticator as well. HTTPS. */
+  readonly server: string;
   readonly activationId: string;
   /** One-time, at least 128 bits, base64url. */
   readonly code: string;
@@ -15,7 +15,6 @@ export interface ActivationLink {
 }
 
 const MAX_CHARACTERS = 2048;
-const MAX_SERVERS = 4;
 const MAX_ORGANISATION_CHARACTERS = 128;
 const APP_PATH = '/app/';
 const VERSION = '1';
@@ -28,14 +27,12 @@ const VERSION = '1';
 export function activationLink(link: ActivationLink): string {
   const text = write(link);
   if (parseActivationLink(text)?.organisation !== link.organisation) {
-    throw new RangeError(
-      'an activation link has 1 to 4 HTTPS origins, and a name of 1 to 128 characters that can be shown',
-    );
+    throw new RangeError('an activation link has an HTTPS origin, and a name of 1 to 128 characters that can be shown');
   }
   return text;
 }
 
-function write({ servers: [first = '', ...others], ...link }: ActivationLink): string {
+function write({ server, ...link }: ActivationLink): string {
   const fragment = new URLSearchParams({
     activate: VERSION,
     id: link.activationId,
@@ -43,9 +40,8 @@ function write({ servers: [first = '', ...others], ...link }: ActivationLink): s
     key: link.serverKeyThumbprint,
     org: link.organisation,
   });
-  for (const other of others) fragment.append('server', other);
   // A plus is a space to browsers alone.
-  return `${first}${APP_PATH}#${fragment.toString().replaceAll('+', '%20')}`;
+  return `${server}${APP_PATH}#${fragment.toString().replaceAll('+', '%20')}`;
 }
 
 /**
@@ -58,13 +54,13 @@ export function parseActivationLink(text: string): ActivationLink | undefined {
   const fragment = new URLSearchParams(url.hash.slice(1));
   const names = ['id', 'code', 'key', 'org'];
   const [activationId, code, serverKeyThumbprint, organisation] = names.map((name) => fragment.get(name) ?? undefined);
-  const servers = [url.origin, ...fragment.getAll('server')];
-  if (servers.length > MAX_SERVERS || !servers.every(isServer)) return undefined;
+  const server = url.origin;
+  if (!isServer(server)) return undefined;
   if (activationId === undefined || !/^[\w-]{16,64}$/.test(activationId)) return undefined;
   if (code === undefined || !/^[\w-]{22,64}$/.test(code)) return undefined;
   if (serverKeyThumbprint === undefined || !THUMBPRINT_PATTERN.test(serverKeyThumbprint)) return undefined;
   if (organisation === undefined || !isName(organisation)) return undefined;
-  const link = { servers, activationId, code, serverKeyThumbprint, organisation };
+  const link = { server, activationId, code, serverKeyThumbprint, organisation };
   return write(link) === text ? link : undefined;
 }
 

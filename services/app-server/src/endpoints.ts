@@ -64,6 +64,7 @@ import { withIdempotency } from './idempotency/with-idempotency.ts';
 import * as unlinkIdentity from './identity/unlink.ts';
 import * as verifyIdentity from './identity/verify.ts';
 import * as rewrapKeys from './keys/rewrap.ts';
+import * as keysOfPhones from './keys/phones.ts';
 import * as rotateKeys from './keys/rotate.ts';
 import * as moveLeaders from './leaders/move.ts';
 import * as verifyPassword from './password/verify.ts';
@@ -208,6 +209,7 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.policyExplain, explainPolicy.explain),
 
     serve(contracts.leadersMove, moveLeaders.move),
+    serve(contracts.keysPhones, keysOfPhones.phones),
     serve(contracts.keysRotate, rotateKeys.rotate),
     serve(contracts.keysRewrap, rewrapKeys.rewrap),
     serve(contracts.auditFind, findAudit.find),

@@ -13,6 +13,7 @@ export function userText(user: UserView): string {
     Status: user.status,
     Blocked:
       user.blocked === undefined ? undefined : `${user.blocked.reason} (by ${user.blocked.by}, ${user.blocked.at})`,
+    Prompts: user.promptsStopped && `stopped since ${user.promptsStopped.at} by a report; users unblock lifts that`,
     Created: user.createdAt,
     Changed: user.updatedAt,
   });
@@ -33,5 +34,6 @@ export function userTable(users: readonly UserView[]): string {
 }
 
 function statusOf(user: UserView): string {
-  return user.blocked === undefined ? user.status : `${user.status}, blocked`;
+  const also = [user.blocked && 'blocked', user.promptsStopped && 'prompts stopped'];
+  return [user.status, ...also.filter((part) => part !== undefined)].join(', ');
 }

@@ -12,7 +12,7 @@ export function linkFor(
   { challengeId, deviceUrl, organisation }: { challengeId: string; deviceUrl: string; organisation: string },
 ): string {
   return activationLink({
-    servers: [new URL(deviceUrl).origin],
+    server: new URL(deviceUrl).origin,
     activationId: challengeId,
     code: codeOf(ring, challengeId),
     serverKeyThumbprint: phoneKeys.current().signing.keyId,

@@ -4,7 +4,7 @@ import type { UserState } from './state.ts';
 
 const LOGINS = {
   name: 'countersign_logins_total',
-  help: 'Steps of logins by method: started, decoy (nobody who could answer), approved, or why a code was not accepted.',
+  help: 'Steps of logins by method: started, decoy (nobody who could answer), approved, why a code was not accepted, or what was said on a phone (denied, number, fraud).',
   labels: ['method', 'result'],
 } as const satisfies MetricDefinition;
 

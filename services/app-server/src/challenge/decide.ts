@@ -114,7 +114,7 @@ export function quietOf(
   now: number,
 ): Quiet | undefined {
   const lane = laneOf(state, device);
-  const isReported = state.pushBlocked === true;
+  const isReported = state.pushBlocked !== undefined;
   // A login by another method ends the wait of the budget, and no report: whoever knows the password would ask again at once (R9).
   const budget = Math.max(
     waitMs(attemptsOf(state, 'app', lane), attempts, lane, 1, now),

@@ -136,7 +136,7 @@ const TRANSITIONS: Transitions = {
 
   'user.unblocked': (state) => {
     const { blocked: _lifted, quietUntil: _too, pushBlocked, ...rest } = state;
-    if (pushBlocked !== true) return rest;
+    if (pushBlocked === undefined) return rest;
     // What was asked for meanwhile was paid for, and not sent.
     const { app: _unsent, ...attempts } = state.attempts;
     return { ...rest, attempts };
@@ -176,7 +176,7 @@ function superseding(state: UserState, { method, purpose, applicationId }: OpenC
 function reported(state: UserState, { at, attemptId, blocks }: { at: number; attemptId: string; blocks: boolean }) {
   const logins = state.open.filter(({ purpose }) => purpose === 'login');
   const over = logins.reduce((rest, one) => ({ ...rest, ...ended(rest, one, 'denied', attemptId) }), state);
-  return { ...over, signedOutAt: at, ...(blocks && { pushBlocked: true as const }) };
+  return { ...over, signedOutAt: at, ...(blocks && { pushBlocked: state.pushBlocked ?? at }) };
 }
 
 /** What a start took the place of: open before, and cancelled since. */

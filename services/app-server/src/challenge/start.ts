@@ -106,7 +106,11 @@ export async function start(
   // is quiet as well, once it was asked for often enough, and then looks no other (R21).
   const isElsewhere = instead !== undefined && (await isLeftInPeace(deps, input, request, { userId, policy }));
   const chosen = isElsewhere ? withoutApp(choose(instead)) : first;
-  if (reveal && chosen.decoy) throw new MfaError('METHOD_UNAVAILABLE');
+  if (reveal && chosen.decoy) {
+    throw new MfaError('METHOD_UNAVAILABLE', {
+      detail: 'They have no authenticator for an allowed method: enrol one.',
+    });
+  }
 
   return chosen.method === 'sms'
     ? startBySms(deps, input, request, { user, userId, chosen, policy, reveal })

@@ -26,8 +26,8 @@ export interface UserState {
   bypass?: { expiresAt: number; by: string };
   /** A temporary access code: lets whoever has no factor enrol the first one, once. */
   enrolment?: { codeMac: string; expiresAt: number };
-  /** The person said that a login was not theirs: nothing is sent to an app until an administrator lifts it. */
-  pushBlocked?: true;
+  /** The person said that a login was not theirs: nothing is sent to an app until an administrator lifts it. Since when, ms since the epoch. */
+  pushBlocked?: number;
   /** The same where nobody has to lift it: no prompt before, ms since the epoch, whoever logs in meanwhile. */
   quietUntil?: number;
   /** Evidence of a sign-in from before counts no more (APP-06), ms since the epoch. */

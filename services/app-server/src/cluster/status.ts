@@ -35,8 +35,8 @@ export async function status(
   { replica, version, settled, startedAt, now, bus, router, clock, parts, acceptsUnsynced, isFit }: StatusDependencies,
   _input: InputOf<typeof clusterStatus>,
 ): Promise<View> {
-  const streams = await streamsOf(bus.nats).catch(() => []);
   const { info } = bus.nats;
+  const streams = await streamsOf(bus.nats, info?.server_name).catch(() => []);
   const outage = router.lastOutage();
   return {
     replica,
@@ -72,16 +72,20 @@ function floorOf({ stream }: Partition, continuity: Pick<LedgerContinuity, 'isPr
   return { stream, proven: continuity.isProven(), ...(at > 0 && { at: iso(at) }) };
 }
 
-async function streamsOf(nats: NatsConnection): Promise<View['streams']> {
+async function streamsOf(nats: NatsConnection, server: string | undefined): Promise<View['streams']> {
   const manager = await jetstreamManager(nats, JETSTREAM);
   const found: View['streams'] = [];
-  for await (const info of manager.streams.list()) found.push(streamOf(info));
+  for await (const info of manager.streams.list()) found.push(streamOf(info, server));
   return found.toSorted((a, b) => a.name.localeCompare(b.name));
 }
 
-function streamOf(info: StreamInfo): View['streams'][number] {
-  const { config, state } = info;
-  const { leader, followers } = copiesOf(info);
+/** @param server that is connected to: one that is in no cluster has every stream, and does not name itself where it lists them. */
+export function streamOf(
+  info: Pick<StreamInfo, 'config' | 'state' | 'cluster'>,
+  server: string | undefined,
+): View['streams'][number] {
+  const { config, state, cluster } = info;
+  const { leader = cluster === undefined ? server : undefined, followers } = copiesOf(info);
   return {
     name: config.name,
     messages: state.messages,

@@ -4,7 +4,6 @@ import {
   AnswerBody,
   DEVICE_PATHS,
   MfaError,
-  type DeviceAssertion,
   type deviceAnswer,
   type InputOf,
   type OutputOf,
@@ -20,6 +19,7 @@ import {
   type Outcome,
   type Prompt,
 } from '@countersign/device-protocol';
+import type { Static } from 'typebox';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { DecisionEvidence } from '../challenge/events.ts';
@@ -51,7 +51,7 @@ export interface AnswerDependencies extends SignedCallDependencies, HeldPasskeyD
   wakePhones: WakePhones;
 }
 
-type Call = SignedCall<{ decision: string; passkey?: DeviceAssertion }>;
+type Call = SignedCall<Static<typeof AnswerBody>>;
 
 const KIND = kindOfRequest(DEVICE_PATHS.answer, AnswerBody);
 /** `display_mismatch`: somebody between changed what was shown, or we did meanwhile. */
@@ -94,7 +94,7 @@ export async function answer(
     // This very answer was taken, and the phone did not hear of it.
     const before = state.closed.find((one) => one.key === key && one.attemptId === attemptId);
     if (before === undefined) throw await refuse(found.refuse);
-    return { outcome: await outcomeOf(deps, call, challengeId, before.state) };
+    return outcomeOf(deps, call, challengeId, before.state);
   }
   const { challenge } = found;
   const user = await deps.users.byId(userId);
@@ -143,7 +143,7 @@ export async function answer(
     throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   }
   const became = event.type === 'challenge.approved' ? 'approved' : 'denied';
-  return { outcome: await outcomeOf(deps, call, challengeId, became) };
+  return outcomeOf(deps, call, challengeId, became);
 }
 
 /** The same answer of the same phone, sent again in a new request, is the same attempt. */
@@ -190,13 +190,19 @@ function isSame(given: string, wanted: string): boolean {
   return given.length === wanted.length && timingSafeEqual(Buffer.from(given), Buffer.from(wanted));
 }
 
-function outcomeOf(
+/** With the sets that lead to the key which signs it: the phone may have polled before the key was changed. */
+async function outcomeOf(
   { phoneKeys, now }: AnswerDependencies,
-  { device, nonce }: Call,
+  { device, nonce, body: { keySet } }: Call,
   challengeId: string,
   state: Outcome['state'],
-): Promise<string> {
+): Promise<OutputOf<typeof deviceAnswer>> {
+  if (keySet !== undefined) await phoneKeys.catchUpWith(keySet);
   const { signing } = phoneKeys.current();
   const { deviceId } = device;
-  return signOutcome({ v: 1, challengeId, deviceId, answers: nonce, state, counted: true, at: now() }, signing);
+  const said = { v: 1, challengeId, deviceId, answers: nonce, state, counted: true, at: now() } as const;
+  return {
+    outcome: await signOutcome(said, signing),
+    keySets: keySet === undefined ? [] : phoneKeys.after(keySet),
+  };
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MfaError, PHONE_HINTS, type Method, type SignedRequest, type StartedChallenge } from '@countersign/contracts';
-import { generateKeyPair, signRotation, type Answer, type Prompt } from '@countersign/device-protocol';
+import { generateKeyPair, signRotation, thumbprintOf, type Answer, type Prompt } from '@countersign/device-protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { confirm as confirmOwn } from '../account/confirm.ts';
 import { enrol as enrolOwn } from '../account/enrol.ts';
@@ -21,6 +21,7 @@ import { verify } from '../challenge/verify.ts';
 import { natsWake } from '../challenge/wake.ts';
 import { memoryStore } from '../dispatch/testing/memory-store.ts';
 import { addPhoneKeySet } from '../keys/phone-keys.ts';
+import { phones as keysOfPhones } from '../keys/phones.ts';
 import { set } from '../policy/set.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
 import { create as createUser } from '../user/create.ts';
@@ -28,6 +29,7 @@ import { remove as deleteUser } from '../user/delete.ts';
 import { block } from '../user/block.ts';
 import { unblock } from '../user/unblock.ts';
 import { update as updateUser } from '../user/update.ts';
+import { viewUser } from '../user/view.ts';
 import { answer } from './answer.ts';
 import { enrol as enrolPasskey } from './enrol.ts';
 import { look } from './look.ts';
@@ -149,8 +151,9 @@ async function hinted(name: string, withinMs: number): Promise<boolean> {
 
 async function answered(phone: Phone, prompt: Prompt, said: Answer, on = b) {
   const decision = await phone.decide(prompt, said);
-  const { request, nonce } = await phone.sign('/v1/device/answer', { decision });
-  const { outcome } = await answer(on, { request }, asEdge());
+  const { request, nonce } = await phone.sign('/v1/device/answer', { decision, keySet: phone.keySet.version });
+  const { outcome, keySets } = await answer(on, { request }, asEdge());
+  await phone.follow(keySets);
   return phone.outcome(outcome, prompt.challengeId, nonce);
 }
 
@@ -710,10 +713,7 @@ describe('a request', () => {
   test('DEV-25: phones follow our keys from one to the next, and none that is not announced', async () => {
     const { owner, phone } = await withPhone();
     const before = phone.keySet.version;
-    await a.router.write((db) =>
-      db.transaction().execute((transaction) => addPhoneKeySet(transaction, a.ring, Date.now())),
-    );
-    await a.phoneKeys.refresh('primary');
+    await anotherKeySet(a);
     const { challengeId } = await startFor(owner);
     const { request, nonce } = await phone.sign('/v1/device/poll', { keySet: before, wait: 0 });
     const told = await poll(a, { request }, asEdge());
@@ -727,7 +727,46 @@ describe('a request', () => {
     ).resolves.toHaveLength(1);
     await b.phoneKeys.refresh('primary');
   });
+
+  test('DEV-25: whoever polled before our key was changed can check what became of their answer', async () => {
+    const { owner, phone } = await withPhone();
+    const { challengeId, number, prompt } = await prompted(owner, phone);
+    const keySet = phone.keySet.version;
+    for (const _ of ['out of the set', 'that the phone knows']) await anotherKeySet(a);
+    const decision = await phone.decide(prompt, { decision: 'approve', number });
+    const { request, nonce } = await phone.sign('/v1/device/answer', { decision, keySet });
+    const { outcome, keySets } = await answer(a, { request }, asEdge());
+    await expect(phone.outcome(outcome, challengeId, nonce)).rejects.toThrow('does not trust');
+    await phone.follow(keySets);
+    expect((await phone.outcome(outcome, challengeId, nonce)).state).toBe('approved');
+    expect(phone.keySet.version).toBe(keySet + 2);
+    const { keys } = await keysOfPhones(b, {});
+    expect(keys.slice(-3).map((one) => [one.keySet, one.trusted])).toEqual([
+      [keySet, false],
+      [keySet + 1, true],
+      [keySet + 2, true],
+    ]);
+    expect(keys.at(-1)?.kid).toBe(await thumbprintOf(phone.keySet.keys[0]!));
+  });
+
+  test('DEV-25: a replica that has missed two changes hears of them from the phone', async () => {
+    const { owner, phone } = await withPhone();
+    // Within the time after which it reads again by itself.
+    for (const _ of ['one', 'two']) await anotherKeySet(a);
+    await polled(phone, { on: a });
+    await expect(polled(phone, { on: b }), 'a poll').resolves.toEqual([]);
+    const { number, prompt } = await prompted(owner, phone);
+    for (const _ of ['three', 'four']) await anotherKeySet(a);
+    await polled(phone, { on: a });
+    const { state } = await answered(phone, prompt, { decision: 'approve', number });
+    expect(state, 'an answer').toBe('approved');
+  });
 });
+
+async function anotherKeySet({ router, ring, phoneKeys }: Desk): Promise<void> {
+  await router.write((db) => db.transaction().execute((within) => addPhoneKeySet(within, ring, Date.now())));
+  await phoneKeys.refresh('primary');
+}
 
 describe('a phone that asks without end', () => {
   test('is told when to ask again, before anything of it is kept; another of its owner goes on', async () => {
@@ -868,11 +907,16 @@ describe('fatigue (R22)', () => {
     const bySms = await startFor(owner, { by: other, method: 'sms' });
     expect((await answered(phone, theirs.prompt, { decision: 'fraud' })).state).toBe('denied');
     expect((await get(b, { challengeId: bySms.challengeId }, asApplication(other))).state).toBe('denied');
+    const { promptsStopped } = await viewUser(b, owner.userId);
+    expect(Math.abs(Date.parse(promptsStopped?.at ?? '') - Date.now()), 'and whoever looks sees it').toBeLessThan(
+      30_000,
+    );
     expect(await refusalOf(startFor(owner))).toBe('none');
     expect(await polled(phone)).toEqual([]);
     expect((await start(a, { username: owner.username, also: ['app'] }, asApplication())).method).toBe('sms');
     await unblock(a, { userId: owner.userId, reason: 'talked to them' }, requestOf());
     expect(await refusalOf(startFor(owner))).toBe('none');
+    expect(await viewUser(b, owner.userId)).not.toHaveProperty('promptsStopped');
     expect(await polled(phone)).toHaveLength(1);
   });
 

@@ -18,5 +18,6 @@ export async function poll(
   const { device, body, nonce, state } = await signedCall(deps, signed, KIND, request);
   const { deviceId, userId } = device;
   const { keySet, wait, known = [] } = body;
+  await deps.phoneKeys.catchUpWith(keySet);
   return tell(deps, { deviceId, userId, keySet, nonce, known, until: deps.now() + wait * 1000 }, state);
 }

@@ -45,6 +45,7 @@ export class PhoneKeys {
   readonly #onProblem: (error: unknown) => void;
   /** Oldest first; the version is the place, from 1. */
   #generations: Generation[] = [];
+  #catchingUp: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: { router: Router; ring: KeyRing; now: () => number; onProblem: (error: unknown) => void }) {
@@ -80,10 +81,27 @@ export class PhoneKeys {
     return this.#generations.slice(-2);
   }
 
+  /** Of every set, oldest first. */
+  all(): readonly { keySet: KeySet; signing: Pick<PhoneSigningKey, 'keyId'> }[] {
+    return this.#generations;
+  }
+
   /** The signed sets after a version, in order. */
   after(version: number): string[] {
     const missed = this.#generations.slice(version, version + SETS_AT_ONCE);
     return missed.flatMap(({ statement }) => (statement === undefined ? [] : [statement]));
+  }
+
+  /**
+   * For a phone that trusts a set which this replica has not heard of: after two changes in a row it trusts none of our keys any more. Where
+   * the set cannot be read, or is none, nothing changes. Phones that say anything cause one read at a time.
+   */
+  async catchUpWith(version: number): Promise<void> {
+    if (version <= this.#generations.length) return;
+    this.#catchingUp ??= this.refresh('primary')
+      .catch(this.#onProblem)
+      .finally(() => (this.#catchingUp = undefined));
+    await this.#catchingUp;
   }
 
   async refresh(from?: 'primary'): Promise<void> {

@@ -614,7 +614,7 @@ describe('account', () => {
       await a.jetstream.publish(`sessions.${owner}.${randomBytes(32).toString('base64url')}`, 'sealed');
     }
     expect(await account.report(b, { access, loginId: 'x' }, request())).toMatchObject({ sessionsEnded: 2 });
-    expect((await a.ledger.peek(who.userId)).pushBlocked).toBe(true);
+    expect((await a.ledger.peek(who.userId)).pushBlocked).toBeGreaterThan(0);
     expect(await end(a, { userId: other.userId, reason: 'asked for' }, requestOf())).toMatchObject({ ended: 1 });
     expect(await end(a, { userId: other.userId, reason: 'asked for' }, requestOf())).toMatchObject({ ended: 0 });
   });

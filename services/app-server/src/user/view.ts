@@ -29,7 +29,7 @@ export async function viewUsers(
   return Promise.all(
     found.map(async (user): Promise<UserView> => {
       const state = await ledger.peek(user.user_id);
-      const { blocked, disabled } = state;
+      const { blocked, disabled, pushBlocked } = state;
       const authenticators = rows.authenticators.filter(
         (one) => one.user_id === user.user_id && !isRemoved(state, one.authenticator_id),
       );
@@ -43,6 +43,7 @@ export async function viewUsers(
         // Either is enough to keep the user out.
         status: disabled === true ? 'disabled' : user.status,
         ...(blocked !== undefined && { blocked: { ...blocked, at: new Date(blocked.at).toISOString() } }),
+        ...(pushBlocked !== undefined && { promptsStopped: { at: new Date(pushBlocked).toISOString() } }),
         authenticators: [...authenticators.map((row) => viewAuthenticator(ring, row)), ...passkeys.map(viewPasskey)],
         createdAt: user.created_at.toISOString(),
         updatedAt: user.updated_at.toISOString(),

@@ -18,13 +18,16 @@ import type { Store } from './store/store.ts';
 /** What came of a prompt that was answered here. */
 export type Answered = Pick<Past, 'answer' | 'result' | 'counted'>;
 
-/** Codes that end a prompt, whoever sent them. */
+/** Codes that end a prompt, whoever sent them; and where nothing that came was signed, the answer may have counted all the same. */
 const ENDS: Partial<Record<ProblemCode, Result>> = {
   NUMBER_WRONG: 'wrong-number',
   DISPLAY_MISMATCH: 'mismatch',
   CHALLENGE_CLOSED: 'ended',
   CHALLENGE_NOT_FOUND: 'ended',
+  NOT_SIGNED: 'unchecked',
 };
+/** After which the server may have the prompt open still: then it is shown again. */
+const STAY_OPEN: ReadonlySet<Result> = new Set(['mismatch', 'unchecked']);
 const TRIES = 4;
 const CLOCK_TOLERANCE_MS = 2000;
 
@@ -60,7 +63,7 @@ export async function addCodes({ store, outside }: Phone, { secret, ...account }
 
 /**
  * Asks once what waits, and keeps it for every window. Prompts that were answered here do not come back by a poll that was under way,
- * unless something else was shown than asked, which leaves them open; those that are gone without an answer are written down. Undefined
+ * unless the answer may not have counted, which leaves them open; those that are gone without an answer are written down. Undefined
  * when there is nobody to ask for any more.
  * @param asked.known what the last look told.
  * @returns what this one tells.
@@ -94,7 +97,7 @@ export async function look(
   const before = (await store.waiting(deviceId))?.prompts ?? [];
   const past = await store.past(deviceId);
   const isAnswered = ({ challengeId }: Prompt) =>
-    past.some((one) => one.challengeId === challengeId && one.answer !== undefined && one.result !== 'mismatch');
+    past.some((one) => one.challengeId === challengeId && one.answer !== undefined && !STAY_OPEN.has(one.result));
   const open = prompts.filter((prompt) => !isAnswered(prompt));
   await store.putWaiting({ deviceId, prompts: open });
   const nowMs = outside.nowMs() + (learntOffsetMs ?? clockOffsetMs);
@@ -135,7 +138,12 @@ export async function answer(phone: Phone, deviceId: string, prompt: Prompt, giv
     passkey && ((challenge: string): Promise<DeviceAssertion> => phone.passkeys.ask(passkey.credentialId, challenge));
   const asked = { device: account, clockOffsetMs, prompt, answer: given, confirm };
   const answered = await answerPrompt(outside, asked, (work) => insisting(phone, work)).then(
-    ({ state, counted }): Answered => ({ answer: given.decision, result: state, counted }),
+    async ({ outcome: { state, counted }, keySet }): Promise<Answered> => {
+      if (keySet.version !== account.keySet.version) {
+        await store.changeAccount(deviceId, (now) => follow(now, { ...now, keySet }));
+      }
+      return { answer: given.decision, result: state, counted };
+    },
     (error: unknown): Answered => {
       const result = ENDS[codeOf(error)];
       if (result === undefined) throw error;

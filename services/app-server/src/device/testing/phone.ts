@@ -67,8 +67,7 @@ export class Phone {
       serverKeyThumbprint: link.serverKeyThumbprint,
     });
     if (read === undefined) throw new Error('not the answer of the server that the link names');
-    const [server = ''] = link.servers;
-    return new Phone(read, new URL(server).host, key);
+    return new Phone(read, new URL(link.server).host, key);
   }
 
   async sign(
@@ -101,13 +100,18 @@ export class Phone {
     };
   }
 
-  /** @throws when a server that is not trusted signed it, or another request is answered. */
-  async read({ prompts, keySets }: { prompts: string; keySets: string[] }, nonce: string): Promise<Prompt[]> {
+  /** @throws when one is not signed by the one before. */
+  async follow(keySets: readonly string[]): Promise<void> {
     for (const statement of keySets) {
       const next = await acceptKeySet(statement, this.keySet);
       if (next === undefined) throw new Error('a set of keys that nobody trusted signed');
       this.keySet = next;
     }
+  }
+
+  /** @throws when a server that is not trusted signed it, or another request is answered. */
+  async read({ prompts, keySets }: { prompts: string; keySets: string[] }, nonce: string): Promise<Prompt[]> {
+    await this.follow(keySets);
     const key = await this.#trusted(prompts);
     const read = await verifyPrompts(prompts, key, { deviceId: this.deviceId, answers: nonce });
     if (read === undefined) throw new Error('prompts that are not for this phone, or old ones');

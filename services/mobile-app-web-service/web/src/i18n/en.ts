@@ -20,6 +20,8 @@ export const en = {
   'home.ready': 'Ready. Sign-ins appear here by themselves.',
   'home.gone':
     'This server does not know this phone. Nothing can be approved with it now. It is asked again from time to time; if the phone was removed, remove the account here as well.',
+  'home.goneBadge': 'Not registered',
+  'home.added': (when: string) => `added ${when}`,
   'home.waits': (application: string) => `A sign-in to ${application} waits.`,
   'home.open': 'Look at it',
 
@@ -110,6 +112,8 @@ export const en = {
     'This phone showed something else than what was asked. Your answer does not count. Tell your administrators.',
   'outcome.withdrawn': 'This request was withdrawn, or replaced by another one. There is nothing to answer any more.',
   'outcome.ended': 'This request had ended already. Your answer did not count.',
+  'outcome.unchecked':
+    'What became of your answer cannot be checked: what came was not signed by a key of the server that this phone knows. See on the other screen whether you are signed in. Tell your administrators if it stays so.',
 
   'account.user': 'User',
   'account.server': 'Server',
@@ -155,6 +159,7 @@ export const en = {
   'past.mismatch': 'Shown wrongly',
   'past.withdrawn': 'Withdrawn',
   'past.ended': 'Had ended',
+  'past.unchecked': 'Cannot be checked',
   'past.elsewhere': (result: string) => `${result} elsewhere`,
 
   'settings.title': 'Settings',

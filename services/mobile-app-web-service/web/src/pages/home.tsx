@@ -1,5 +1,6 @@
 import { Alert, Button, Choice } from '@countersign/ui';
 import { useHouse } from '../context.tsx';
+import { dateIn } from '../i18n/format.ts';
 import { Problem } from '../protocol/problem.ts';
 import type { Account } from '../store/records.ts';
 import { Title } from '../title.tsx';
@@ -7,7 +8,7 @@ import type { Waits } from '../use-asked.ts';
 import { Codes } from './codes.tsx';
 
 export function Home({ later, onOpen }: { later: readonly Waits[]; onOpen: (challengeId: string) => void }) {
-  const { say, kept, go } = useHouse();
+  const { say, language, kept, go } = useHouse();
   const { accounts, codes } = kept;
   return (
     <>
@@ -29,9 +30,12 @@ export function Home({ later, onOpen }: { later: readonly Waits[]; onOpen: (chal
               <Choice
                 key={account.deviceId}
                 title={account.organisation}
+                {...(account.isGone && { badge: say('home.goneBadge') })}
                 onPress={() => go({ at: 'account', deviceId: account.deviceId })}
               >
-                {account.user}
+                {isAlone(account, accounts)
+                  ? account.user
+                  : `${account.user}, ${say('home.added', dateIn(language, account.addedAtMs))}`}
               </Choice>
             ))}
           </ul>
@@ -48,7 +52,7 @@ export function Home({ later, onOpen }: { later: readonly Waits[]; onOpen: (chal
 
 /** Whether prompts would appear; why not, account by account, where they would not. */
 function Standing() {
-  const { say, kept, problemOf } = useHouse();
+  const { say, language, kept, problemOf } = useHouse();
   const whyNot = kept.accounts.flatMap((account) => {
     const sentence = problemAt(account);
     return sentence === undefined ? [] : [{ account, sentence }];
@@ -58,10 +62,22 @@ function Standing() {
     const code = kept.waiting.find((one) => one.deviceId === deviceId)?.problem;
     return code === undefined ? undefined : problemOf(new Problem(code));
   }
+  function nameOf(account: Account): string {
+    const { organisation, user, addedAtMs } = account;
+    const isOnlyOne = kept.accounts.every((other) => other === account || other.organisation !== organisation);
+    if (isOnlyOne) return organisation;
+    const when = isAlone(account, kept.accounts) ? [] : [say('home.added', dateIn(language, addedAtMs))];
+    return [organisation, user, ...when].join(', ');
+  }
   if (whyNot.length === 0) return <p className="muted">{say('home.ready')}</p>;
-  return whyNot.map(({ account: { deviceId, organisation }, sentence }) => (
-    <Alert key={deviceId} tone="bad">
-      {kept.accounts.length > 1 ? `${organisation}: ${sentence}` : sentence}
+  return whyNot.map(({ account, sentence }) => (
+    <Alert key={account.deviceId} tone="bad">
+      {kept.accounts.length > 1 ? `${nameOf(account)}: ${sentence}` : sentence}
     </Alert>
   ));
+}
+
+/** Whether no other account is of the same person at the same organisation: as there is one after a phone that was removed is activated again. */
+function isAlone({ deviceId, organisation, user }: Account, accounts: readonly Account[]): boolean {
+  return !accounts.some((one) => one.deviceId !== deviceId && one.organisation === organisation && one.user === user);
 }

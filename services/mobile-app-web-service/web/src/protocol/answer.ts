@@ -9,9 +9,16 @@ import {
 } from '@countersign/device-protocol';
 import type { Device } from './device.ts';
 import type { Outside } from './post.ts';
+import { poll } from './poll.ts';
 import { Problem } from './problem.ts';
-import { callSigned } from './signed-call.ts';
-import { trustedKeyOf } from './trusted-key.ts';
+import { callSigned, type SignedAnswer } from './signed-call.ts';
+import { followKeySets, trustedKeyOf } from './trusted-key.ts';
+
+export interface AnsweredPrompt {
+  readonly outcome: Outcome;
+  /** The keys of the server that are trusted from now on. */
+  readonly keySet: Device['keySet'];
+}
 
 interface Asked {
   readonly device: Device;
@@ -25,13 +32,13 @@ interface Asked {
 /**
  * Answers a prompt, over exactly what was shown. How the login stands afterwards is what the server signs, not what was pressed. `again`
  * asks once more with the same decision: a server that took it, and whose answer was lost, knows it by what was signed.
- * @throws Problem.
+ * @throws Problem; NOT_SIGNED: the server may have taken it, and how the login stands cannot be checked.
  */
 export async function answerPrompt(
   outside: Outside,
   { device, clockOffsetMs, prompt, answer, confirm }: Asked,
   again: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
-): Promise<Outcome> {
+): Promise<AnsweredPrompt> {
   const at = Math.round(outside.nowMs() + clockOffsetMs);
   const { privateKey, thumbprint } = device.key;
   const decision = await signDecision({ prompt, deviceId: device.deviceId, at }, answer, {
@@ -41,14 +48,35 @@ export async function answerPrompt(
   // By the key that signed the decision alone: the poll that brought the prompt has told which one the server knows.
   const { nextKey: _, ...withOneKey } = device;
   const passkey = answer.decision === 'approve' ? await confirm?.(await passkeyChallenge(decision)) : undefined;
-  const body = { decision, ...(passkey !== undefined && { passkey }) };
+  const body = { decision, ...(passkey !== undefined && { passkey }), keySet: device.keySet.version };
   const call = { device: withOneKey, clockOffsetMs, call: 'answer', body } as const;
   const answered = await again(() => callSigned(outside, call));
-  const { outcome: statement } = answered.answer;
-  const key = await trustedKeyOf(statement, device.keySet);
-  const expected = { challengeId: prompt.challengeId, deviceId: device.deviceId, answers: answered.nonce };
-  const outcome =
-    key === undefined || typeof statement !== 'string' ? undefined : await verifyOutcome(statement, key, expected);
+  return verified(outside, withOneKey, { ...answered, challengeId: prompt.challengeId });
+}
+
+/** The key may have been changed since the last poll: the sets that lead to it come along, or with another poll. */
+async function verified(
+  outside: Outside,
+  device: Device,
+  {
+    answer: { outcome: statement, keySets },
+    nonce,
+    clockOffsetMs,
+    challengeId,
+  }: SignedAnswer & { challengeId: string },
+): Promise<AnsweredPrompt> {
+  if (typeof statement !== 'string') throw new Problem('NOT_SIGNED');
+  let keySet = Array.isArray(keySets) ? await followKeySets(device.keySet, keySets) : device.keySet;
+  let key = await trustedKeyOf(statement, keySet);
+  if (key === undefined) {
+    const polled = await poll(outside, { device: { ...device, keySet }, clockOffsetMs, waitSeconds: 0 }).catch(() => {
+      throw new Problem('NOT_SIGNED');
+    });
+    ({ keySet } = polled.device);
+    key = await trustedKeyOf(statement, keySet);
+  }
+  const expected = { challengeId, deviceId: device.deviceId, answers: nonce };
+  const outcome = key === undefined ? undefined : await verifyOutcome(statement, key, expected);
   if (outcome === undefined) throw new Problem('NOT_SIGNED');
-  return outcome;
+  return { outcome, keySet };
 }

@@ -1,9 +1,9 @@
-import { acceptKeySet, verifyPrompts, type Prompt } from '@countersign/device-protocol';
+import { verifyPrompts, type Prompt } from '@countersign/device-protocol';
 import type { Device } from './device.ts';
 import type { Outside } from './post.ts';
 import { Problem } from './problem.ts';
 import { callSigned } from './signed-call.ts';
-import { trustedKeyOf } from './trusted-key.ts';
+import { followKeySets, trustedKeyOf } from './trusted-key.ts';
 
 export interface Polled {
   readonly prompts: readonly Prompt[];
@@ -48,15 +48,4 @@ export async function poll(
     ...(typeof pushKey === 'string' && { pushKey }),
     ...(clockOffsetMs !== asked.clockOffsetMs && { learntOffsetMs: verified.at - outside.nowMs() }),
   };
-}
-
-/** Each set is signed by one before it: one that does not fit breaks the chain. */
-async function followKeySets(trusted: Device['keySet'], statements: readonly unknown[]): Promise<Device['keySet']> {
-  let keySet = trusted;
-  for (const statement of statements) {
-    const next = typeof statement === 'string' ? await acceptKeySet(statement, keySet) : undefined;
-    if (next === undefined) throw new Problem('NOT_SIGNED');
-    keySet = { version: next.version, keys: next.keys };
-  }
-  return keySet;
 }

@@ -1,10 +1,10 @@
 import { activationLink } from '@countersign/device-protocol';
 import { expect, test } from 'vitest';
-import { of, read } from './scanned.ts';
+import { read } from './scanned.ts';
 
 const SERVER = 'https://mfa.example.com';
 const link = {
-  servers: [SERVER, 'https://mfa2.example.com'],
+  server: SERVER,
   activationId: 'activation-0123456789',
   code: 'AAECAwQFBgcICQoLDA0ODw',
   serverKeyThumbprint: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs',
@@ -13,10 +13,6 @@ const link = {
 
 test('an activation link of this server', () => {
   expect(read(` ${activationLink(link)}\n`, SERVER)).toEqual({ is: 'activation', link });
-});
-
-test('one that this server is the second of', () => {
-  expect(of(link, 'https://mfa2.example.com')).toEqual({ is: 'activation', link });
 });
 
 test('one of another server leads there', () => {

@@ -18,7 +18,7 @@ export function read(text: string, server: string): Scanned {
 }
 
 export function of(link: ActivationLink, server: string): Scanned {
-  return link.servers.includes(server)
+  return link.server === server
     ? { is: 'activation', link }
-    : { is: 'elsewhere', server: link.servers[0] ?? '', address: activationLink(link) };
+    : { is: 'elsewhere', server: link.server, address: activationLink(link) };
 }

@@ -1,5 +1,6 @@
-import { importPublicKey, keyIdOfStatement, thumbprintOf } from '@countersign/device-protocol';
+import { acceptKeySet, importPublicKey, keyIdOfStatement, thumbprintOf } from '@countersign/device-protocol';
 import type { Device } from './device.ts';
+import { Problem } from './problem.ts';
 
 /** The key of the server that a statement says it is signed with, if it is one that this phone trusts. */
 export async function trustedKeyOf(
@@ -14,4 +15,18 @@ export async function trustedKeyOf(
     return publicKey === undefined ? undefined : { publicKey, keyId };
   }
   return undefined;
+}
+
+/** Each set is signed by one before it. @throws Problem NOT_SIGNED when one does not fit, which breaks the chain. */
+export async function followKeySets(
+  trusted: Device['keySet'],
+  statements: readonly unknown[],
+): Promise<Device['keySet']> {
+  let keySet = trusted;
+  for (const statement of statements) {
+    const next = typeof statement === 'string' ? await acceptKeySet(statement, keySet) : undefined;
+    if (next === undefined) throw new Problem('NOT_SIGNED');
+    keySet = { version: next.version, keys: next.keys };
+  }
+  return keySet;
 }

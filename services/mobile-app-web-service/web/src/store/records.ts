@@ -38,8 +38,11 @@ export interface CodeAccount extends CodeParameters {
   readonly addedAtMs: number;
 }
 
-/** What became of a prompt. `ended`: somebody or something else was first, and the server said no more than that. */
-export type Result = Outcome['state'] | 'wrong-number' | 'mismatch' | 'withdrawn' | 'ended';
+/**
+ * What became of a prompt. `ended`: somebody or something else was first, and the server said no more than that. `unchecked`: what the server
+ * said of an answer was signed by no key that this phone trusts.
+ */
+export type Result = Outcome['state'] | 'wrong-number' | 'mismatch' | 'withdrawn' | 'ended' | 'unchecked';
 
 export interface Past {
   readonly deviceId: string;
