@@ -180,6 +180,34 @@ describe('approval on the phone', () => {
     expect(askedFor('claim').map(({ input }) => input)).toEqual([{ number: '117' }]);
   });
 
+  test('reported there: the sign-in is over, and the page says why', async () => {
+    portal.answerWith({ ...home, welcome: welcome(waiting), wait: { refuse: 'SIGN_IN_NEEDED', status: 401 } });
+    await page.goto(portal.origin);
+    await heading('Sign in').waitFor();
+    const sentence =
+      'This sign-in has ended: it was reported as not yours, or you were signed out everywhere. Sign in again.';
+    expect(await page.getByRole('status').allInnerTexts()).toEqual([sentence]);
+    expect(await page.getByRole('button').allInnerTexts()).not.toContain('Ask again');
+    portal.answerWith({ ...home, welcome: welcome({ at: 'sign-in' }, { ended: true }) });
+    await page.reload();
+    await heading('Sign in').waitFor();
+    expect(await page.getByRole('status').allInnerTexts()).toEqual([sentence]);
+  });
+
+  test('reported while something sensitive waits for it: nobody is asked any more', async () => {
+    portal.answerWith({
+      ...home,
+      remove: stepUpNeeded,
+      ask: { ...FULL, question: question(BY_PHONE) },
+      wait: { refuse: 'SIGN_IN_NEEDED', status: 401 },
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('button', { name: 'Remove: Aegis' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await heading('Sign in').waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
+  });
+
   test('another way leaves the phone alone: what it says later counts for nothing', async () => {
     let isElsewhere = false;
     portal.answerWith({

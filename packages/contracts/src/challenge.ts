@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { SignInEvidence } from './evidence.ts';
 import { ChallengeId } from './ids.ts';
 import { operation } from './operation.ts';
 import { PasskeyAssertion, PasskeyOptions } from './passkey.ts';
@@ -78,6 +79,7 @@ export const challengeStart = operation('challenge.start', {
         }),
       ),
       context: Type.Optional(LoginContext),
+      evidence: Type.Optional(SignInEvidence),
       revealUnknown: Type.Optional(
         Type.Boolean({
           description:
@@ -151,6 +153,7 @@ export const challengeGet = operation('challenge.get', {
             'Answer when the challenge ends, or after so many seconds. It may come earlier with `pending`: ask again.',
         }),
       ),
+      evidence: Type.Optional(SignInEvidence),
     },
     { additionalProperties: false },
   ),

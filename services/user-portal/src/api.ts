@@ -99,6 +99,7 @@ const Welcome = Type.Object({
   signIn: Type.Array(Type.Enum(['password', 'provider', 'passkey'])),
   provider: Type.Optional(Type.String({ description: 'Its name, for the button. The way: GET /sign-in/provider.' })),
   standing: Standing,
+  ended: Type.Optional(Type.Literal(true, { description: 'Of a sign-in that was ended meanwhile, as by a report.' })),
   language: Type.Optional(Type.String({ description: 'Of the person, when they are known and chose one.' })),
 });
 export type Welcome = Static<typeof Welcome>;

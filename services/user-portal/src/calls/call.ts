@@ -18,13 +18,14 @@ export interface CallContext {
 
 /**
  * What becomes of the session. `rise`: somebody gained rights, so the token is a new one and the old is dead (APP-02). `keep`: the same
- * token, another state.
+ * token, another state. `over`: app-server has ended the sign-in, or session, that it is of; what the browser keeps names nothing any more.
  */
 export type Outcome<Answer> = { answer: Answer } & (
   | { becomes: 'stay' }
   | { becomes: 'keep'; state: SessionState }
   | { becomes: 'rise'; state: SigningIn | SignedIn; owner: string; maxSessions?: number }
   | { becomes: 'leave' }
+  | { becomes: 'over' }
 );
 
 /** Whom a call takes decides what it is given: a call for people who are signed in has their session in its hands. */

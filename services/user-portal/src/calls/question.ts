@@ -5,18 +5,25 @@ import type { CallContext } from './call.ts';
 /** What a page can take besides codes that are sent or shown by an app. */
 const ALSO = ['passkey', 'app', 'recovery'] as const;
 
+/** Who is asked, and for which sign-in or session: where that has ended meanwhile, nothing is sent for it any more. */
+export interface Person {
+  username: string;
+  evidence: string;
+}
+
 /**
  * Asks a person for a second factor.
  * @returns the question; or, where none is asked after a one-time bypass, what proves it.
  */
 export async function pose(
   { ask, browser }: CallContext,
-  username: string,
+  { username, evidence }: Person,
   method: Method | undefined,
 ): Promise<{ question: OpenQuestion } | { proof: string }> {
   const started = await ask(challengeStart, {
     username,
     also: [...ALSO],
+    evidence,
     context: browser,
     ...(method !== undefined && { method }),
   });

@@ -44,6 +44,8 @@ export const en = {
     'This was refused on the phone, or another number was typed there. If that was not you, tell your helpdesk.',
   'second.expired': 'No answer came from your phone in time. Ask again, or choose another way.',
   'second.cancelled': 'This question is over. Ask again, or choose another way.',
+  'second.signedOut':
+    'This sign-in has ended: it was reported as not yours, or you were signed out everywhere. Sign in again.',
   'second.askAgain': 'Ask again',
   'second.other': 'Another way',
   'second.none': 'There is no way to ask you at the moment. Try again later.',

@@ -36,7 +36,7 @@ export function Approval({
     const goOn = async () => {
       const outcome = await outcomeOf(number, signal);
       if (signal.aborted) return;
-      if (outcome === 'sign-in') return arrive({ at: 'sign-in' }, say('app.ended'));
+      if (outcome === 'sign-in') return arrive({ at: 'sign-in' }, say('second.signedOut'));
       if (outcome !== 'approved') return setEnded(outcome);
       run(async () => {
         try {
