@@ -173,11 +173,26 @@ describe('approval on the phone', () => {
     });
     await page.goto(portal.origin);
     await page.getByRole('alert').getByText(sentence).waitFor();
+    expect(await page.getByText('492').count(), 'nobody types a number that is over').toBe(0);
     await tabTo('Ask again');
     await page.keyboard.press('Enter');
     await heading('Hello, Anna Bērziņa').waitFor();
     expect(askedFor('ask').map(({ input }) => input)).toEqual([{ method: 'app' }]);
     expect(askedFor('claim').map(({ input }) => input)).toEqual([{ number: '117' }]);
+  });
+
+  test('where it cannot be asked again, that is the one thing that is said', async () => {
+    portal.answerWith({
+      ...home,
+      welcome: welcome(waiting),
+      wait: { state: 'denied' },
+      ask: { refuse: 'TRY_LATER', status: 429, retryAfterSeconds: 30 },
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('button', { name: 'Ask again' }).click();
+    await page.getByRole('alert').getByText('in 30 seconds').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(1);
+    await page.getByRole('button', { name: 'Ask again' }).waitFor();
   });
 
   test('reported there: the sign-in is over, and the page says why', async () => {
@@ -262,7 +277,7 @@ describe('approval on the phone', () => {
     });
     await page.goto(portal.origin);
     await page.getByRole('button', { name: /^Countersign authenticator/ }).click();
-    await page.getByText('492 039 118', { exact: true }).waitFor();
+    await page.getByText('492 039 118 275', { exact: true }).waitFor();
     expect(await page.getByRole('link', { name: 'Activate on this phone' }).getAttribute('href')).toBe(
       ENROLLED.app.uri,
     );

@@ -131,7 +131,7 @@ export const HISTORY: Answer<'history'> = {
 /** On the phone, with a number to type there. */
 export const BY_PHONE: Partial<Question> = {
   method: 'app',
-  prompt: 'Approve the sign-in in the app.',
+  prompt: 'Open Countersign on your phone and enter 492.',
   number: '492',
   alternatives: ['totp', 'recovery'],
 };

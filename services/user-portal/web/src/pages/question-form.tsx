@@ -81,13 +81,15 @@ export function QuestionForm({
   const { method, prompt, number, passkey, alternatives } = question;
   return (
     <>
-      <p>{prompt}</p>
+      {number === undefined ? <p>{prompt}</p> : null}
       {said === undefined ? null : <Alert tone="good">{said}</Alert>}
-      {problem === undefined ? null : <Alert tone="bad">{problem}</Alert>}
+      {problem === undefined || number !== undefined ? null : <Alert tone="bad">{problem}</Alert>}
       {number === undefined ? null : (
         <Approval
           key={question.expiresAt}
           number={number}
+          prompt={prompt}
+          problem={problem}
           isBusy={isBusy}
           onStanding={onStanding}
           onAskAgain={() => ask('app')}
