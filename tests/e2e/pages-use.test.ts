@@ -270,7 +270,7 @@ describe('approval on the phone', () => {
           ? ENROLLED.app
           : { ...ENROLLED.app, authenticatorId: CONFIRMED.authenticatorId, expiresAt: '2026-01-01T12:00:00.000Z' },
       confirm: ({ authenticatorId }) => {
-        if (authenticatorId !== ENROLLED.app.authenticatorId) return { refuse: 'CHALLENGE_NOT_FOUND', status: 404 };
+        if (authenticatorId !== ENROLLED.app.authenticatorId) return { authenticatorId, state: 'pending' };
         isActivated = true;
         return { authenticatorId, state: 'active' };
       },

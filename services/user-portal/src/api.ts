@@ -224,7 +224,13 @@ export const CALLS = {
       },
       closed,
     ),
-    withoutAccess(accountConfirm.output),
+    Type.Union([
+      withoutAccess(accountConfirm.output),
+      Type.Object(
+        { authenticatorId: Uuid, state: Type.Literal('pending') },
+        { description: 'Of an app: no phone has activated it yet.' },
+      ),
+    ]),
   ),
   rename: call(
     '/api/account/rename',
