@@ -387,6 +387,20 @@ test('what the policy does not allow is not shown', async () => {
   expect(askedFor('history')).toEqual([]);
 });
 
+test('a page speaks one language: it asks in it, and says in it what was asked before it was changed', async () => {
+  portal.answerWith({ ...home, welcome: welcome(ASKED), ask: ASKED });
+  await page.goto(portal.origin);
+  await page.getByText('Enter the 6-digit code from your authenticator.').waitFor();
+  await page.getByLabel('Language').selectOption('ru');
+  await page.getByText('Введите код из приложения.').waitFor();
+  expect(await page.getByText('Enter the 6-digit code').count()).toBe(0);
+  const [sent] = await Promise.all([
+    page.waitForRequest((request) => request.url().endsWith('/api/second-factor/ask')),
+    page.getByRole('button', { name: 'Код из SMS' }).click(),
+  ]);
+  expect(sent.headers()['accept-language']).toBe('ru');
+});
+
 test('the language that a person chooses is theirs, not only of this browser', async () => {
   portal.answerWith({ ...home, updateAccount: account({ language: 'ru' }) });
   await page.goto(portal.origin);

@@ -13,6 +13,7 @@ const PICTURE =
 export const question = (of: Partial<Question> = {}): Question => ({
   method: 'totp',
   prompt: 'Enter the 6-digit code from your authenticator.',
+  language: 'en',
   expiresAt: LATER,
   alternatives: ['sms', 'passkey', 'recovery'],
   ...of,

@@ -51,6 +51,14 @@ export const TypedPin = Type.String({
 });
 export const WantsPin = Type.Boolean({ description: 'The code needs the person’s PIN as well. Absent: it does not.' });
 
+/** Of the page that shows the prompt. What is sent to the person is in theirs, whatever the page speaks. */
+export const PromptLanguage = Type.String({
+  pattern: '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$',
+  maxLength: 35,
+  description: "In which the page asks: of `prompt` alone. The person's unless given.",
+  examples: ['en'],
+});
+
 const StartedChallenge = Type.Object({
   challengeId: ChallengeId,
   state: StateName,
@@ -79,6 +87,7 @@ export const challengeStart = operation('challenge.start', {
         }),
       ),
       context: Type.Optional(LoginContext),
+      language: Type.Optional(PromptLanguage),
       evidence: Type.Optional(SignInEvidence),
       revealUnknown: Type.Optional(
         Type.Boolean({

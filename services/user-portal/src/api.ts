@@ -61,6 +61,7 @@ function call<Input extends TSchema, Output extends TSchema, Needs extends CallN
 const Question = Type.Object({
   method: Type.Union([MethodName, Type.Literal('bypass')]),
   prompt: Type.String(),
+  language: Type.Optional(Type.String({ description: 'Of the prompt, as the page asked in it.' })),
   expiresAt: Timestamp,
   alternatives: Type.Array(MethodName),
   pin: Type.Optional(WantsPin),

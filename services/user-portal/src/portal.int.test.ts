@@ -377,6 +377,15 @@ describe('approval on the phone', () => {
     expect(starts.at(-1)?.input['evidence'], 'of a session, its own').toBe('access of alice');
   });
 
+  test('a question is asked in the language of the page, which it says with every call', async () => {
+    const browser = await asking('alice');
+    await browser.call(CALLS.ask, { method: 'totp' }, { 'accept-language': 'ru' });
+    const starts = asked.filter(({ operation }) => operation === 'challenge.start');
+    expect(starts.map(({ input }) => input['language'])).toEqual(['en', 'en', 'ru']);
+    expect((await browser.call(CALLS.welcome)).body).toMatchObject({ standing: { question: { language: 'ru' } } });
+    expect((await browser.call(CALLS.resend)).body).toMatchObject({ question: { language: 'ru' } });
+  });
+
   test('a tab that shows another number hears that its question is over, and claims nothing', async () => {
     const browser = await asking('alice');
     phones.set('alice', Promise.resolve('approved'));

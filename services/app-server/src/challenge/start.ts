@@ -114,9 +114,9 @@ export async function start(
   const chosen = isElsewhere ? withoutApp(choose(instead)) : first;
   if (reveal && chosen.decoy) throw new MfaError('METHOD_UNAVAILABLE');
 
-  return chosen.method === 'sms'
-    ? startBySms(deps, input, request, { user, userId, chosen, policy, reveal, signIn })
-    : open(deps, input, request, { user, userId, chosen, policy, reveal, signIn });
+  const language = input.language ?? request.application.promptLanguage ?? user?.language;
+  const asked: Asked = { user, userId, language, chosen, policy, reveal, signIn };
+  return chosen.method === 'sms' ? startBySms(deps, input, request, asked) : open(deps, input, request, asked);
 }
 
 async function signInOf({ evidence }: StartDependencies, input: Input, { application }: AuthorisedRequest) {
@@ -126,6 +126,8 @@ async function signInOf({ evidence }: StartDependencies, input: Input, { applica
 interface Asked {
   user: LoginUser | undefined;
   userId: string;
+  /** In which the page asks. */
+  language: string | undefined;
   chosen: ChosenMethod;
   policy: Policy;
   reveal: boolean;
@@ -154,7 +156,7 @@ async function open(
   }
   const challengeId = challengeIdAt({ userId: asked.userId, key: challenge.key });
   await reach(deps, request, asked, challengeId, challenge);
-  return shown(deps, request, asked, challengeId, challenge);
+  return shown(deps, asked, challengeId, challenge);
 }
 
 async function append(
@@ -212,14 +214,14 @@ function answeredBy(ring: KeyRing, asked: Asked, challengeId: string, { digits }
 async function letBy(
   { signer }: StartDependencies,
   { application }: AuthorisedRequest,
-  { userId, policy }: Asked,
+  { userId, language, policy }: Asked,
   user: LoginUser,
   { at, expiresAt, key, applicationId }: Extract<DatedEvent, { type: 'bypass.used' }>,
 ): Promise<StartedChallenge> {
   if (applicationId !== application.applicationId) throw new MfaError('INTERNAL', { reason: 'attempt of another' });
   const challengeId = challengeIdAt({ userId, key });
   const result = await signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
-  const prompt = sentenceFor('bypass', application.promptLanguage ?? user.language, { digits: 0, phoneEnd: '' });
+  const prompt = sentenceFor('bypass', language, { digits: 0, phoneEnd: '' });
   return {
     challengeId,
     state: 'approved',
@@ -247,16 +249,15 @@ async function reach(
 /** What the application shows, and gives the browser. */
 async function shown(
   { ring, relyingParty }: StartDependencies,
-  { application }: AuthorisedRequest,
   asked: Asked,
   challengeId: string,
   challenge: OpenChallenge,
 ): Promise<StartedChallenge> {
   const { digits, pin = false, expiresAt } = challenge;
-  const { user, userId, chosen, policy } = asked;
+  const { userId, language, chosen, policy } = asked;
   const { method, alternatives, passkeys } = chosen;
   const number = method === 'app' ? { number: numberFor(ring, challengeId, digits) } : {};
-  const prompt = sentenceFor(method, application.promptLanguage ?? user?.language, {
+  const prompt = sentenceFor(method, language, {
     digits,
     phoneEnd: phoneEndOf(ring, recipientOf(asked)),
     pin,

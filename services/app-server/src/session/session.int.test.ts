@@ -117,6 +117,17 @@ const refusalOf = (work: Promise<unknown>): Promise<string> =>
     (error: unknown) => (error instanceof MfaError ? error.code : String(error)),
   );
 
+test('a prompt is in the language of the page, and a message in the person’s', async () => {
+  const { userId, username } = await someone();
+  await update(a, { userId, language: 'ru' }, requestOf());
+  expect((await start(a, { username }, request())).prompt).toMatch(/^Введите код из SMS/);
+  const languages: string[] = [];
+  const dispatcher = { hand: async (job: { language: string }) => void languages.push(job.language) };
+  const { prompt } = await start({ ...a, dispatcher }, { username, language: 'en' }, request());
+  expect(prompt).toMatch(/^Enter the 6-digit code sent to/);
+  expect(languages).toEqual(['ru']);
+});
+
 describe('a sign-in that has ended', () => {
   const report = ({ userId }: Someone) =>
     a.ledger.act(

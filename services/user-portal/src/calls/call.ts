@@ -3,6 +3,7 @@ import type { Static } from 'typebox';
 import type { CallInput, CallOutput, PortalCall } from '../api.ts';
 import type { Session, SessionStore } from '../session/store.ts';
 import type { SessionState, SignedIn, SigningIn } from '../session/state.ts';
+import type { PageLanguage } from '../handover/texts.ts';
 import type { Ask } from './ask.ts';
 
 /** What a call draws on. */
@@ -11,6 +12,8 @@ export interface CallContext {
   store: SessionStore;
   /** What is known of the browser; for the audit and the person, never proof of anything. */
   browser: Static<typeof LoginContext>;
+  /** Of the page that asks. */
+  language: PageLanguage;
   now: () => number;
   /** Aborted when this portal begins to stop: whoever waits for something answers now. */
   draining: AbortSignal;

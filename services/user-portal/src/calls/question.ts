@@ -16,7 +16,7 @@ export interface Person {
  * @returns the question; or, where none is asked after a one-time bypass, what proves it.
  */
 export async function pose(
-  { ask, browser }: CallContext,
+  { ask, browser, language }: CallContext,
   { username, evidence }: Person,
   method: Method | undefined,
 ): Promise<{ question: OpenQuestion } | { proof: string }> {
@@ -24,10 +24,11 @@ export async function pose(
     username,
     also: [...ALSO],
     evidence,
+    language,
     context: browser,
     ...(method !== undefined && { method }),
   });
-  return started.result === undefined ? { question: questionOf(started) } : { proof: started.result };
+  return started.result === undefined ? { question: { ...questionOf(started), language } } : { proof: started.result };
 }
 
 /** What is kept of a challenge that was started, for an application too. */

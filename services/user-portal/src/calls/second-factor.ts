@@ -57,9 +57,11 @@ export const claim: Handle<Calls['claim']> = async (context, { number }, session
 };
 
 export const resend: Handle<Calls['resend']> = async (context, _input, { state }) => {
-  const { challengeId, alternatives } = questionIn(state);
+  const { challengeId, prompt, language, alternatives } = questionIn(state);
   const resent = await context.ask(challengeResend, { challengeId });
-  const asked = { ...state, question: { ...questionOf(resent), alternatives } };
+  // It goes to the same phone, and the sentence is that of the page.
+  const said = { prompt, ...(language !== undefined && { language }) };
+  const asked = { ...state, question: { ...questionOf(resent), ...said, alternatives } };
   return { answer: standingOf(asked), becomes: 'keep', state: asked };
 };
 

@@ -25,6 +25,11 @@ export const en = {
   'signIn.provider': (name: string) => `Sign in with ${name}`,
 
   'second.title': 'Confirm that it is you',
+  'second.prompt.passkey': 'Use your passkey.',
+  'second.prompt.app': 'Open Countersign on your phone and enter this number.',
+  'second.prompt.totp': 'Enter the code from your authenticator.',
+  'second.prompt.sms': 'Enter the code that was sent to your phone.',
+  'second.prompt.recovery': 'Enter one of your recovery codes.',
   'second.code': 'Code',
   'second.recoveryCode': 'Recovery code',
   'second.pin': 'PIN',

@@ -26,6 +26,11 @@ export const ru = {
   'signIn.provider': (name: string) => `Войти через ${name}`,
 
   'second.title': 'Подтвердите, что это вы',
+  'second.prompt.passkey': 'Подтвердите вход ключом доступа.',
+  'second.prompt.app': 'Откройте Countersign на телефоне и введите это число.',
+  'second.prompt.totp': 'Введите код из приложения.',
+  'second.prompt.sms': 'Введите код из SMS, отправленного на ваш телефон.',
+  'second.prompt.recovery': 'Введите один из кодов восстановления.',
   'second.code': 'Код',
   'second.recoveryCode': 'Код восстановления',
   'second.pin': 'PIN-код',

@@ -24,7 +24,7 @@ export function QuestionForm({
   unasked?: string | undefined;
   onStanding: (standing: Standing) => void;
 }) {
-  const { say, request, problemOf } = useHouse();
+  const { say, language, request, problemOf } = useHouse();
   const [code, setCode] = useState('');
   const [pin, setPin] = useState('');
   const [said, setSaid] = useState<string>();
@@ -78,7 +78,10 @@ export function QuestionForm({
       </>
     );
   }
-  const { method, prompt, number, passkey, alternatives } = question;
+  const { method, number, passkey, alternatives } = question;
+  // Where the page has changed its language since, it says the same with fewer details.
+  const prompt =
+    question.language === language || method === 'bypass' ? question.prompt : say(`second.prompt.${method}`);
   return (
     <>
       {number === undefined ? <p>{prompt}</p> : null}
