@@ -281,6 +281,9 @@ describe('approval on the phone', () => {
     expect(await page.getByRole('link', { name: 'Activate on this phone' }).getAttribute('href')).toBe(
       ENROLLED.app.uri,
     );
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(ENROLLED.app.uri);
     await page.getByRole('alert').getByText('This code is no longer good.').waitFor();
     await tabTo('Get a new code');
     await page.keyboard.press('Enter');

@@ -99,6 +99,7 @@ export const en = {
   'enrol.appQr': 'QR code that activates the Countersign authenticator',
   'enrol.appLink': 'You read this on that phone? Open the link:',
   'enrol.appOpen': 'Activate on this phone',
+  'enrol.appCopy': 'Copy link',
   'enrol.appCode': 'You cannot scan it? Open the app on the phone and type this code there:',
   'enrol.appCodeHeard': (digits: string) => `The code is ${digits}.`,
   'enrol.appUntil': (time: string) => `Good until ${time}.`,

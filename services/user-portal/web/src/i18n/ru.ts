@@ -100,6 +100,7 @@ export const ru = {
   'enrol.appQr': 'QR-код, который активирует приложение Countersign',
   'enrol.appLink': 'Вы читаете это на том самом телефоне? Откройте ссылку:',
   'enrol.appOpen': 'Активировать на этом телефоне',
+  'enrol.appCopy': 'Скопировать ссылку',
   'enrol.appCode': 'Не получается отсканировать? Откройте приложение на телефоне и введите там этот код:',
   'enrol.appCodeHeard': (digits: string) => `Код: ${digits}.`,
   'enrol.appUntil': (time: string) => `Действует до ${time}.`,

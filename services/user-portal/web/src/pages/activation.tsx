@@ -34,6 +34,7 @@ export function Activation({
 }) {
   const { say, language, now, request, problemOf } = useHouse();
   const [isOver, setOver] = useState(false);
+  const [isCopied, setCopied] = useState(false);
   const { isBusy, problem, run, setProblem } = useAction();
 
   useEffect(() => {
@@ -104,6 +105,13 @@ export function Activation({
       <a className="button link-button" href={uri} target="_blank" rel="noreferrer">
         {say('enrol.appOpen')}
       </a>
+      <Button
+        onPress={() => {
+          void navigator.clipboard.writeText(uri).then(() => setCopied(true));
+        }}
+      >
+        {isCopied ? say('enrol.copied') : say('enrol.appCopy')}
+      </Button>
       {activationCode === undefined ? null : (
         <div>
           <p className="muted">{say('enrol.appCode')}</p>
