@@ -173,11 +173,54 @@ describe('approval on the phone', () => {
     });
     await page.goto(portal.origin);
     await page.getByRole('alert').getByText(sentence).waitFor();
+    expect(await page.getByText('492').count(), 'nobody types a number that is over').toBe(0);
     await tabTo('Ask again');
     await page.keyboard.press('Enter');
     await heading('Hello, Anna Bērziņa').waitFor();
     expect(askedFor('ask').map(({ input }) => input)).toEqual([{ method: 'app' }]);
     expect(askedFor('claim').map(({ input }) => input)).toEqual([{ number: '117' }]);
+  });
+
+  test('where it cannot be asked again, that is the one thing that is said', async () => {
+    portal.answerWith({
+      ...home,
+      welcome: welcome(waiting),
+      wait: { state: 'denied' },
+      ask: { refuse: 'TRY_LATER', status: 429, retryAfterSeconds: 30 },
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('button', { name: 'Ask again' }).click();
+    await page.getByRole('alert').getByText('in 30 seconds').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(1);
+    await page.getByRole('button', { name: 'Ask again' }).waitFor();
+  });
+
+  test('reported there: the sign-in is over, and the page says why', async () => {
+    portal.answerWith({ ...home, welcome: welcome(waiting), wait: { refuse: 'SIGN_IN_NEEDED', status: 401 } });
+    await page.goto(portal.origin);
+    await heading('Sign in').waitFor();
+    const sentence =
+      'This sign-in has ended: it was reported as not yours, or you were signed out everywhere. Sign in again.';
+    expect(await page.getByRole('status').allInnerTexts()).toEqual([sentence]);
+    expect(await page.getByRole('button').allInnerTexts()).not.toContain('Ask again');
+    portal.answerWith({ ...home, welcome: welcome({ at: 'sign-in' }, { ended: true }) });
+    await page.reload();
+    await heading('Sign in').waitFor();
+    expect(await page.getByRole('status').allInnerTexts()).toEqual([sentence]);
+  });
+
+  test('reported while something sensitive waits for it: nobody is asked any more', async () => {
+    portal.answerWith({
+      ...home,
+      remove: stepUpNeeded,
+      ask: { ...FULL, question: question(BY_PHONE) },
+      wait: { refuse: 'SIGN_IN_NEEDED', status: 401 },
+    });
+    await page.goto(portal.origin);
+    await page.getByRole('button', { name: 'Remove: Aegis' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await heading('Sign in').waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
   });
 
   test('another way leaves the phone alone: what it says later counts for nothing', async () => {
@@ -227,17 +270,20 @@ describe('approval on the phone', () => {
           ? ENROLLED.app
           : { ...ENROLLED.app, authenticatorId: CONFIRMED.authenticatorId, expiresAt: '2026-01-01T12:00:00.000Z' },
       confirm: ({ authenticatorId }) => {
-        if (authenticatorId !== ENROLLED.app.authenticatorId) return { refuse: 'CHALLENGE_NOT_FOUND', status: 404 };
+        if (authenticatorId !== ENROLLED.app.authenticatorId) return { authenticatorId, state: 'pending' };
         isActivated = true;
         return { authenticatorId, state: 'active' };
       },
     });
     await page.goto(portal.origin);
     await page.getByRole('button', { name: /^Countersign authenticator/ }).click();
-    await page.getByText('492 039 118', { exact: true }).waitFor();
+    await page.getByText('492 039 118 275', { exact: true }).waitFor();
     expect(await page.getByRole('link', { name: 'Activate on this phone' }).getAttribute('href')).toBe(
       ENROLLED.app.uri,
     );
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    expect(await page.evaluate('navigator.clipboard.readText()')).toBe(ENROLLED.app.uri);
     await page.getByRole('alert').getByText('This code is no longer good.').waitFor();
     await tabTo('Get a new code');
     await page.keyboard.press('Enter');
@@ -342,6 +388,20 @@ test('what the policy does not allow is not shown', async () => {
   const buttons = await page.getByRole('button').allInnerTexts();
   expect(buttons.toSorted()).toEqual(['End', 'End all others', 'Sign out', 'Sign out everywhere']);
   expect(askedFor('history')).toEqual([]);
+});
+
+test('a page speaks one language: it asks in it, and says in it what was asked before it was changed', async () => {
+  portal.answerWith({ ...home, welcome: welcome(ASKED), ask: ASKED });
+  await page.goto(portal.origin);
+  await page.getByText('Enter the 6-digit code from your authenticator.').waitFor();
+  await page.getByLabel('Language').selectOption('ru');
+  await page.getByText('Введите код из приложения.').waitFor();
+  expect(await page.getByText('Enter the 6-digit code').count()).toBe(0);
+  const [sent] = await Promise.all([
+    page.waitForRequest((request) => request.url().endsWith('/api/second-factor/ask')),
+    page.getByRole('button', { name: 'Код из SMS' }).click(),
+  ]);
+  expect(sent.headers()['accept-language']).toBe('ru');
 });
 
 test('the language that a person chooses is theirs, not only of this browser', async () => {

@@ -13,6 +13,7 @@ const PICTURE =
 export const question = (of: Partial<Question> = {}): Question => ({
   method: 'totp',
   prompt: 'Enter the 6-digit code from your authenticator.',
+  language: 'en',
   expiresAt: LATER,
   alternatives: ['sms', 'passkey', 'recovery'],
   ...of,
@@ -131,7 +132,7 @@ export const HISTORY: Answer<'history'> = {
 /** On the phone, with a number to type there. */
 export const BY_PHONE: Partial<Question> = {
   method: 'app',
-  prompt: 'Approve the sign-in in the app.',
+  prompt: 'Open Countersign on your phone and enter 492.',
   number: '492',
   alternatives: ['totp', 'recovery'],
 };

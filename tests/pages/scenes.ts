@@ -111,7 +111,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     sign: 'enrol.totpTitle',
   },
   'enrol-app': {
-    replies: { ...first, confirm: { refuse: 'CHALLENGE_NOT_FOUND', status: 404 } },
+    replies: { ...first, confirm: { ...CONFIRMED, state: 'pending' } },
     go: (page, read) => choose(page, read('factor.app')),
     sign: 'enrol.appTitle',
   },
@@ -119,7 +119,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     replies: {
       ...first,
       enrol: { ...ENROLLED.app, expiresAt: '2026-01-01T12:00:00.000Z' },
-      confirm: { refuse: 'CHALLENGE_NOT_FOUND', status: 404 },
+      confirm: { ...CONFIRMED, state: 'pending' },
     },
     go: (page, read) => choose(page, read('factor.app')),
     sign: 'enrol.appExpired',

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { SignInEvidence } from './evidence.ts';
 import { ChallengeId } from './ids.ts';
 import { operation } from './operation.ts';
 import { PasskeyAssertion, PasskeyOptions } from './passkey.ts';
@@ -50,6 +51,14 @@ export const TypedPin = Type.String({
 });
 export const WantsPin = Type.Boolean({ description: 'The code needs the person’s PIN as well. Absent: it does not.' });
 
+/** Of the page that shows the prompt. What is sent to the person is in theirs, whatever the page speaks. */
+export const PromptLanguage = Type.String({
+  pattern: '^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$',
+  maxLength: 35,
+  description: "In which the page asks: of `prompt` alone. The person's unless given.",
+  examples: ['en'],
+});
+
 const StartedChallenge = Type.Object({
   challengeId: ChallengeId,
   state: StateName,
@@ -78,6 +87,8 @@ export const challengeStart = operation('challenge.start', {
         }),
       ),
       context: Type.Optional(LoginContext),
+      language: Type.Optional(PromptLanguage),
+      evidence: Type.Optional(SignInEvidence),
       revealUnknown: Type.Optional(
         Type.Boolean({
           description:
@@ -151,6 +162,7 @@ export const challengeGet = operation('challenge.get', {
             'Answer when the challenge ends, or after so many seconds. It may come earlier with `pending`: ask again.',
         }),
       ),
+      evidence: Type.Optional(SignInEvidence),
     },
     { additionalProperties: false },
   ),

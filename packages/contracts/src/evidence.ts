@@ -10,6 +10,11 @@ const Evidence = (description: string) => Type.String({ minLength: 1, maxLength:
 export const FirstFactor = Evidence('That the first factor was right; good for minutes.');
 /** Says who is signed in, how far, and when the second factor was right last. */
 export const Access = Evidence('Who is signed in, and how far.');
+/**
+ * Whose sign-in a question belongs to: `FirstFactor`, or `Access` of who is signed in. Where that has ended, as by a report of the person,
+ * nothing is asked or sent for it any more: SIGN_IN_NEEDED.
+ */
+export const SignInEvidence = Evidence('Of the sign-in, or the session, that this is for.');
 /** The signed result of a challenge that the same application started. */
 export const Proof = Evidence('Signed result of a challenge.');
 

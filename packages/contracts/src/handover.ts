@@ -4,6 +4,7 @@ import {
   LoginContext,
   MAX_WAIT_SECONDS,
   MethodName,
+  PromptLanguage,
   ShownNumber,
   TypedPin,
   WantsPin,
@@ -72,7 +73,12 @@ export const handoverStart = operation('handover.start', {
   scope: 'portal',
   changes: true,
   input: Type.Object(
-    { request: Request, method: Type.Optional(MethodName), context: Type.Optional(LoginContext) },
+    {
+      request: Request,
+      method: Type.Optional(MethodName),
+      context: Type.Optional(LoginContext),
+      language: Type.Optional(PromptLanguage),
+    },
     closed,
   ),
   output: HandoverChallenge,

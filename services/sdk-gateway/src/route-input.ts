@@ -31,6 +31,8 @@ export interface RouteInput {
 /** An object, or a choice of objects. */
 type BodySchema = TSchema & Partial<ObjectSchema> & { anyOf?: ObjectSchema[] };
 
+/** What only our own portal has of a person, and what no application asks by. */
+const NOT_OURS = ['evidence'];
 const PATH_NAME = /\{(\w+)\}/g;
 
 /** @throws when the route names a field that its operation does not have: a mistake in the table. */
@@ -44,7 +46,7 @@ export function inputOf(route: Route): RouteInput {
   };
   const path = [...route.path.matchAll(PATH_NAME)].map(([, name = '']) => parameter(name, name));
   const query = Object.entries(route.query ?? {}).map(([name, field]) => parameter(name, field));
-  const elsewhere = new Set([...path, ...query].map(({ field }) => field));
+  const elsewhere = new Set([...[...path, ...query].map(({ field }) => field), ...NOT_OURS]);
   const rest = branches.map((branch) => without(branch, elsewhere));
   if (route.method === 'GET' || route.method === 'DELETE') {
     const left = rest.flatMap((branch) => Object.keys(branch.properties));

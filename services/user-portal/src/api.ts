@@ -61,6 +61,7 @@ function call<Input extends TSchema, Output extends TSchema, Needs extends CallN
 const Question = Type.Object({
   method: Type.Union([MethodName, Type.Literal('bypass')]),
   prompt: Type.String(),
+  language: Type.Optional(Type.String({ description: 'Of the prompt, as the page asked in it.' })),
   expiresAt: Timestamp,
   alternatives: Type.Array(MethodName),
   pin: Type.Optional(WantsPin),
@@ -99,6 +100,7 @@ const Welcome = Type.Object({
   signIn: Type.Array(Type.Enum(['password', 'provider', 'passkey'])),
   provider: Type.Optional(Type.String({ description: 'Its name, for the button. The way: GET /sign-in/provider.' })),
   standing: Standing,
+  ended: Type.Optional(Type.Literal(true, { description: 'Of a sign-in that was ended meanwhile, as by a report.' })),
   language: Type.Optional(Type.String({ description: 'Of the person, when they are known and chose one.' })),
 });
 export type Welcome = Static<typeof Welcome>;
@@ -223,7 +225,13 @@ export const CALLS = {
       },
       closed,
     ),
-    withoutAccess(accountConfirm.output),
+    Type.Union([
+      withoutAccess(accountConfirm.output),
+      Type.Object(
+        { authenticatorId: Uuid, state: Type.Literal('pending') },
+        { description: 'Of an app: no phone has activated it yet.' },
+      ),
+    ]),
   ),
   rename: call(
     '/api/account/rename',

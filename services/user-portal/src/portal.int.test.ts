@@ -26,6 +26,8 @@ const folder = mkdtempSync(join(tmpdir(), 'portal-'));
 const asked: Asked[] = [];
 const kept: Kept = new Map();
 const phones: Phones = new Map();
+/** Who said that a login was not theirs. */
+const reported = new Set<string>();
 /** Of every portal that a test starts. */
 let certificate: IssuedCertificate;
 const portals: { portal: EdgeServer; port: number; bus: Bus }[] = [];
@@ -39,7 +41,7 @@ let aheadMs = 0;
 beforeAll(async () => {
   nats = await startNats({ storeDir: join(folder, 'nats') });
   serverBus = await connectBus({ servers: [nats.url], name: 'app-1' });
-  await serve(serverBus, [...standIn(asked, phones), ...keeping(kept)], {
+  await serve(serverBus, [...standIn(asked, phones, reported), ...keeping(kept)], {
     queue: 'app-server',
     replica: 'app-1',
     maxInFlight: 10_000,
@@ -68,6 +70,7 @@ beforeEach(() => {
   asked.length = 0;
   aheadMs = 0;
   phones.clear();
+  reported.clear();
 });
 
 async function start(
@@ -337,6 +340,52 @@ describe('approval on the phone', () => {
     expect((await browser.call(CALLS.account)).body.code).toBe('SIGN_IN_NEEDED');
   });
 
+  test('DEV-33: a report ends the sign-in, at every portal: nothing is asked or sent for it any more', async () => {
+    const [one, other] = portals;
+    const browser = await asking('alice', one);
+    const phone = Promise.withResolvers<'denied'>();
+    phones.set('alice', phone.promise);
+    const heard = wait(browser);
+    await expect.poll(() => asked.some(({ operation }) => operation === 'challenge.get')).toBe(true);
+    reported.add('alice');
+    phone.resolve('denied');
+    expect((await heard).body.code).toBe('SIGN_IN_NEEDED');
+    reported.clear();
+    const there = new Browser(other);
+    there.cookies.set(SESSION_COOKIE, browser.token);
+    for (const page of [browser, there]) {
+      expect((await page.call(CALLS.welcome)).body).toMatchObject({ standing: { at: 'sign-in' } });
+      expect((await page.call(CALLS.ask, { method: 'sms' })).body.code).toBe('SIGN_IN_NEEDED');
+    }
+    expect(asked.filter(({ operation }) => operation === 'challenge.start')).toHaveLength(2);
+  });
+
+  test('DEV-33: a report that no page heard of is told when the page is loaded again, or another way is chosen', async () => {
+    const [loaded, elsewhere] = [await asking('alice'), await asking('alice')];
+    phones.set('alice', Promise.resolve('denied'));
+    expect((await loaded.call(CALLS.welcome)).body).toMatchObject({ standing: { at: 'second-factor' } });
+    reported.add('alice');
+    expect((await loaded.call(CALLS.welcome)).body).toMatchObject({ standing: { at: 'sign-in' }, ended: true });
+    expect((await elsewhere.call(CALLS.ask, { method: 'sms' })).body.code).toBe('SIGN_IN_NEEDED');
+    reported.clear();
+    for (const page of [loaded, elsewhere]) {
+      expect((await page.call(CALLS.welcome)).body).toMatchObject({ standing: { at: 'sign-in' } });
+    }
+    const session = await signedIn('alice');
+    await session.call(CALLS.ask);
+    const starts = asked.filter(({ operation }) => operation === 'challenge.start');
+    expect(starts.at(-1)?.input['evidence'], 'of a session, its own').toBe('access of alice');
+  });
+
+  test('a question is asked in the language of the page, which it says with every call', async () => {
+    const browser = await asking('alice');
+    await browser.call(CALLS.ask, { method: 'totp' }, { 'accept-language': 'ru' });
+    const starts = asked.filter(({ operation }) => operation === 'challenge.start');
+    expect(starts.map(({ input }) => input['language'])).toEqual(['en', 'en', 'ru']);
+    expect((await browser.call(CALLS.welcome)).body).toMatchObject({ standing: { question: { language: 'ru' } } });
+    expect((await browser.call(CALLS.resend)).body).toMatchObject({ question: { language: 'ru' } });
+  });
+
   test('a tab that shows another number hears that its question is over, and claims nothing', async () => {
     const browser = await asking('alice');
     phones.set('alice', Promise.resolve('approved'));
@@ -414,7 +463,11 @@ describe('approval on the phone', () => {
     await browser.call(CALLS.giveAccessCode, { code: '0000-0000-0000' });
     const { token } = browser;
     const confirm = () => browser.call(CALLS.confirm, { authenticatorId: userIdOf('x'), app: 'activated' });
-    expect((await confirm()).body.code).toBe('CHALLENGE_NOT_FOUND');
+    const early = await confirm();
+    expect([early.status, early.body], 'an ordinary answer').toEqual([
+      200,
+      { authenticatorId: userIdOf('x'), state: 'pending' },
+    ]);
     expect(browser.token).toBe(token);
     phones.set('newbie', Promise.resolve('approved'));
     expect((await confirm()).body).toMatchObject({ state: 'active' });

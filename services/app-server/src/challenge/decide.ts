@@ -4,7 +4,7 @@ import type { EventContext, PinOutcome, RejectionReason, UserEvent } from './eve
 import { attemptsOf, laneOf } from './evolve.ts';
 import type { RecoveryFloor } from './floor.ts';
 import { floorStepOf } from './floor.ts';
-import { isRemoved, type OpenChallenge, type Purpose, type UserState } from './state.ts';
+import { isRemoved, isSignedOutSince, type OpenChallenge, type Purpose, type Said, type UserState } from './state.ts';
 
 /**
  * The rules that decide a login. Pure: no clock, no randomness, no I/O. An event is what shall be appended; a refusal changes
@@ -37,11 +37,16 @@ export interface StartCommand {
   disabled?: boolean;
   /** Of the app: where the login comes from. */
   source?: string;
+  /** The sign-in that it is for, where whoever asks names one. */
+  signIn?: Said;
 }
 
 export function decideStart(state: UserState, command: StartCommand, now: number): Decision {
   const { key, applicationId, purpose, method, attemptId } = command;
   if (isOpen(state, key)) return refuse('CHALLENGE_CLOSED', { reason: 'key in use' });
+  if (command.signIn !== undefined && isSignedOutSince(state, command.signIn)) {
+    return refuse('SIGN_IN_NEEDED', { reason: 'signed out since' });
+  }
   const barred = command.disabled === true || state.disabled === true || state.blocked !== undefined;
   if (barred && command.reveal) return refuse('USER_DISABLED');
 

@@ -21,8 +21,9 @@ function behind() {
     looks.push(until);
     return suffices?.(open) === false ? ended : open;
   };
-  const deps = {
+  const deps: GetDependencies = {
     ledger: { peek } as unknown as GetDependencies['ledger'],
+    evidence: { readSignIn: () => Promise.reject(new Error('nobody is named here')) },
     now: () => now,
     wake: {
       publish: () => undefined,
@@ -34,7 +35,7 @@ function behind() {
         [Symbol.dispose]: () => undefined,
       }),
     },
-  } satisfies GetDependencies;
+  };
   const request = {
     application: { applicationId: APPLICATION },
     deadline: now + 25_000,

@@ -6,12 +6,14 @@ import {
   type InputOf,
 } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { Evidence } from '../evidence/evidence.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
-import type { UserState } from './state.ts';
+import { isSignedOutSince, type UserState } from './state.ts';
 import type { Wake } from './wake.ts';
 
 export interface GetDependencies {
   ledger: UserLedger;
+  evidence: Pick<Evidence, 'readSignIn'>;
   wake: Wake;
   now: () => number;
 }
@@ -28,11 +30,11 @@ const LAST_LOOK_MS = 4000;
 /**
  * Where a challenge stands. With `waitSeconds` the answer comes when it ends, when the time is over, or when this replica is told
  * to stop: then "pending" comes early, and who asks again is answered by another.
- * @throws MfaError CHALLENGE_NOT_FOUND, UNAVAILABLE.
+ * @throws MfaError CHALLENGE_NOT_FOUND, UNAVAILABLE; SIGN_IN_NEEDED only where a sign-in is named, which is not this person's or has ended.
  */
 export async function get(
   deps: GetDependencies,
-  { challengeId, waitSeconds = 0 }: InputOf<typeof challengeGet>,
+  { challengeId, waitSeconds = 0, evidence }: InputOf<typeof challengeGet>,
   request: AuthorisedRequest,
 ): Promise<ChallengeView> {
   const { stopping, application } = request;
@@ -40,6 +42,10 @@ export async function get(
   const address = addressOfChallenge(challengeId);
   if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
   const { userId, key } = address;
+  const signIn = evidence === undefined ? undefined : await deps.evidence.readSignIn(evidence, application);
+  if (signIn !== undefined && signIn.userId !== userId) {
+    throw new MfaError('SIGN_IN_NEEDED', { reason: 'sign-in of another' });
+  }
   const answerBy = request.deadline - ANSWER_MS;
   const until = Math.min(deps.now() + waitSeconds * 1000, answerBy);
   // Who waits has a place of their own, and their balancer as well; who asks in passing takes one of those that end challenges.
@@ -48,7 +54,11 @@ export async function get(
   const look = async (isWoken: boolean) => {
     const shows = ({ open, closed }: UserState) =>
       (isWoken ? closed : [...open, ...closed]).some((one) => one.key === key);
-    return viewOf(await deps.ledger.peek(userId, shows, lookBy), challengeId, key, applicationId, deps.now());
+    const state = await deps.ledger.peek(userId, shows, lookBy);
+    if (signIn !== undefined && isSignedOutSince(state, signIn)) {
+      throw new MfaError('SIGN_IN_NEEDED', { reason: 'signed out since' });
+    }
+    return viewOf(state, challengeId, key, applicationId, deps.now());
   };
 
   using woken = deps.wake.subscribe(challengeId, stopping);

@@ -12,6 +12,7 @@ import {
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
 import type { Router } from '../database/router.ts';
+import type { Evidence } from '../evidence/evidence.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import type { ResultSigner } from '../keys/signing.ts';
 import type { UserLedger } from '../ledger/partitioned-ledger.ts';
@@ -31,7 +32,7 @@ import { promptBudget } from './prompt-budget.ts';
 import { numberFor } from '../device/prompt.ts';
 import type { DatedEvent } from './events.ts';
 import { displacedBy } from './evolve.ts';
-import type { OpenChallenge, UserState } from './state.ts';
+import type { OpenChallenge, Said, UserState } from './state.ts';
 import type { Wake } from './wake.ts';
 import { wakeDevices } from '../device/wake.ts';
 import type { WakeUps } from '../wake-up/wake-up.ts';
@@ -42,6 +43,7 @@ import { sentenceFor } from './sentence.ts';
 
 export interface StartDependencies extends MessageDependencies {
   ledger: UserLedger;
+  evidence: Pick<Evidence, 'readSignIn'>;
   policies: Policies;
   signer: ResultSigner;
   trail: Trail;
@@ -62,8 +64,8 @@ type Input = InputOf<typeof challengeStart>;
 
 /**
  * Asks a user for a second factor. A name that nobody has, or nobody who can answer, is asked in the same way.
- * @throws MfaError REQUEST_INVALID, FORBIDDEN, METHOD_UNAVAILABLE, TRY_LATER, UNAVAILABLE; USER_NOT_FOUND and USER_DISABLED only
- * for an application that may read users and asked for the truth, or where the policy refuses unknown users.
+ * @throws MfaError REQUEST_INVALID, FORBIDDEN, METHOD_UNAVAILABLE, TRY_LATER, UNAVAILABLE; SIGN_IN_NEEDED only where a sign-in is named,
+ * which is not this person's or has ended; USER_NOT_FOUND and USER_DISABLED only for an application that may read users and asked for the truth, or where the policy refuses unknown users.
  */
 export async function start(
   deps: StartDependencies,
@@ -92,6 +94,10 @@ export async function start(
   }
   if (user?.status === 'disabled' && reveal) throw new MfaError('USER_DISABLED');
   const userId = user?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
+  const signIn = await signInOf(deps, input, request);
+  if (signIn !== undefined && signIn.userId !== userId) {
+    throw new MfaError('SIGN_IN_NEEDED', { reason: 'sign-in of another' });
+  }
   const able = user?.status === 'enabled' ? user : undefined;
   const has = {
     passkeys: await usablePasskeys(deps, userId, user !== undefined, order, policy),
@@ -112,17 +118,24 @@ export async function start(
     });
   }
 
-  return chosen.method === 'sms'
-    ? startBySms(deps, input, request, { user, userId, chosen, policy, reveal })
-    : open(deps, input, request, { user, userId, chosen, policy, reveal });
+  const language = input.language ?? request.application.promptLanguage ?? user?.language;
+  const asked: Asked = { user, userId, language, chosen, policy, reveal, signIn };
+  return chosen.method === 'sms' ? startBySms(deps, input, request, asked) : open(deps, input, request, asked);
+}
+
+async function signInOf({ evidence }: StartDependencies, input: Input, { application }: AuthorisedRequest) {
+  return input.evidence === undefined ? undefined : evidence.readSignIn(input.evidence, application);
 }
 
 interface Asked {
   user: LoginUser | undefined;
   userId: string;
+  /** In which the page asks. */
+  language: string | undefined;
   chosen: ChosenMethod;
   policy: Policy;
   reveal: boolean;
+  signIn: Said | undefined;
 }
 
 async function startBySms(deps: StartDependencies, input: Input, request: AuthorisedRequest, asked: Asked) {
@@ -147,7 +160,7 @@ async function open(
   }
   const challengeId = challengeIdAt({ userId: asked.userId, key: challenge.key });
   await reach(deps, request, asked, challengeId, challenge);
-  return shown(deps, request, asked, challengeId, challenge);
+  return shown(deps, asked, challengeId, challenge);
 }
 
 async function append(
@@ -158,7 +171,7 @@ async function append(
 ): Promise<{ event: DatedEvent; displaced: readonly OpenChallenge[] }> {
   const { attemptId } = request;
   const { applicationId } = request.application;
-  const { user, userId, chosen, policy, reveal } = asked;
+  const { user, userId, chosen, policy, reveal, signIn } = asked;
   // Drawn, so that no later attempt can open this challenge, and with it its code, again. A repeated attempt finds its own in
   // the ledger (INV-21).
   const drawn = randomBytes(16);
@@ -177,6 +190,7 @@ async function append(
     attemptId,
     reveal,
     disabled: user?.status === 'disabled',
+    ...(signIn !== undefined && { signIn }),
   };
   const seen: { before?: UserState } = {};
   const { event, state } = await ledger.act(
@@ -204,14 +218,14 @@ function answeredBy(ring: KeyRing, asked: Asked, challengeId: string, { digits }
 async function letBy(
   { signer }: StartDependencies,
   { application }: AuthorisedRequest,
-  { userId, policy }: Asked,
+  { userId, language, policy }: Asked,
   user: LoginUser,
   { at, expiresAt, key, applicationId }: Extract<DatedEvent, { type: 'bypass.used' }>,
 ): Promise<StartedChallenge> {
   if (applicationId !== application.applicationId) throw new MfaError('INTERNAL', { reason: 'attempt of another' });
   const challengeId = challengeIdAt({ userId, key });
   const result = await signer.sign({ user, application, challengeId, method: 'bypass', at, policy });
-  const prompt = sentenceFor('bypass', application.promptLanguage ?? user.language, { digits: 0, phoneEnd: '' });
+  const prompt = sentenceFor('bypass', language, { digits: 0, phoneEnd: '' });
   return {
     challengeId,
     state: 'approved',
@@ -239,16 +253,15 @@ async function reach(
 /** What the application shows, and gives the browser. */
 async function shown(
   { ring, relyingParty }: StartDependencies,
-  { application }: AuthorisedRequest,
   asked: Asked,
   challengeId: string,
   challenge: OpenChallenge,
 ): Promise<StartedChallenge> {
   const { digits, pin = false, expiresAt } = challenge;
-  const { user, userId, chosen, policy } = asked;
+  const { userId, language, chosen, policy } = asked;
   const { method, alternatives, passkeys } = chosen;
   const number = method === 'app' ? { number: numberFor(ring, challengeId, digits) } : {};
-  const prompt = sentenceFor(method, application.promptLanguage ?? user?.language, {
+  const prompt = sentenceFor(method, language, {
     digits,
     phoneEnd: phoneEndOf(ring, recipientOf(asked)),
     pin,

@@ -1,4 +1,4 @@
-import type { Method } from '@countersign/contracts';
+import type { AccessLevel, Method } from '@countersign/contracts';
 import type { AttemptLanes, BudgetFactor } from './attempts.ts';
 
 /**
@@ -119,6 +119,23 @@ export const INITIAL_STATE: UserState = {
 export function restoredState(before: UserState): UserState {
   const { bypass: _, enrolment: __, ...kept } = before;
   return { ...kept, open: [], closed: [] };
+}
+
+/** When everybody who was in was signed out last, ms since the epoch; 0: never. */
+export function signedOutAt(state: UserState, level: AccessLevel): number {
+  return Math.max(state.signedOutAt ?? 0, level === 'enrolment' ? (state.newcomersOutAt ?? 0) : 0);
+}
+
+/** What was said of somebody on the way in, or in. */
+export interface Said {
+  level: AccessLevel;
+  /** ms since the epoch. */
+  issuedAt: number;
+}
+
+/** Whether what was said of a sign-in counts no more: everybody was signed out, or a login reported, after it (APP-06, DEV-33). */
+export function isSignedOutSince(state: UserState, { level, issuedAt }: Said): boolean {
+  return issuedAt < signedOutAt(state, level);
 }
 
 /** Whether an authenticator was taken away. */

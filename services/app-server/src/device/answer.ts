@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
   addressOfChallenge,
+  challengeIdAt,
   AnswerBody,
   DEVICE_PATHS,
   MfaError,
@@ -137,6 +138,12 @@ export async function answer(
       throw error instanceof MfaError && error.code !== 'UNAVAILABLE' ? await refuse(error) : error;
     });
   deps.wake.publish(challengeId);
+  // A report ends every login under way: whoever waits for another one hears of it now as well.
+  if (event.type === 'challenge.denied' && event.reason === 'fraud') {
+    for (const { key: other } of state.open) {
+      if (other !== key) deps.wake.publish(challengeIdAt({ userId, key: other }));
+    }
+  }
   deps.wakePhones.of(userId);
   if (event.type === 'challenge.denied' && event.reason === 'number') throw new MfaError('NUMBER_WRONG');
   if (event.type !== 'challenge.approved' && event.type !== 'challenge.denied') {

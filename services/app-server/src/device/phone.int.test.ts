@@ -876,6 +876,19 @@ describe('fatigue (R22)', () => {
     expect(performance.now() - startedAt, 'and not after the wait').toBeLessThan(3000);
   });
 
+  test('DEV-33: whoever waits for another login hears of a report at once', async () => {
+    const { owner, phone } = await withPhone();
+    const { prompt } = await prompted(owner, phone);
+    const { challengeId } = await startFor(owner, { by: other });
+    const waiting = get(b, { challengeId, waitSeconds: 20 }, asApplication(other));
+    // Between two of the looks that it takes by itself.
+    await sleep(300);
+    const startedAt = performance.now();
+    await answered(phone, prompt, { decision: 'fraud' });
+    expect((await waiting).state).toBe('denied');
+    expect(performance.now() - startedAt, 'and not with its next look').toBeLessThan(2000);
+  });
+
   test('DEV-33: where a report does not block, it brings the silence all the same', async () => {
     const version = 1;
     const document = { app: { activationSeconds: 60, reportBlocks: false } };

@@ -1,6 +1,7 @@
 import { MfaError, type AccessLevel } from '@countersign/contracts';
 import type { JWTPayload } from 'jose';
 import type { Application } from '../application/authorise.ts';
+import type { Said } from '../challenge/state.ts';
 import { LONGEST_CEREMONY_SECONDS } from '../passkey/challenge.ts';
 import type { SigningKeys, TokenKind } from '../keys/signing-keys.ts';
 
@@ -129,6 +130,16 @@ export class Evidence {
       issuedAt,
       endsAt: exp * 1000,
     };
+  }
+
+  /**
+   * Whose sign-in, or session, somebody speaks for.
+   * @throws MfaError SIGN_IN_NEEDED.
+   */
+  async readSignIn(token: string, application: Application): Promise<Said & { userId: string }> {
+    const isOnTheWay = (await this.#keys.read('first-factor', token, application.applicationId)) !== undefined;
+    if (!isOnTheWay) return this.readAccess(token, application);
+    return { ...(await this.readFirstFactor(token, application)), level: 'full' };
   }
 
   /** A signed result of a challenge that this application started. @throws MfaError SIGN_IN_NEEDED. */

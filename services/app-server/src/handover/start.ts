@@ -12,7 +12,7 @@ type Output = OutputOf<typeof handoverStart>;
  */
 export async function start(
   deps: HandoverDependencies & ChallengeDependencies,
-  { request: token, method, context }: InputOf<typeof handoverStart>,
+  { request: token, method, context, language }: InputOf<typeof handoverStart>,
   request: AuthorisedRequest,
 ): Promise<Output> {
   const { facts, request: theirs } = await onBehalf(deps, token, request);
@@ -21,6 +21,8 @@ export async function start(
     also: ['passkey', 'app', 'recovery'] as const,
     ...(method !== undefined && { method }),
     ...(context !== undefined && { context }),
+    // As the application says, where it says so: the page does the same.
+    ...(language !== undefined && facts.language === undefined && { language }),
   };
   return shown(await startChallenge(deps, { ...input, also: [...input.also] }, theirs), facts);
 }

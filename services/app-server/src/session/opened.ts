@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MfaError, type AccessLevel, type OpenedSession, type Policy } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
-import type { UserState } from '../challenge/state.ts';
+import { isSignedOutSince, signedOutAt, type Said, type UserState } from '../challenge/state.ts';
 import type { AccessFacts, Evidence } from '../evidence/evidence.ts';
 import type { LoginUser } from '../user/store.ts';
 
@@ -58,27 +58,18 @@ export function freshUntil({ confirmedAt }: Pick<AccessFacts, 'confirmedAt'>, po
   return confirmedAt === 0 ? 0 : confirmedAt + policy.freshSeconds * 1000;
 }
 
-/** When everybody who was in was signed out last, ms since the epoch; 0: never. */
-function signedOutAt(state: UserState, level: AccessLevel): number {
-  return Math.max(state.signedOutAt ?? 0, level === 'enrolment' ? (state.newcomersOutAt ?? 0) : 0);
-}
-
 /**
  * Somebody who is disabled or blocked is nobody here, at every stage (R17), and so is who shows what was said before they were signed out.
  * @param said what they show.
  * @throws MfaError SIGN_IN_NEEDED.
  */
-export function assertWelcome(
-  user: LoginUser | undefined,
-  state: UserState,
-  said?: { level: AccessLevel; issuedAt: number },
-): asserts user is LoginUser {
+export function assertWelcome(user: LoginUser | undefined, state: UserState, said?: Said): asserts user is LoginUser {
   if (user === undefined) throw new MfaError('SIGN_IN_NEEDED', { reason: 'no such user' });
   if (user.status === 'disabled' || state.disabled === true) {
     throw new MfaError('SIGN_IN_NEEDED', { reason: 'disabled' });
   }
   if (state.blocked !== undefined) throw new MfaError('SIGN_IN_NEEDED', { reason: 'blocked' });
-  if (said !== undefined && said.issuedAt < signedOutAt(state, said.level)) {
+  if (said !== undefined && isSignedOutSince(state, said)) {
     throw new MfaError('SIGN_IN_NEEDED', { reason: 'signed out since' });
   }
 }

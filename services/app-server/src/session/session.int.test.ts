@@ -9,6 +9,7 @@ import type { TrailEvent } from '../audit/trail.ts';
 import { confirm as confirmAuthenticator } from '../authenticator/confirm.ts';
 import { enrol as enrolAuthenticator } from '../authenticator/enrol.ts';
 import { remove as removeAuthenticator } from '../authenticator/remove.ts';
+import { get } from '../challenge/get.ts';
 import { start } from '../challenge/start.ts';
 import { verify } from '../challenge/verify.ts';
 import { createBudgets } from '../dispatch/budget.ts';
@@ -50,7 +51,10 @@ function desk(replica: Replica) {
     trail: { record: async (event: TrailEvent) => void trail.push(event) },
     budgets: { reserve: async () => ({ ok: true as const }) },
     dispatcher: { hand: async ({ code }: { code: string }) => void sent.push(code) },
-    wake: { publish: () => undefined, subscribe: () => undefined as never },
+    wake: {
+      publish: () => undefined,
+      subscribe: () => ({ next: async () => false, [Symbol.dispose]: () => undefined }),
+    },
   };
 }
 
@@ -112,6 +116,55 @@ const refusalOf = (work: Promise<unknown>): Promise<string> =>
     () => 'none',
     (error: unknown) => (error instanceof MfaError ? error.code : String(error)),
   );
+
+test('a prompt is in the language of the page, and a message in the person’s', async () => {
+  const { userId, username } = await someone();
+  await update(a, { userId, language: 'ru' }, requestOf());
+  expect((await start(a, { username }, request())).prompt).toMatch(/^Введите код из SMS/);
+  const languages: string[] = [];
+  const dispatcher = { hand: async (job: { language: string }) => void languages.push(job.language) };
+  const { prompt } = await start({ ...a, dispatcher }, { username, language: 'en' }, request());
+  expect(prompt).toMatch(/^Enter the 6-digit code sent to/);
+  expect(languages).toEqual(['ru']);
+});
+
+describe('a sign-in that has ended', () => {
+  const report = ({ userId }: Someone) =>
+    a.ledger.act(
+      userId,
+      crypto.randomUUID(),
+      () => ({ append: { type: 'fraud.reported', applicationId: portal.applicationId, loginId: 'x' } }),
+      request(),
+    );
+
+  test('DEV-33: nothing is asked, sent or told for it any more; a new one goes on', async () => {
+    const who = await someone();
+    const { username } = who;
+    const evidence = await first(who);
+    const { access } = await signedIn(who);
+    const { challengeId } = await start(a, { username, evidence }, request());
+    expect((await get(b, { challengeId, evidence }, request())).state).toBe('pending');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await report(who);
+    const before = sent.length;
+    for (const shown of [evidence, access]) {
+      expect(await refusalOf(start(b, { username, evidence: shown, method: 'sms' }, request()))).toBe('SIGN_IN_NEEDED');
+      expect(await refusalOf(get(b, { challengeId, evidence: shown }, request()))).toBe('SIGN_IN_NEEDED');
+    }
+    expect(sent).toHaveLength(before);
+    expect(await refusalOf(start(b, { username, evidence: await first(who) }, request()))).toBe('none');
+  });
+
+  test('R14: that of somebody else, or of another application, asks nobody', async () => {
+    const [alice, mallory] = [await someone(), await someone()];
+    const { username } = alice;
+    const { challengeId } = await start(a, { username }, request());
+    for (const evidence of [await first(mallory), await first(alice, a, stranger), 'x']) {
+      expect(await refusalOf(start(a, { username, evidence }, request()))).toBe('SIGN_IN_NEEDED');
+      expect(await refusalOf(get(a, { challengeId, evidence }, request()))).toBe('SIGN_IN_NEEDED');
+    }
+  });
+});
 
 describe('session.open', () => {
   test('a first and a second factor open a session, on whichever replicas', async () => {

@@ -56,6 +56,14 @@ test.each(ROUTES.map((route) => [`${route.method} ${route.path}`, route] as cons
   },
 );
 
+test('what only the portal shows, evidence of a sign-in, no application is told of', () => {
+  expect(ROUTES.some(({ operation }) => 'evidence' in (operation.input as { properties: object }).properties)).toBe(
+    true,
+  );
+  const bodies = ROUTES.map((route) => JSON.stringify(inputOf(route).body ?? {}));
+  expect(bodies.filter((body) => body.includes('"evidence"'))).toEqual([]);
+});
+
 test('every error of the contracts that a gateway can pass on is described somewhere', () => {
   const all = JSON.stringify(document.paths);
   const elsewhere = [

@@ -44,7 +44,13 @@ export const enrol: Handle<Calls['enrol']> = async ({ ask }, { type, label, phon
 /** The first factor makes a session full: a gain of rights, and so another token. */
 export const confirm: Handle<Calls['confirm']> = async ({ ask }, { authenticatorId, ...shown }, { state }) => {
   const { access } = state;
-  const confirmed = await ask(accountConfirm, { access, authenticatorId, ...onlyOf(shown) });
+  const given = onlyOf(shown);
+  const confirmed = await ask(accountConfirm, { access, authenticatorId, ...given }).catch((error: unknown) => {
+    // The page asks every few seconds: that no phone has come yet is what it mostly hears, and no mistake of anybody.
+    if ('app' in given && error instanceof MfaError && error.code === 'CHALLENGE_NOT_FOUND') return undefined;
+    throw error;
+  });
+  if (confirmed === undefined) return { answer: { authenticatorId, state: 'pending' }, becomes: 'stay' };
   const { access: risen, ...answer } = confirmed;
   if (risen === undefined) return { answer, becomes: 'stay' };
   const full: SignedIn = {

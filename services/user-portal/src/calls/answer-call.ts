@@ -10,6 +10,7 @@ import { readToken, SESSION_COOKIE, writeToken, type SessionToken } from '../ses
 import { setCookie, settle } from '../session/settle.ts';
 import type { SignedIn, SigningIn } from '../session/state.ts';
 import type { Session } from '../session/store.ts';
+import type { Ask } from './ask.ts';
 import type { CallContext, Handle, Outcome } from './call.ts';
 import { contextOf, type CallDependencies } from './call-context.ts';
 
@@ -41,11 +42,31 @@ export function answerCall<C extends PortalCall>(deps: CallDependencies, definit
       const session = found?.state.stage === 'moved' ? undefined : (found as Live | undefined);
       assertNeeds(definition, session);
       const context = contextOf(deps, request, callId);
-      const outcome = await (handle as unknown as AnyHandle)(context, input, session);
+      const told = { isOver: false };
+      const listening = { ...context, ask: listeningTo(context.ask, told) };
+      const outcome = await (handle as unknown as AnyHandle)(listening, input, session).catch(
+        async (error: unknown) => {
+          // At every portal, and after the page is loaded again: nothing but a new sign-in leads on from it.
+          if (session !== undefined && told.isOver) await deps.store.end(session.place);
+          throw error;
+        },
+      );
       await settle(deps, reply, { session, outcome, callId, browser: context.browser });
       return outcome.answer;
     } finally {
       release();
+    }
+  };
+}
+
+/** Notes when app-server says that a sign-in, or session, is over: our own refusals of a step that does not fit end none. */
+function listeningTo(through: Ask, told: { isOver: boolean }): Ask {
+  return async (operation, input, options) => {
+    try {
+      return await through(operation, input, options);
+    } catch (error) {
+      if (error instanceof MfaError && error.code === 'SIGN_IN_NEEDED') told.isOver = true;
+      throw error;
     }
   };
 }

@@ -5,6 +5,7 @@ import type { Slots } from '@countersign/http';
 import type { FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
 import type { SessionStore } from '../session/store.ts';
+import { pageLanguage } from '../handover/texts.ts';
 import { askAs } from './ask.ts';
 import type { CallContext } from './call.ts';
 
@@ -38,6 +39,7 @@ export function contextOf(
     now,
     draining,
     browser: browserOf(request),
+    language: pageLanguage(request.headers['accept-language']),
   };
 }
 

@@ -15,7 +15,7 @@ export async function afterFirstFactor(
   const first = { firstFactor, username, displayName, ...(language !== undefined && { language }), next };
   const state: SigningIn = { stage: 'signing-in', startedAt: context.now(), first };
   if (next === 'access-code') return { answer: standingOf(state), becomes: 'rise', state, owner: NOBODY };
-  const posed = await pose(context, username, undefined).catch((error: unknown) => {
+  const posed = await pose(context, { username, evidence: firstFactor }, undefined).catch((error: unknown) => {
     // The page says why, and lets the person ask for another way. What passes by itself is asked again by the page.
     if (error instanceof MfaError && error.code !== 'INTERNAL' && error.code !== 'UNAVAILABLE') {
       return { unasked: error.code };

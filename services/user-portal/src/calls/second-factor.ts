@@ -12,7 +12,7 @@ import type { Session } from '../session/store.ts';
 import { signedIn, standingOf, type OpenQuestion, type SignedIn, type SigningIn } from '../session/state.ts';
 import type { CallContext, Handle, Outcome } from './call.ts';
 import { openSession } from './first-factor.ts';
-import { pose, questionOf } from './question.ts';
+import { pose, questionOf, type Person } from './question.ts';
 import { untilEnded, WAIT_SECONDS } from './until-ended.ts';
 
 type Calls = typeof CALLS;
@@ -42,9 +42,10 @@ export const answerWithPasskey: Handle<Calls['answerWithPasskey']> = async (cont
 /** The session is left as it is: others may change it while this one waits. */
 export const wait: Handle<Calls['wait']> = async ({ ask, draining }, { number }, { state }) => {
   const { challengeId } = questionIn(state, number);
+  const { evidence } = personOf(state);
   const waitMs = WAIT_SECONDS * 1000;
   const ended = await untilEnded(draining, () =>
-    ask(challengeGet, { challengeId, waitSeconds: WAIT_SECONDS }, { waitMs }),
+    ask(challengeGet, { challengeId, waitSeconds: WAIT_SECONDS, evidence }, { waitMs }),
   );
   return { answer: ended, becomes: 'stay' };
 };
@@ -56,9 +57,11 @@ export const claim: Handle<Calls['claim']> = async (context, { number }, session
 };
 
 export const resend: Handle<Calls['resend']> = async (context, _input, { state }) => {
-  const { challengeId, alternatives } = questionIn(state);
+  const { challengeId, prompt, language, alternatives } = questionIn(state);
   const resent = await context.ask(challengeResend, { challengeId });
-  const asked = { ...state, question: { ...questionOf(resent), alternatives } };
+  // It goes to the same phone, and the sentence is that of the page.
+  const said = { prompt, ...(language !== undefined && { language }) };
+  const asked = { ...state, question: { ...questionOf(resent), ...said, alternatives } };
   return { answer: standingOf(asked), becomes: 'keep', state: asked };
 };
 
@@ -74,8 +77,10 @@ async function prove(context: CallContext, { state }: Session<State>, proof: str
   return { answer: standingOf(fresh), becomes: 'rise', state: fresh, owner: opened.userId };
 }
 
-function personOf(state: State): string {
-  return state.stage === 'signed-in' ? state.username : firstOf(state).username;
+function personOf(state: State): Person {
+  if (state.stage === 'signed-in') return { username: state.username, evidence: state.access };
+  const { username, firstFactor } = firstOf(state);
+  return { username, evidence: firstFactor };
 }
 
 /** @throws MfaError SIGN_IN_NEEDED: who has to give an access code, or nothing yet, has no second factor to give (R19). */

@@ -111,10 +111,10 @@ export function serveHandover(app: FastifyInstance, deps: HandoverDependencies):
 
   async function resend(live: Live, fields: URLSearchParams, request: FastifyRequest, reply: FastifyReply) {
     const { request: token, question: asked } = live.state;
-    const { challengeId, alternatives } = asked;
+    const { challengeId, prompt, alternatives } = asked;
     const { context } = contextFor(deps, request, live, fields);
     const started = await context.ask(handoverResend, { request: token, challengeId });
-    const state = { ...live.state, question: { ...questionOf(started), alternatives } };
+    const state = { ...live.state, question: { ...questionOf(started), prompt, alternatives } };
     await deps.store.replace(live, state);
     return question(deps, request, reply, { ...live, state }, undefined);
   }
@@ -233,6 +233,7 @@ async function start(
     started = await ask(handoverStart, {
       request: token,
       context: browser,
+      language: pageLanguage(request.headers['accept-language']),
       ...(method !== undefined && { method }),
     });
   } catch (error) {

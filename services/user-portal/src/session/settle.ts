@@ -46,6 +46,9 @@ export async function settle(
       setCookie(reply, writeToken(token));
       return;
     }
+    case 'over':
+      if (session !== undefined) await store.end(session.place);
+      return;
     case 'leave':
       if (session !== undefined) await store.end(session.place);
       reply.clearCookie(SESSION_COOKIE, COOKIE_OPTIONS).header('clear-site-data', CLEAR_SITE_DATA);

@@ -23,8 +23,9 @@ const later = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOSt
 /**
  * Stands for app-server: people whose password is `right` and whose code is 111111. Its evidence says whose it is, so that a test sees whom
  * the portal speaks for. Who asks for the app sees the number 492, and what their phone says is what the test puts into `phones`.
+ * @param reported who said that a login was not theirs: what was said of their sign-in before counts no more.
  */
-export function standIn(asked: Asked[], phones: Phones = new Map()): Endpoint[] {
+export function standIn(asked: Asked[], phones: Phones = new Map(), reported: Set<string> = new Set()): Endpoint[] {
   const started = (username: string, method?: string): StartedChallenge => ({
     challengeId: `challenge-of-${username}`,
     state: 'pending',
@@ -58,6 +59,9 @@ export function standIn(asked: Asked[], phones: Phones = new Map()): Endpoint[] 
     maxSessions: 3,
   });
   const whose = (evidence: string) => evidence.split(' of ')[1] ?? '';
+  const assertUnder = (evidence: string) => {
+    if (reported.has(whose(evidence))) throw new MfaError('SIGN_IN_NEEDED');
+  };
   const handover = (request: string) => ({
     returnUrl: 'https://sts.example.com/return',
     returnState: 'state-of-the-application',
@@ -76,13 +80,23 @@ export function standIn(asked: Asked[], phones: Phones = new Map()): Endpoint[] 
         next,
       };
     },
-    'challenge.start': ({ username, method }: { username: string; method?: string }) => started(username, method),
-    'challenge.get': async ({ challengeId, waitSeconds = 0 }: { challengeId: string; waitSeconds?: number }) => ({
+    'challenge.start': ({ username, method, evidence }: { username: string; method?: string; evidence: string }) => {
+      assertUnder(evidence);
+      return started(username, method);
+    },
+    'challenge.get': async ({
       challengeId,
-      state: await stateAt(challengeId, waitSeconds),
-      method: 'app',
-      expiresAt: later(300),
-    }),
+      waitSeconds = 0,
+      evidence,
+    }: {
+      challengeId: string;
+      waitSeconds?: number;
+      evidence: string;
+    }) => {
+      const state = await stateAt(challengeId, waitSeconds);
+      assertUnder(evidence);
+      return { challengeId, state, method: 'app', expiresAt: later(300) };
+    },
     'challenge.claim': async ({ challengeId }: { challengeId: string }) => ({
       challengeId,
       state: 'approved',

@@ -51,6 +51,7 @@ export function App({ now }: { now: () => number }) {
     call('welcome', {})
       .then((loaded) => {
         setWelcome(loaded);
+        if (loaded.ended === true) setMessage(say('second.signedOut'));
         if (loaded.language !== undefined && localStorage.getItem(LANGUAGE_KEY) === null) {
           setLanguage(languageOf([loaded.language]));
         }
@@ -93,6 +94,8 @@ export function App({ now }: { now: () => number }) {
   const arrive = (standing: Standing, said?: string) => {
     setWelcome((before) => (before === undefined ? before : { ...before, standing }));
     setMessage(said);
+    // Nobody is asked once more who is not signed in any more.
+    if (standing.at !== 'signed-in') setAsked(undefined);
   };
 
   const stepUp = () => new Promise<void>((resolve, reject) => setAsked({ resolve, reject }));

@@ -80,7 +80,13 @@ async function ask(
   try {
     const response = await fetch(path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-countersign': 'portal', 'idempotency-key': key },
+      headers: {
+        'content-type': 'application/json',
+        'x-countersign': 'portal',
+        'idempotency-key': key,
+        // Of the page, which need not be the browser's.
+        'accept-language': document.documentElement.lang,
+      },
       body: JSON.stringify(input),
       ...(signal !== undefined && { signal }),
     });

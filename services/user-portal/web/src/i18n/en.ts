@@ -25,6 +25,11 @@ export const en = {
   'signIn.provider': (name: string) => `Sign in with ${name}`,
 
   'second.title': 'Confirm that it is you',
+  'second.prompt.passkey': 'Use your passkey.',
+  'second.prompt.app': 'Open Countersign on your phone and enter this number.',
+  'second.prompt.totp': 'Enter the code from your authenticator.',
+  'second.prompt.sms': 'Enter the code that was sent to your phone.',
+  'second.prompt.recovery': 'Enter one of your recovery codes.',
   'second.code': 'Code',
   'second.recoveryCode': 'Recovery code',
   'second.pin': 'PIN',
@@ -44,6 +49,8 @@ export const en = {
     'This was refused on the phone, or another number was typed there. If that was not you, tell your helpdesk.',
   'second.expired': 'No answer came from your phone in time. Ask again, or choose another way.',
   'second.cancelled': 'This question is over. Ask again, or choose another way.',
+  'second.signedOut':
+    'This sign-in has ended: it was reported as not yours, or you were signed out everywhere. Sign in again.',
   'second.askAgain': 'Ask again',
   'second.other': 'Another way',
   'second.none': 'There is no way to ask you at the moment. Try again later.',
@@ -92,6 +99,7 @@ export const en = {
   'enrol.appQr': 'QR code that activates the Countersign authenticator',
   'enrol.appLink': 'You read this on that phone? Open the link:',
   'enrol.appOpen': 'Activate on this phone',
+  'enrol.appCopy': 'Copy link',
   'enrol.appCode': 'You cannot scan it? Open the app on the phone and type this code there:',
   'enrol.appCodeHeard': (digits: string) => `The code is ${digits}.`,
   'enrol.appUntil': (time: string) => `Good until ${time}.`,

@@ -9,7 +9,7 @@ import { useAction } from '../use-action.ts';
 type Enrolled = Output<'enrol'>;
 
 const LOOK_MS = 2000;
-/** What may be otherwise two seconds later; and the phone that has not done it yet. */
+/** What may be otherwise two seconds later; and how a portal of the release before says that no phone has come yet. */
 const NOT_YET: ReadonlySet<string> = new Set([
   'CHALLENGE_NOT_FOUND',
   'UNAVAILABLE',
@@ -34,6 +34,7 @@ export function Activation({
 }) {
   const { say, language, now, request, problemOf } = useHouse();
   const [isOver, setOver] = useState(false);
+  const [isCopied, setCopied] = useState(false);
   const { isBusy, problem, run, setProblem } = useAction();
 
   useEffect(() => {
@@ -64,8 +65,8 @@ export function Activation({
 
   async function activated(): Promise<boolean> {
     try {
-      await request('confirm', { authenticatorId, app: 'activated' });
-      return true;
+      const { state } = await request('confirm', { authenticatorId, app: 'activated' });
+      return state === 'active';
     } catch (error) {
       if (error instanceof Problem && NOT_YET.has(error.code)) return false;
       throw error;
@@ -104,6 +105,13 @@ export function Activation({
       <a className="button link-button" href={uri} target="_blank" rel="noreferrer">
         {say('enrol.appOpen')}
       </a>
+      <Button
+        onPress={() => {
+          void navigator.clipboard.writeText(uri).then(() => setCopied(true));
+        }}
+      >
+        {isCopied ? say('enrol.copied') : say('enrol.appCopy')}
+      </Button>
       {activationCode === undefined ? null : (
         <div>
           <p className="muted">{say('enrol.appCode')}</p>

@@ -14,14 +14,19 @@ const LONG_PAUSE_MS = 3000;
 /** Of the answers "no", those after which no phone answers this question any more. */
 const OVER: ReadonlySet<string> = new Set(['CHALLENGE_CLOSED', 'CHALLENGE_NOT_FOUND']);
 
-/** Shows the number that is typed on the phone, and goes on when the phone has answered. */
+/** Shows the number that is typed on the phone, as long as it may be, and goes on when the phone has answered. */
 export function Approval({
   number,
+  prompt,
+  problem: unasked,
   isBusy,
   onStanding,
   onAskAgain,
 }: {
   number: string;
+  prompt: string;
+  /** Why nothing else was asked. It takes the place of what was said of this question: one thing at a time. */
+  problem: string | undefined;
   isBusy: boolean;
   onStanding: (standing: Standing) => void;
   onAskAgain: () => void;
@@ -36,7 +41,7 @@ export function Approval({
     const goOn = async () => {
       const outcome = await outcomeOf(number, signal);
       if (signal.aborted) return;
-      if (outcome === 'sign-in') return arrive({ at: 'sign-in' }, say('app.ended'));
+      if (outcome === 'sign-in') return arrive({ at: 'sign-in' }, say('second.signedOut'));
       if (outcome !== 'approved') return setEnded(outcome);
       run(async () => {
         try {
@@ -55,7 +60,7 @@ export function Approval({
   if (ended !== undefined) {
     return (
       <>
-        <Alert tone="bad">{problem ?? say(`second.${ended}`)}</Alert>
+        <Alert tone="bad">{unasked ?? problem ?? say(`second.${ended}`)}</Alert>
         <Button kind="main" isBusy={isBusy} onPress={onAskAgain}>
           {say('second.askAgain')}
         </Button>
@@ -64,6 +69,8 @@ export function Approval({
   }
   return (
     <>
+      <p>{prompt}</p>
+      {unasked === undefined ? null : <Alert tone="bad">{unasked}</Alert>}
       <p>{say('second.approveWhere')}</p>
       <p className="number">
         <span className="visually-hidden">{say('second.number', spelled(number))}</span>

@@ -24,7 +24,7 @@ export function QuestionForm({
   unasked?: string | undefined;
   onStanding: (standing: Standing) => void;
 }) {
-  const { say, request, problemOf } = useHouse();
+  const { say, language, request, problemOf } = useHouse();
   const [code, setCode] = useState('');
   const [pin, setPin] = useState('');
   const [said, setSaid] = useState<string>();
@@ -78,16 +78,21 @@ export function QuestionForm({
       </>
     );
   }
-  const { method, prompt, number, passkey, alternatives } = question;
+  const { method, number, passkey, alternatives } = question;
+  // Where the page has changed its language since, it says the same with fewer details.
+  const prompt =
+    question.language === language || method === 'bypass' ? question.prompt : say(`second.prompt.${method}`);
   return (
     <>
-      <p>{prompt}</p>
+      {number === undefined ? <p>{prompt}</p> : null}
       {said === undefined ? null : <Alert tone="good">{said}</Alert>}
-      {problem === undefined ? null : <Alert tone="bad">{problem}</Alert>}
+      {problem === undefined || number !== undefined ? null : <Alert tone="bad">{problem}</Alert>}
       {number === undefined ? null : (
         <Approval
           key={question.expiresAt}
           number={number}
+          prompt={prompt}
+          problem={problem}
           isBusy={isBusy}
           onStanding={onStanding}
           onAskAgain={() => ask('app')}
