@@ -33,7 +33,7 @@ interface Phone {
 
 const PATH = '/v1/device/poll';
 const LIFETIME_SECONDS = 60;
-/** Doubled with each failure in a row, as phones do it: a server that is overloaded is not asked more because of it. */
+/** Doubled with each failure in a row, as phones do it, which begin with half of it: a server that is overloaded is not asked more because of it. */
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 30_000;
 const COVERED = '("@method" "@authority" "@path" "@query" "content-digest")';

@@ -41,6 +41,7 @@ const SECONDS = Number(options.seconds);
 const STARTS_PER_SECOND = Number(options.rate);
 const WAIT_SECONDS = Number(options.wait);
 const REST_SECONDS = 10;
+const LATE_MS = 30_000;
 const CONNECTED_PER_SECOND = 200;
 /** Enough to tell what one costs, and the machine is not kept busy for as long again. */
 const BARE_PHONES = Math.min(PHONES, 4000);
@@ -107,6 +108,8 @@ const rows: Row[] = [];
 const growths: Growth[] = [];
 let delivered = new Latencies();
 let undelivered = 0;
+/** Shown, and so late that whoever waits has given up. */
+let late = 0;
 let waitedFor = 0;
 try {
   say('seeding', `${PHONES} users with a phone each`);
@@ -237,8 +240,12 @@ async function logins(herd: Herd): Promise<Row[]> {
   delivered = new Latencies();
   for (const [challengeId, at] of startedAt) {
     const shownAt = shown.get(challengeId);
-    if (shownAt === undefined) undelivered += 1;
-    else delivered.add(shownAt - at);
+    if (shownAt === undefined) {
+      undelivered += 1;
+      continue;
+    }
+    delivered.add(shownAt - at);
+    if (shownAt - at > LATE_MS) late += 1;
   }
   const { completed = 0, failed = 0, failures = {}, seconds = 1 } = starts ?? {};
   if (failed > 0) say('failed', JSON.stringify(failures));
@@ -416,7 +423,7 @@ ${growths.map(({ what, resident, heap, external }) => `| ${what} | ${resident.to
 - **Cost of a poll at mobile-app-web-service against the bare path**: ${ratio(ofEdge, held && total(held))}.
 - **Memory of a waiting phone at mobile-app-web-service**, heap and buffers after a collection: ${edgeGrowth ? (edgeGrowth.heap + edgeGrowth.external).toFixed(1) : '–'} KB (to reach: under 20). TLS is what the bare path has more with it, ${withTls && plain ? (withTls.resident - plain.resident).toFixed(1) : '–'} KB; resident without that: ${edgeGrowth && withTls && plain ? (edgeGrowth.resident - withTls.resident + plain.resident).toFixed(1) : '–'} KB.
 - **Refused** by app-servers, all runs together: ${refused}.
-- **A login is shown**: p99 after ${delivered.summary().p99.toFixed(0)} ms (to reach: under 500); ${undelivered} of ${delivered.count + undelivered} not within 30 s.
+- **A login is shown**: p99 after ${delivered.summary().p99.toFixed(0)} ms (to reach: under 500); of ${delivered.count + undelivered} that began ${late} later than 30 s, ${undelivered} not at all while the bench waited.
 `;
 }
 

@@ -132,7 +132,7 @@ export const HISTORY: Answer<'history'> = {
 /** On the phone, with a number to type there. */
 export const BY_PHONE: Partial<Question> = {
   method: 'app',
-  prompt: 'Open Countersign on your phone and enter 492.',
+  prompt: 'Open the Countersign authenticator on your phone and type 492.',
   number: '492',
   alternatives: ['totp', 'recovery'],
 };

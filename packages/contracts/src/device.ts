@@ -24,7 +24,7 @@ export const DevicePublicKey = Type.Object(
   closed,
 );
 const Label = Type.String({ minLength: 1, maxLength: 64, examples: ['Pixel 11'] });
-const Statement = Type.String({ maxLength: 200_000, description: 'A compact JWS; see docs/device-protocol.md.' });
+const Statement = Type.String({ maxLength: 196_608, description: 'A compact JWS; see docs/device-protocol.md.' });
 const Address = Type.String({ maxLength: 64, description: 'Where the phone calls from, as the edge sees it.' });
 
 /** What stands in the QR code: whoever typed the short code gets the same. */
@@ -81,7 +81,8 @@ export const PollBody = Type.Object(
       Type.Array(Type.String({ maxLength: 64 }), {
         maxItems: 16,
         uniqueItems: true,
-        description: 'Challenges that the phone shows already: with `wait`, the answer comes when there are others.',
+        description:
+          'Challenges that the phone shows already: with `wait`, the answer comes when there are others, or fewer.',
       }),
     ),
   },

@@ -89,10 +89,33 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
-/** Stops the process first, so that its family stops growing, and then every descendant. */
+/** Stops the process first, so that its family stops growing, and then every descendant. None of them runs any more when it returns. */
 export function pauseTree(pid: number): void {
   signal(pid, 'SIGSTOP');
-  for (const child of descendantsOf(pid)) signal(child, 'SIGSTOP');
+  const family = descendantsOf(pid);
+  for (const child of family) signal(child, 'SIGSTOP');
+  untilStopped([pid, ...family]);
+}
+
+const STOPPED_WITHIN_MS = 2000;
+const STATES_OF_REST: ReadonlySet<string> = new Set(['T', 't', 'Z', 'X']);
+
+/** The signal only asks: on a busy machine a thread runs on for a while, and may still answer somebody. */
+function untilStopped(pids: readonly number[]): void {
+  const giveUpAt = performance.now() + STOPPED_WITHIN_MS;
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  while (pids.some(runs) && performance.now() < giveUpAt) Atomics.wait(pause, 0, 0, 1);
+}
+
+function runs(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).some((thread) => {
+      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+      return !STATES_OF_REST.has(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '');
+    });
+  } catch {
+    return false;
+  }
 }
 
 export function resumeTree(pid: number): void {

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { MfaError } from '@countersign/contracts';
 import type { HttpServer } from '@countersign/http';
 
-/** A request that is held until app-server has answered. */
+/** A request that has no answer yet: app-server works on it, or its phone waits here. */
 export interface Held {
   /** Aborted when nobody waits for the answer any more; its reason is what is said in its place. */
   readonly signal: AbortSignal;
@@ -10,7 +10,7 @@ export interface Held {
 }
 
 export interface Holds {
-  /** @param waits whether it is held until something happens. What merely works is let finish when this replica stops. */
+  /** @param waits whether it waits here for something to happen. What merely works is let finish when this replica stops. */
   hold(response: ServerResponse, waits: boolean): Held;
 }
 

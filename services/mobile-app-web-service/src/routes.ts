@@ -43,7 +43,7 @@ function without({ properties }: TObject, field: string): TObject {
   return Type.Object(rest, { additionalProperties: false });
 }
 
-/** How somebody's phone becomes known. `infra/nats/mobile-app-web-service.conf` names these operations and those of DEVICE_ROUTES. */
+/** How somebody's phone becomes known. `infra/nats/mobile-app-web-service.conf` names these operations, those of DEVICE_ROUTES, and device.look. */
 export const ACTIVATION_ROUTES: readonly Route[] = [
   {
     path: ACTIVATION_PATHS.find,

@@ -45,7 +45,7 @@ interface Tries {
 
 /**
  * The link of whoever types a code in place of scanning it. Paid for before it is looked up, so that no number of replicas looks more
- * often; a right one costs nothing in the end.
+ * often; a right one costs nothing in the end, nor does one that could not be looked up.
  * @throws MfaError ACTIVATION_NOT_FOUND, TRY_LATER, PRIMARY_UNAVAILABLE, UNAVAILABLE.
  */
 export async function find(
@@ -61,10 +61,22 @@ export async function find(
     { key: `activation-beginning.${activationCode.slice(0, BEGINNING_DIGITS)}`, most: PER_BEGINNING },
   ];
   const paidAt = deps.now();
-  for (const lane of lanes) await pay(deps, lane, paidAt);
-  const device = await deviceOfCode(deps.router, typedCodeMac(ring, activationCode));
+  const paid: string[] = [];
+  const getBack = () => Promise.all(paid.map((key) => giveBack(deps, key, paidAt)));
+  let device;
+  try {
+    for (const lane of lanes) {
+      await pay(deps, lane, paidAt);
+      paid.push(lane.key);
+    }
+    device = await deviceOfCode(deps.router, typedCodeMac(ring, activationCode));
+  } catch (failure) {
+    // Nobody learnt anything about the code.
+    await getBack();
+    throw failure;
+  }
   if (device === undefined) throw new MfaError('ACTIVATION_NOT_FOUND');
-  for (const { key } of lanes) await giveBack(deps, key, paidAt);
+  await getBack();
   const { challengeId } = enrolmentChallenge(ring, device.userId, device.deviceId);
   return { link: linkFor(deps, { challengeId, deviceUrl, organisation: deps.policies.global().totp.issuer }) };
 }

@@ -43,6 +43,9 @@ export interface RedeemDependencies {
 
 type Input = InputOf<typeof activationRedeem>;
 
+/** What is said of an activation that was taken back while the phone came. */
+const WHAT_IS_GONE: ReadonlySet<string> = new Set(['AUTHENTICATOR_NOT_FOUND', 'DEVICE_UNKNOWN']);
+
 /**
  * Makes a phone an authenticator: it has the code that its owner was given, and the private half of the key that it brings. The ledger
  * ends the enrolment first, so that one code makes one device; only then does the key count (DEV-10, DEV-11).
@@ -85,29 +88,35 @@ export async function redeem(
 
   const now = deps.now();
   const label = input.label ?? device.label;
-  await deps.router.write((db) =>
-    changeOnce(db, attemptId, async (transaction) => {
-      if (isOfNewcomer) await assertFirst(transaction, userId, device.deviceId);
-      await activate(transaction, userId, device.deviceId, new Date(now));
-      await setLabel(transaction, userId, device.deviceId, label);
-      await keepKey(transaction, device.deviceId, { publicKey, keyThumbprint: proof.keyThumbprint });
-      await recordAdministration(transaction, {
-        type: 'authenticator.confirm',
-        at: now,
-        attemptId,
-        actor: request.application.name,
-        userId,
-        detail: {
-          authenticatorId: device.deviceId,
-          type: 'app',
-          label,
-          keyThumbprint: proof.keyThumbprint,
-          keyProtection: 'software',
-        },
-      });
-      await recordNotices(transaction, { userId, kind: 'app.added', at: now });
-    }),
-  );
+  await deps.router
+    .write((db) =>
+      changeOnce(db, attemptId, async (transaction) => {
+        if (isOfNewcomer) await assertFirst(transaction, userId, device.deviceId);
+        await activate(transaction, userId, device.deviceId, new Date(now));
+        await setLabel(transaction, userId, device.deviceId, label);
+        await keepKey(transaction, device.deviceId, { publicKey, keyThumbprint: proof.keyThumbprint });
+        await recordAdministration(transaction, {
+          type: 'authenticator.confirm',
+          at: now,
+          attemptId,
+          actor: request.application.name,
+          userId,
+          detail: {
+            authenticatorId: device.deviceId,
+            type: 'app',
+            label,
+            keyThumbprint: proof.keyThumbprint,
+            keyProtection: 'software',
+          },
+        });
+        await recordNotices(transaction, { userId, kind: 'app.added', at: now });
+      }),
+    )
+    .catch((error: unknown) => {
+      // It was removed meanwhile.
+      if (error instanceof MfaError && WHAT_IS_GONE.has(error.code)) throw new MfaError('ACTIVATION_NOT_FOUND');
+      throw error;
+    });
   const activated = await signActivated(
     {
       v: 1,

@@ -95,7 +95,7 @@ export class Devices {
   }
 
   /**
-   * @param options.fresh whatever is remembered, unless no node answers: a key that was changed a moment ago counts no more.
+   * @param options.fresh read from Postgres although it is remembered; what is remembered counts only where no node answers.
    * @throws MfaError UNAVAILABLE when no node answers and the device was not seen lately, or not since its passkey was changed.
    */
   async byThumbprint(keyThumbprint: string, options: { fresh?: boolean } = {}): Promise<KnownDevice | undefined> {

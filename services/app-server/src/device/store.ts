@@ -80,7 +80,7 @@ export async function deviceOfCode(router: Router, activationMac: Buffer): Promi
   return row === undefined ? undefined : pendingOf(row);
 }
 
-/** From here on the key counts. @throws MfaError AUTHENTICATOR_NOT_FOUND, REQUEST_INVALID for a key that another device has. */
+/** From here on the key counts. @throws MfaError DEVICE_UNKNOWN when it is gone, or its key was changed meanwhile; REQUEST_INVALID for a key that another device has. */
 export async function keepKey(
   db: Database,
   deviceId: string,
@@ -102,11 +102,17 @@ export async function keepKey(
       if (violatedConstraint(error) !== 'device_thumbprint_key') throw error;
       throw new MfaError('REQUEST_INVALID', { detail: 'Another device has this key. Make a new one.' });
     });
-  if (updated.numUpdatedRows !== 1n) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
+  if (updated.numUpdatedRows !== 1n) throw new MfaError('DEVICE_UNKNOWN');
 }
 
-export async function keepPush(db: Database, deviceId: string, pushSealed: string | null): Promise<void> {
-  await db.updateTable('device').set({ push_sealed: pushSealed }).where('device_id', '=', deviceId).execute();
+/** @returns false when there is no such device. */
+export async function keepPush(db: Database, deviceId: string, pushSealed: string | null): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('device')
+    .set({ push_sealed: pushSealed })
+    .where('device_id', '=', deviceId)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
 }
 
 export async function readPush(db: Database, deviceId: string): Promise<string | undefined> {
@@ -127,7 +133,7 @@ export async function forgetPushOf(db: Database, deviceId: string, pushSealed: s
 /**
  * Gives a phone its passkey, unless it has one.
  * @returns false when it has this very one already.
- * @throws MfaError AUTHENTICATOR_NOT_FOUND; REQUEST_INVALID when it has another one; PASSKEY_REJECTED when another phone has this one.
+ * @throws MfaError DEVICE_UNKNOWN; REQUEST_INVALID when it has another one; PASSKEY_REJECTED when another phone has this one.
  */
 export async function keepPasskey(db: Database, deviceId: string, passkey: DevicePasskey): Promise<boolean> {
   const row = await db
@@ -136,7 +142,7 @@ export async function keepPasskey(db: Database, deviceId: string, passkey: Devic
     .where('device_id', '=', deviceId)
     .forUpdate()
     .executeTakeFirst();
-  if (row === undefined) throw new MfaError('AUTHENTICATOR_NOT_FOUND');
+  if (row === undefined) throw new MfaError('DEVICE_UNKNOWN');
   if (row.passkey_credential_id?.toString('base64url') === passkey.credentialId) return false;
   if (row.passkey_credential_id !== null) {
     throw new MfaError('REQUEST_INVALID', { detail: 'This phone has a passkey. Remove that one first.' });

@@ -32,10 +32,11 @@ export async function update(
   }
   await deps.router.write((db) =>
     changeOnce(db, attemptId, async (transaction) => {
-      if (label !== undefined) await setLabel(transaction, userId, deviceId, label);
+      const isThere = label === undefined || (await setLabel(transaction, userId, deviceId, label));
+      if (!isThere) throw new MfaError('DEVICE_UNKNOWN');
       if (push !== undefined) {
         const sealed = push === null ? null : deps.ring.seal(Buffer.from(JSON.stringify(push)), pushAt(deviceId));
-        await keepPush(transaction, deviceId, sealed);
+        if (!(await keepPush(transaction, deviceId, sealed))) throw new MfaError('DEVICE_UNKNOWN');
       }
       await recordAdministration(transaction, {
         type: 'device.update',

@@ -93,7 +93,7 @@ export const en = {
   'prompt.fraud': 'This was not me',
   'prompt.fraudTitle': 'Report this sign-in?',
   'prompt.fraudText':
-    'Every sign-in of yours that is under way ends, you are signed out of the portal, and your administrators are told. Where your organisation wants it so, this app is asked nothing more until they allow it. Change your password.',
+    'Every sign-in of yours that is under way ends, you are signed out of the portal, and your administrators can see the report. Where your organisation wants it so, this app is asked nothing more until they allow it. Change your password.',
   'prompt.fraudDo': 'Report it',
   'prompt.later': 'Decide later',
   'prompt.more': (count: number) => `Others that wait: ${count}`,
@@ -175,14 +175,14 @@ export const en = {
     'The browser may delete the accounts of this app when space is short. Install the app on the home screen to prevent that.',
 
   'problem.ACTIVATION_NOT_FOUND': 'This code is unknown, used or expired. Get a new one where you got this.',
-  'problem.AUTHENTICATOR_LIMIT': 'You have as many phones as allowed. Remove one in the portal first.',
   'problem.DEVICE_UNKNOWN': 'This phone is not registered at the server any more.',
   'problem.SIGNATURE_INVALID': 'The server does not accept the key of this phone. Remove the account and add it again.',
   'problem.CLOCK_WRONG': 'The clock of this phone is wrong, and the server did not say how late it is. Set the clock.',
   'problem.REPLAYED': 'The server had this request before. Try again.',
   'problem.SIGN_IN_NEEDED': 'You have another way to sign in by now. Begin again in the portal.',
   'problem.USER_DISABLED': 'This user is disabled or blocked. Ask your administrator or helpdesk.',
-  'problem.NOT_ALLOWED': 'Your organisation does not allow this.',
+  'problem.NOT_ALLOWED':
+    'The lock cannot be used with this server: it has no name that a passkey could be bound to. Approve without it.',
   'problem.REQUEST_INVALID': 'Something that you typed is not complete. Look at it once more.',
   'problem.TRY_LATER': (wait: string) => `Too many tries. Try again ${wait}.`,
   'problem.busy': 'Too many tries. The app goes on by itself.',
@@ -194,6 +194,8 @@ export const en = {
   'problem.PASSKEY_REJECTED':
     'The server did not accept the confirmation. Try again. If it stays so, remove this account and add it again.',
   'problem.KEY_NOT_ACCEPTED': 'Your organisation does not accept the lock of this device.',
+  'problem.METADATA_UNAVAILABLE':
+    'The lock cannot be checked at the moment. Approve without it where you can, and turn it on later.',
   'problem.PRIMARY_UNAVAILABLE': 'Changes cannot be saved at the moment. Try again in a minute.',
   'problem.OFFLINE': 'There is no connection to the server. Codes go on working.',
   'problem.UNAVAILABLE': 'The server does not answer at the moment. Codes go on working.',

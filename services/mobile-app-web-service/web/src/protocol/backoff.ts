@@ -9,7 +9,8 @@ const LONGEST_UNKNOWN_PAUSE_MS = 3_600_000;
 
 /**
  * How long to leave a server alone that failed `tries` times in a row: twice as long each time, at most 30 s, and never as long as all
- * the other phones do. Of one that says that it does not know this phone it is a minute at first, and an hour at most. What the server itself asks for comes on top only where it is busy with this phone (TRY_LATER).
+ * the other phones do. Of one that says that it does not know this phone it is a minute at first, and an hour at most. What the server itself asks for counts
+ * where it is longer; beyond 30 s only where it is busy with this phone (TRY_LATER).
  */
 export function pauseMs(error: unknown, tries: number, { randomBytes }: Pick<Outside, 'randomBytes'>): number {
   const { code, retryAfterSeconds } = error instanceof Problem ? error : new Problem('INTERNAL');

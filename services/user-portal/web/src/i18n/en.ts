@@ -26,7 +26,7 @@ export const en = {
 
   'second.title': 'Confirm that it is you',
   'second.prompt.passkey': 'Use your passkey.',
-  'second.prompt.app': 'Open Countersign on your phone and enter this number.',
+  'second.prompt.app': 'Open the Countersign authenticator on your phone and type this number.',
   'second.prompt.totp': 'Enter the code from your authenticator.',
   'second.prompt.sms': 'Enter the code that was sent to your phone.',
   'second.prompt.recovery': 'Enter one of your recovery codes.',

@@ -27,7 +27,7 @@ export const ru = {
 
   'second.title': 'Подтвердите, что это вы',
   'second.prompt.passkey': 'Подтвердите вход ключом доступа.',
-  'second.prompt.app': 'Откройте Countersign на телефоне и введите это число.',
+  'second.prompt.app': 'Откройте приложение Countersign на телефоне и введите это число.',
   'second.prompt.totp': 'Введите код из приложения.',
   'second.prompt.sms': 'Введите код из SMS, отправленного на ваш телефон.',
   'second.prompt.recovery': 'Введите один из кодов восстановления.',
