@@ -124,7 +124,7 @@ describe('by keyboard alone', () => {
     for (let presses = 0; presses < 5; presses += 1) await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.closest("[role=dialog]") !== null')).toBe(true);
     await page.keyboard.press('Escape');
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
     expect(askedFor('remove')).toEqual([]);
   });
 });
@@ -256,7 +256,7 @@ describe('approval on the phone', () => {
     await page.getByRole('button', { name: 'Remove: Countersign authenticator on Pixel 11' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
     await expect.poll(() => askedFor('remove')).toHaveLength(2);
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
   });
 
   test('a newcomer activates a phone, after one code that was too old, and arrives', async () => {
@@ -314,7 +314,7 @@ describe('R16: what needs a second factor once more', () => {
     await page.getByText('This needs your second factor once more.').waitFor();
     await page.getByLabel('Code', { exact: true }).fill('123456');
     await page.getByRole('button', { name: 'Continue' }).click();
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
     const wanted = { authenticatorId: FACTORS[1]?.authenticatorId };
     expect(askedFor('remove').map(({ input }) => input)).toEqual([wanted, wanted]);
   });
@@ -345,7 +345,7 @@ describe('a replica that dies under a call', () => {
     for (let round = 0; round < 2; round += 1) {
       await page.getByRole('button', { name: 'Rename: Aegis' }).click();
       await page.getByRole('button', { name: 'Save' }).click();
-      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
     }
     const keys = askedFor('rename').map(({ key }) => key);
     expect(keys).toHaveLength(4);
