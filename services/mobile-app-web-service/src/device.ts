@@ -21,8 +21,6 @@ import { assertSigned, signedRequest } from './signed-request.ts';
  * times, and with thousands of phones that is most of what it costs.
  */
 const GATHERED_MS = 20;
-/** What app-server saw may be a copy of the ledger that has not heard of what was hinted at a moment before the poll. */
-const COPY_BEHIND_MS = 2000;
 
 interface DeviceDependencies extends Dependencies {
   authority: string;
@@ -94,7 +92,7 @@ async function waitForNews(
   { noNews }: NoNews,
   { ask, signal, since, until }: { ask: Ask; signal: AbortSignal; since: number; until: number },
 ): Promise<unknown> {
-  using listening = hints.listen(noNews.hint, since - COPY_BEHIND_MS);
+  using listening = hints.listen(noNews.hint, since);
   signal.addEventListener('abort', listening.leave);
   let { forMs, ticket, answer } = noNews;
   for (;;) {
