@@ -282,7 +282,8 @@ describe('an account', () => {
     await phone.page.getByText(phone.say('home.gone')).waitFor();
     server.trouble('/v1/device/poll', undefined);
     const { number } = server.ask({ application: 'Wiki' });
-    await phone.open();
+    // The prompt may be there before the list of accounts is.
+    await phone.page.reload();
     await phone.waitForPrompt('Wiki');
     await phone.approve(number);
     expect(await phone.outcome()).toBe('Approved. You are being signed in.');
