@@ -18,6 +18,7 @@ import {
   welcome,
 } from '../pages/people.ts';
 import { startStandIn, type CallName, type Refusal, type StandIn } from '../pages/stand-in.ts';
+import { addVirtualAuthenticator } from '../pages/virtual-authenticator.ts';
 
 let browser: Browser;
 let portal: StandIn;
@@ -423,17 +424,7 @@ test('the order of methods is changed one place at a time', async () => {
 });
 
 test('WEB: a passkey is made under the policy of the page', async () => {
-  const session = await page.context().newCDPSession(page);
-  await session.send('WebAuthn.enable');
-  await session.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-    },
-  });
+  const { session } = await addVirtualAuthenticator(page);
   portal.answerWith({
     welcome: welcome(FIRST),
     account: account({ level: 'enrolment', factors: [] }),

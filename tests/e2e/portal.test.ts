@@ -1,8 +1,9 @@
 import { enrolmentGrant, userFind } from '@countersign/contracts';
 import { base32Decode, totpCode, totpStep } from '@countersign/otp';
-import type { CDPSession, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startPortalStack, type PortalStack, type Visit } from '../portal.ts';
+import { addVirtualAuthenticator } from '../pages/virtual-authenticator.ts';
 import { waitUntil, type Replica } from '../stack.ts';
 
 const PASSWORD = 'correct horse battery staple';
@@ -90,22 +91,6 @@ async function enrolPhone(page: Page, number: string): Promise<void> {
   await code(page, await house.stack.inbox.code(`+371${number}`), 'Confirm');
 }
 
-async function withAuthenticator(page: Page): Promise<CDPSession> {
-  const session = await page.context().newCDPSession(page);
-  await session.send('WebAuthn.enable', { enableUI: false });
-  await session.send('WebAuthn.addVirtualAuthenticator', {
-    options: {
-      protocol: 'ctap2',
-      transport: 'internal',
-      hasResidentKey: true,
-      hasUserVerification: true,
-      isUserVerified: true,
-      automaticPresenceSimulation: true,
-    },
-  });
-  return session;
-}
-
 const homeOf = (page: Page, name: string) => page.getByRole('heading', { name: `Hello, ${name} Example` }).waitFor();
 const later = (page: Page) => page.getByRole('button', { name: 'Later' }).click();
 
@@ -166,7 +151,7 @@ describe('the first time', () => {
 
   test('a passkey, and from then on no password at all', async () => {
     const page = await visit();
-    await withAuthenticator(page);
+    await addVirtualAuthenticator(page);
     await comeIn(page, 'chiara');
     await page.getByRole('button', { name: /^Passkey or security key/ }).click();
     await page.getByRole('button', { name: 'Create passkey' }).click();
