@@ -65,7 +65,8 @@ type Input = InputOf<typeof challengeStart>;
 /**
  * Asks a user for a second factor. A name that nobody has, or nobody who can answer, is asked in the same way.
  * @throws MfaError REQUEST_INVALID, FORBIDDEN, METHOD_UNAVAILABLE, TRY_LATER, UNAVAILABLE; SIGN_IN_NEEDED only where a sign-in is named,
- * which is not this person's or has ended; USER_NOT_FOUND and USER_DISABLED only for an application that may read users and asked for the truth, or where the policy refuses unknown users.
+ * which is not this person's or has ended; USER_NOT_FOUND and USER_DISABLED only for an application that may read users and asked for the
+ * truth, or where the policy refuses unknown users.
  */
 export async function start(
   deps: StartDependencies,
