@@ -41,6 +41,8 @@ export const ERRORS = {
   AUTHENTICATOR_NOT_FOUND: { status: 404, title: 'This user has no such authenticator.' },
   DIRECTORY_NOT_FOUND: { status: 404, title: 'There is no such directory.' },
   APPLICATION_NOT_FOUND: { status: 404, title: 'There is no such application.' },
+  RADIUS_CLIENT_NOT_FOUND: { status: 404, title: 'There is no such RADIUS client.' },
+  RADIUS_UPSTREAM_NOT_FOUND: { status: 404, title: 'There is no such upstream RADIUS server.' },
   REPLICA_NOT_FOUND: { status: 404, title: 'There is no such replica.' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is nothing at this address.' },
   CHALLENGE_CLOSED: { status: 409, title: 'The challenge has ended. Start a new one.' },
@@ -63,6 +65,23 @@ export const ERRORS = {
   DIRECTORY_CONFLICT: {
     status: 409,
     title: 'The directory was changed meanwhile. Read it again and repeat the change.',
+  },
+  RADIUS_CLIENT_EXISTS: {
+    status: 409,
+    title: 'Another RADIUS client has this name, network or certificate.',
+  },
+  RADIUS_CLIENT_CONFLICT: {
+    status: 409,
+    title: 'The RADIUS client was changed meanwhile. Read it again and repeat the change.',
+  },
+  RADIUS_UPSTREAM_EXISTS: { status: 409, title: 'Another upstream RADIUS server has this name.' },
+  RADIUS_UPSTREAM_CONFLICT: {
+    status: 409,
+    title: 'The upstream RADIUS server was changed meanwhile. Read it again and repeat the change.',
+  },
+  RADIUS_UPSTREAM_USED: {
+    status: 409,
+    title: 'A RADIUS client has its passwords held by this upstream server. Change the client first.',
   },
   REPLICA_EXISTS: { status: 409, title: 'A replica of this name is active or invited. Revoke it first.' },
   AUTHORITY_MISSING: {
@@ -122,6 +141,10 @@ export const ERRORS = {
     status: 503,
     title:
       'Which make a security key is cannot be checked at the moment. Add another factor, or ask your administrator.',
+  },
+  RADIUS_UPSTREAM_UNAVAILABLE: {
+    status: 503,
+    title: 'No upstream RADIUS server answers, so no password can be checked. Try again in a minute.',
   },
   DIRECTORY_UNAVAILABLE: {
     status: 503,

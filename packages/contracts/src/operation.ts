@@ -12,6 +12,8 @@ export const SCOPES = [
   'portal',
   /** What the mobile app web service hands on for phones; each call carries that phone's signature, or the code that activates one. */
   'device',
+  /** What a radius-server asks for its clients, whose secrets it is told. */
+  'radius',
   'admin',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
