@@ -52,11 +52,7 @@ export async function once(
     userId,
     `${attemptId} try`,
     (state, now) =>
-      decideTry(
-        state,
-        { applicationId, run, attempts, ...ofBrowser, ...(context !== undefined && { context }) },
-        now,
-      ),
+      decideTry(state, { applicationId, run, attempts, ...ofBrowser, ...(context !== undefined && { context }) }, now),
     { traceId, deadline },
   );
   if (event.type !== 'password.tried') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
