@@ -75,6 +75,7 @@ import * as setPin from './pin/set.ts';
 import * as explainPolicy from './policy/explain.ts';
 import * as getPolicy from './policy/get.ts';
 import * as setPolicy from './policy/set.ts';
+import * as listRadius from './radius/list.ts';
 import * as askQuestions from './questions/ask.ts';
 import * as checkQuestions from './questions/check.ts';
 import * as chooseQuestions from './questions/choose.ts';
@@ -140,6 +141,8 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.directoryFind, findDirectory.find),
     serve(contracts.directoryDelete, deleteDirectory.remove),
     serve(contracts.directoryCheck, checkDirectory.check),
+
+    serve(contracts.radiusClients, listRadius.list),
 
     serve(contracts.sessionOpen, openSession.open),
     serve(contracts.sessionConfirm, confirmSession.confirm),
