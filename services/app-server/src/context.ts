@@ -54,6 +54,7 @@ import { smtpMailer, type Mailer } from './notice/mail.ts';
 import { NoticeSender } from './notice/sender.ts';
 import { Policies } from './policy/policies.ts';
 import { RadiusClients } from './radius/clients.ts';
+import { ensureRadiusStream, jetStreamKept, type Kept } from './radius/kept.ts';
 import { RadiusUpstreams } from './radius-upstream/upstreams.ts';
 import { SettledRelease } from './release/settled.ts';
 import { startJoining, type Joining } from './replica/joining.ts';
@@ -106,6 +107,8 @@ export interface Context {
   devices: Devices;
   rates: RequestRates;
   nonces: Nonces;
+  /** What upstream RADIUS servers have said of logins under way. */
+  kept: Kept;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
   /** Phones that sleep, by the push services of their makers. */
@@ -225,6 +228,7 @@ export async function createContext(
     ensureIdempotencyStream(setup, copies),
     ensureSessionStreams(setup, copies),
     ensureNoncesStream(setup, copies),
+    ensureRadiusStream(setup, copies),
   ]);
   assertStreams(await readStreams(setup, partitions), partitions, copies);
 
@@ -357,6 +361,7 @@ export async function createContext(
     devices: new Devices(router, now, natsChangedKeys(bus.nats)),
     rates: new RequestRates(() => performance.now()),
     nonces: jetStreamNonces(client, manager),
+    kept: jetStreamKept(client, manager, ring),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats, ring),
     wakeUps,
