@@ -24,7 +24,7 @@ export { descendantsOf, isAlive, killTree, processRow } from './process-table.ts
 export { sambaAddress, startSamba, whyNoSamba } from './samba.ts';
 export type { DomainPerson, Samba, SambaAddress, SambaOptions } from './samba.ts';
 export { hasSlapd, startSlapd } from './slapd.ts';
-export type { Slapd, SlapdPerson } from './slapd.ts';
+export type { Slapd, SlapdGroup, SlapdPerson } from './slapd.ts';
 export { startTogether } from './start-together.ts';
 export { waitUntil } from './wait-until.ts';
 export type { WaitOptions } from './wait-until.ts';
