@@ -5,6 +5,8 @@
 export { createAuthority, issueCertificate } from './authority.ts';
 export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from './authority.ts';
 export { createDatabase, ensureDatabase, ensureRole } from './database.ts';
+export { hasFreeRadius, startFreeRadius } from './freeradius.ts';
+export type { FreeRadius, FreeRadiusOptions, FreeRadiusUser } from './freeradius.ts';
 export { findNatsServer, isHealthy, startNats } from './nats.ts';
 export type { NatsOptions, NatsServer, NatsUser } from './nats.ts';
 export { startNatsCluster, startOperatorCluster } from './nats-cluster.ts';
