@@ -7,6 +7,8 @@ export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from '.
 export { createDatabase, ensureDatabase, ensureRole } from './database.ts';
 export { hasFreeRadius, startFreeRadius } from './freeradius.ts';
 export type { FreeRadius, FreeRadiusOptions, FreeRadiusUser } from './freeradius.ts';
+export { mschapClient } from './mschap.ts';
+export type { MschapClient, MschapLogin } from './mschap.ts';
 export { findNatsServer, isHealthy, startNats } from './nats.ts';
 export type { NatsOptions, NatsServer, NatsUser } from './nats.ts';
 export { startNatsCluster, startOperatorCluster } from './nats-cluster.ts';
