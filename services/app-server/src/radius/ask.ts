@@ -29,6 +29,8 @@ export interface Asking {
   login: string;
   /** How many questions came before. */
   asked: number;
+  /** The first factor was wrong, and nobody is to see it yet. */
+  hollow?: true;
 }
 
 /** Nobody is handed a signed result: the answer is the packet. */
@@ -52,7 +54,7 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
   const { client, input, typed, login } = asking;
   const context = contextOf(input, client);
   if (typed.code !== undefined) {
-    const code = parseCode(typed.code);
+    const code = asking.hollow === true ? undefined : parseCode(typed.code);
     if (code === undefined) throw new MfaError('CODE_REJECTED', { reason: 'no code' });
     const { userId } = await answerAtOnce(deps, { username: input.username, code, context }, step(request, 'code'));
     return accept(deps, { client, login, userId });
@@ -81,7 +83,7 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
 }
 
 /** @see RAD-46: the same person, password and place, at the same application; without Calling-Station-Id nobody can tell. */
-function doorOf({ ring }: AskDependencies, { client, input, login }: Asking, isAsked: boolean): Door {
+function doorOf({ ring }: AskDependencies, { client, input, login, hollow }: Asking, isAsked: boolean): Door {
   const { callingStation } = input.accessServer;
   const name = canonicalUsername(input.username);
   const credential = input.password ?? input.mschap?.response;
@@ -92,7 +94,12 @@ function doorOf({ ring }: AskDependencies, { client, input, login }: Asking, isA
         .subarray(0, 12)
         .toString('base64url')
     : undefined;
-  return { asker: askerOf(login), ...(join !== undefined && { join }), ...(!isAsked && { plain: true }) };
+  return {
+    asker: askerOf(login),
+    ...(join !== undefined && { join }),
+    ...(!isAsked && { plain: true }),
+    ...(hollow && { hollow }),
+  };
 }
 
 async function shown(
