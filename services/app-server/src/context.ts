@@ -368,7 +368,7 @@ export async function createContext(
     devices: new Devices(router, now, natsChangedKeys(bus.nats)),
     rates: new RequestRates(() => performance.now()),
     nonces: jetStreamNonces(client, manager),
-    kept: jetStreamKept(client, manager, ring),
+    kept: jetStreamKept(client, manager, ring, randomBytes),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats, ring),
     wakeUps,

@@ -11,6 +11,7 @@ import { challenge, reject } from './answers.ts';
 import { ask, canAsk, wait, type AskDependencies } from './ask.ts';
 import { asClient, requestName, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient, RadiusClients } from './clients.ts';
+import { converse, eapFailure } from './eap.ts';
 import { holdFirst, type FirstFactorDependencies } from './first-factor.ts';
 import { isRefusal } from './refusal.ts';
 import { textsIn } from './texts.ts';
@@ -39,13 +40,16 @@ export async function login(
   if (client === undefined) throw new MfaError('RADIUS_CLIENT_NOT_FOUND');
   const request = asClient(asking, client, deps.applications.all());
   try {
-    return input.state === undefined
+    const { eap, state } = input;
+    if (eap !== undefined) return await converse(deps, client, { ...input, eap }, request);
+    return state === undefined
       ? await begin(deps, client, input, request)
-      : await goOn(deps, client, input, input.state, request);
+      : await goOn(deps, client, input, state, request);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     await recordRefusal(deps, client, input, error, request);
-    return reject(client.settings.language);
+    const failure = input.eap === undefined ? [] : eapFailure(Buffer.from(input.eap, 'base64'));
+    return reject(client.settings.language, { with: failure });
   }
 }
 

@@ -61,7 +61,7 @@ async function desk(name: string) {
       now: replica.now,
       onProblem: () => undefined,
     }),
-    kept: jetStreamKept(replica.jetstream, replica.manager, replica.ring),
+    kept: jetStreamKept(replica.jetstream, replica.manager, replica.ring, (size) => randomBytes(size)),
     radiusClients: { get: (clientId: string) => clients.get(clientId) },
     radiusUpstreams: { get: () => ({ ask: upstream }) as never },
   };
