@@ -5,6 +5,10 @@
 export { createAuthority, issueCertificate } from './authority.ts';
 export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from './authority.ts';
 export { createDatabase, ensureDatabase, ensureRole } from './database.ts';
+export { hasFreeRadius, startFreeRadius } from './freeradius.ts';
+export type { FreeRadius, FreeRadiusOptions, FreeRadiusUser } from './freeradius.ts';
+export { mschapClient } from './mschap.ts';
+export type { MschapClient, MschapLogin } from './mschap.ts';
 export { findNatsServer, isHealthy, startNats } from './nats.ts';
 export type { NatsOptions, NatsServer, NatsUser } from './nats.ts';
 export { startNatsCluster, startOperatorCluster } from './nats-cluster.ts';
@@ -24,7 +28,7 @@ export { descendantsOf, isAlive, killTree, processRow } from './process-table.ts
 export { sambaAddress, startSamba, whyNoSamba } from './samba.ts';
 export type { DomainPerson, Samba, SambaAddress, SambaOptions } from './samba.ts';
 export { hasSlapd, startSlapd } from './slapd.ts';
-export type { Slapd, SlapdPerson } from './slapd.ts';
+export type { Slapd, SlapdGroup, SlapdPerson } from './slapd.ts';
 export { startTogether } from './start-together.ts';
 export { waitUntil } from './wait-until.ts';
 export type { WaitOptions } from './wait-until.ts';

@@ -16,6 +16,17 @@ export interface SlapdPerson {
   language?: string;
   /** When the account was made, as LDAP writes it; now unless given. */
   createTimestamp?: string;
+  /** Groups that the server says somebody is in although no group lists them: by name. */
+  memberOf?: readonly string[];
+}
+
+/** A group below ou=groups. */
+export interface SlapdGroup {
+  name: string;
+  /** Distinguished names; at least one. */
+  members: readonly string[];
+  /** groupOfNames, or groupOfUniqueNames. */
+  by: 'member' | 'uniqueMember';
 }
 
 export interface SlapdOptions {
@@ -27,6 +38,7 @@ export interface SlapdOptions {
   certificatePem: string;
   keyPem: string;
   people: readonly SlapdPerson[];
+  groups?: readonly SlapdGroup[];
   /** Of whom looks people up; made up unless given. */
   bindPassword?: string;
   logFile: string;
@@ -50,13 +62,13 @@ export function hasSlapd(): boolean {
 
 /** Starts OpenLDAP's server on 127.0.0.1 with these people, over TLS. What it held at an earlier start of the same folder, it holds again. */
 export async function startSlapd(options: SlapdOptions): Promise<Slapd> {
-  const { dir, port, people, bindPassword = randomBytes(12).toString('base64url') } = options;
+  const { dir, port, people, groups = [], bindPassword = randomBytes(12).toString('base64url') } = options;
   mkdirSync(join(dir, 'data'), { recursive: true, mode: 0o700 });
   writeFileSync(join(dir, 'certificate.pem'), options.certificatePem);
   writeFileSync(join(dir, 'key.pem'), options.keyPem, { mode: 0o600 });
   const configuration = join(dir, 'slapd.conf');
   writeFileSync(configuration, configurationIn(dir), { mode: 0o600 });
-  if (!existsSync(join(dir, 'data', 'data.mdb'))) fill(dir, configuration, ldif(people, bindPassword));
+  if (!existsSync(join(dir, 'data', 'data.mdb'))) fill(dir, configuration, ldif(people, groups, bindPassword));
 
   const plain = options.plainPort === undefined ? '' : ` ldap://127.0.0.1:${options.plainPort}`;
   const running = prepareProcess({
@@ -91,6 +103,7 @@ function configurationIn(dir: string): string {
     `pidfile ${join(dir, 'slapd.pid')}`,
     'modulepath /usr/lib/ldap',
     'moduleload back_mdb',
+    'moduleload memberof',
     `TLSCertificateFile ${join(dir, 'certificate.pem')}`,
     `TLSCertificateKeyFile ${join(dir, 'key.pem')}`,
     'database mdb',
@@ -99,11 +112,13 @@ function configurationIn(dir: string): string {
     'index uid,mail,entryUUID eq',
     'access to attrs=userPassword by anonymous auth by * none',
     'access to * by users read by * none',
+    // After the database that it belongs to.
+    'overlay memberof',
     '',
   ].join('\n');
 }
 
-function ldif(people: readonly SlapdPerson[], bindPassword: string): string {
+function ldif(people: readonly SlapdPerson[], groups: readonly SlapdGroup[], bindPassword: string): string {
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   const entries = [
     [`dn: ${BASE_DN}`, 'objectClass: dcObject', 'objectClass: organization', 'o: Example', 'dc: example'],
@@ -115,8 +130,21 @@ function ldif(people: readonly SlapdPerson[], bindPassword: string): string {
       'cn: countersign',
       `userPassword: ${bindPassword}`,
     ],
+    ...(groups.length === 0
+      ? []
+      : [[`dn: ou=groups,${BASE_DN}`, 'objectClass: organizationalUnit', 'ou: groups'], ...groups.map(groupEntry)]),
     ...people.map(
-      ({ username, password, displayName = username, mail, phone, workPhone, language, createTimestamp }) => [
+      ({
+        username,
+        password,
+        displayName = username,
+        mail,
+        phone,
+        workPhone,
+        language,
+        createTimestamp,
+        memberOf = [],
+      }) => [
         `dn: uid=${username},ou=people,${BASE_DN}`,
         'objectClass: inetOrgPerson',
         `uid: ${username}`,
@@ -129,8 +157,19 @@ function ldif(people: readonly SlapdPerson[], bindPassword: string): string {
         ...(workPhone === undefined ? [] : [`telephoneNumber: ${workPhone}`]),
         ...(language === undefined ? [] : [`preferredLanguage: ${language}`]),
         ...(createTimestamp === undefined ? [] : [`createTimestamp: ${createTimestamp}`]),
+        ...memberOf.map((name) => `memberOf: cn=${name},ou=groups,${BASE_DN}`),
       ],
     ),
   ];
   return `${entries.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function groupEntry({ name, members, by }: SlapdGroup): string[] {
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  return [
+    `dn:: ${base64(`cn=${name},ou=groups,${BASE_DN}`)}`,
+    `objectClass: ${by === 'member' ? 'groupOfNames' : 'groupOfUniqueNames'}`,
+    `cn:: ${base64(name)}`,
+    ...members.map((dn) => `${by}:: ${base64(dn)}`),
+  ];
 }

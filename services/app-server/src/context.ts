@@ -53,6 +53,9 @@ import { SecretHasher } from './secret-hash/hash.ts';
 import { smtpMailer, type Mailer } from './notice/mail.ts';
 import { NoticeSender } from './notice/sender.ts';
 import { Policies } from './policy/policies.ts';
+import { RadiusClients } from './radius/clients.ts';
+import { ensureRadiusStream, jetStreamKept, type Kept } from './radius/kept.ts';
+import { RadiusUpstreams } from './radius-upstream/upstreams.ts';
 import { SettledRelease } from './release/settled.ts';
 import { startJoining, type Joining } from './replica/joining.ts';
 import { natsSessions, type Sessions } from './session/sessions.ts';
@@ -86,6 +89,8 @@ export interface Context {
   users: LoginUsers;
   directories: Directories;
   directoryStatus: DirectoryStatus;
+  radiusClients: RadiusClients;
+  radiusUpstreams: RadiusUpstreams;
   /** Undefined: nobody signs in by one. */
   identityProvider: IdentityProvider | undefined;
   pins: SecretHasher;
@@ -102,6 +107,8 @@ export interface Context {
   devices: Devices;
   rates: RequestRates;
   nonces: Nonces;
+  /** What upstream RADIUS servers have said of logins under way. */
+  kept: Kept;
   phoneKeys: PhoneKeys;
   wakePhones: WakePhones;
   /** Phones that sleep, by the push services of their makers. */
@@ -221,6 +228,7 @@ export async function createContext(
     ensureIdempotencyStream(setup, copies),
     ensureSessionStreams(setup, copies),
     ensureNoncesStream(setup, copies),
+    ensureRadiusStream(setup, copies),
   ]);
   assertStreams(await readStreams(setup, partitions), partitions, copies);
 
@@ -247,7 +255,10 @@ export async function createContext(
   const signingKeys = new SigningKeys({ router, ring, issuer, now, onProblem: problem('keys.stale') });
   const directories = new Directories(router, ring, now, problem('directories.stale'));
   const phoneKeys = new PhoneKeys({ router, ring, now, onProblem: problem('keys.stale') });
-  await Promise.all([applications, policies, signingKeys, phoneKeys, directories].map((reader) => reader.start()));
+  const radiusClients = new RadiusClients(router, ring, problem('radius.stale'));
+  const radiusUpstreams = new RadiusUpstreams(router, ring, problem('radius.stale'));
+  const readers = [applications, policies, signingKeys, phoneKeys, directories, radiusClients, radiusUpstreams];
+  await Promise.all(readers.map((reader) => reader.start()));
   const directoryStatus = new DirectoryStatus({
     directories,
     freshMs: () => policies.global().directory.statusSeconds * 1000,
@@ -331,6 +342,8 @@ export async function createContext(
     users: new LoginUsers(router, ring, now, directoryStatus),
     directories,
     directoryStatus,
+    radiusClients,
+    radiusUpstreams,
     identityProvider: providerOf(environment, now),
     pins: new SecretHasher('pin-hash', { ring, argon2, randomBytes }),
     answerHashes: new SecretHasher('security-answer', { ring, argon2, randomBytes }),
@@ -348,6 +361,7 @@ export async function createContext(
     devices: new Devices(router, now, natsChangedKeys(bus.nats)),
     rates: new RequestRates(() => performance.now()),
     nonces: jetStreamNonces(client, manager),
+    kept: jetStreamKept(client, manager, ring),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats, ring),
     wakeUps,
@@ -378,18 +392,7 @@ export async function createContext(
       },
       watches: () => {
         clearInterval(ticking);
-        for (const watch of [
-          leaders,
-          applications,
-          policies,
-          signingKeys,
-          phoneKeys,
-          directories,
-          settled,
-          ringWatch,
-          metadata,
-        ])
-          watch?.stop();
+        for (const watch of [leaders, ...readers, settled, ringWatch, metadata]) watch?.stop();
         return Promise.resolve();
       },
       projection: () => projector.stop(),

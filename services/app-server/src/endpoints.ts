@@ -75,6 +75,9 @@ import * as setPin from './pin/set.ts';
 import * as explainPolicy from './policy/explain.ts';
 import * as getPolicy from './policy/get.ts';
 import * as setPolicy from './policy/set.ts';
+import * as listRadius from './radius/list.ts';
+import * as loginRadius from './radius/login.ts';
+import * as waitRadius from './radius/wait.ts';
 import * as askQuestions from './questions/ask.ts';
 import * as checkQuestions from './questions/check.ts';
 import * as chooseQuestions from './questions/choose.ts';
@@ -103,6 +106,8 @@ import * as updateUser from './user/update.ts';
 
 /** Long polls hold no work, so they have a bound of their own and cannot keep logins out. */
 const MAX_WAITING = 2000;
+/** Logins over RADIUS that wait for a phone: a gateway's users all come in the morning. */
+const MAX_RADIUS_WAITING = 4000;
 /** Polls of phones that are being answered, apart from logins: when thousands come back at once they must not keep those out. */
 const MAX_POLLS = 1000;
 
@@ -140,6 +145,10 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.directoryFind, findDirectory.find),
     serve(contracts.directoryDelete, deleteDirectory.remove),
     serve(contracts.directoryCheck, checkDirectory.check),
+
+    serve(contracts.radiusLogin, loginRadius.login),
+    serve(contracts.radiusWait, waitRadius.wait, { maxInFlight: MAX_RADIUS_WAITING }),
+    serve(contracts.radiusClients, listRadius.list),
 
     serve(contracts.sessionOpen, openSession.open),
     serve(contracts.sessionConfirm, confirmSession.confirm),
@@ -245,7 +254,7 @@ function bound(request: AuthorisedRequest, input: unknown): AuthorisedRequest {
   return { ...request, attemptId: createHash('sha256').update(JSON.stringify(parts)).digest('base64url') };
 }
 
-const SECRET_INPUTS: ReadonlySet<string> = new Set(['password', 'pin', 'answers']);
+const SECRET_INPUTS: ReadonlySet<string> = new Set(['password', 'mschap', 'eap', 'pin', 'answers']);
 
 /**
  * What a repeated request is recognised by. Hashes of it stand in the ledger, the audit and the memory of answers: of a password, a PIN, and

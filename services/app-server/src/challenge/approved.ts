@@ -8,7 +8,7 @@ import type { Wake } from './wake.ts';
 
 /** What the ledger decided, told to whoever asked: the result of an approval, or why there is none. */
 export async function approved(
-  deps: { signer: ResultSigner; wake: Wake; policies: Policies },
+  deps: { signer: Pick<ResultSigner, 'sign'>; wake: Wake; policies: Pick<Policies, 'effective'> },
   { challengeId, key, user }: { challengeId: string; key: string; user: LoginUser | undefined },
   event: DatedEvent,
   { application }: AuthorisedRequest,

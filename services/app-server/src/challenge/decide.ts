@@ -1,6 +1,6 @@
 import { CLAIM_SECONDS, MAX_CODE_LIFE_SECONDS, MfaError, type Method, type Policy } from '@countersign/contracts';
 import { refund, spend, waitMs, type LaneName } from './attempts.ts';
-import type { EventContext, PinOutcome, RejectionReason, UserEvent } from './events.ts';
+import type { Assurance, EventContext, PinOutcome, RejectionReason, UserEvent } from './events.ts';
 import { attemptsOf, laneOf } from './evolve.ts';
 import type { RecoveryFloor } from './floor.ts';
 import { floorStepOf } from './floor.ts';
@@ -37,6 +37,10 @@ export interface StartCommand {
   disabled?: boolean;
   /** Of the app: where the login comes from. */
   source?: string;
+  /** Of the app: what makes the same login begun anew the same (RAD-46). */
+  join?: string;
+  /** Who alone may have an approval. */
+  asker?: string;
   /** The sign-in that it is for, where whoever asks names one. */
   signIn?: Said;
 }
@@ -55,9 +59,11 @@ export function decideStart(state: UserState, command: StartCommand, now: number
     return { append: { type: 'bypass.used', key, applicationId, attemptId, expiresAt: now + command.lifeMs, by } };
   }
 
+  const isPrompt = method === 'app' && purpose === 'login';
+  const same = isPrompt ? sameLogin(state, command, now) : undefined;
+  if (same !== undefined) return same;
   const lane = laneOf(state, command.device);
   const cost = costOf(method, command.cost);
-  const isPrompt = method === 'app' && purpose === 'login';
   const quiet = isPrompt ? quietOf(state, command, now) : undefined;
   const isReported = quiet?.isReported === true;
   if (isReported && command.reveal) return refuse('METHOD_UNAVAILABLE', { detail: REPORTED, reason: 'reported' });
@@ -89,13 +95,36 @@ export function decideStart(state: UserState, command: StartCommand, now: number
         ...(command.device !== undefined && { device: command.device }),
         ...(command.pin === true && { pin: true }),
         ...(command.source !== undefined && { source: command.source }),
+        ...(command.join !== undefined && { join: command.join }),
+        ...(command.asker !== undefined && { asker: command.asker }),
         ...(dead && { void: true }),
       },
       ...(command.decoy === true && { decoy: true }),
       ...(command.context !== undefined && { context: command.context }),
       ...(isPrompt && { prompted: { lane, attempts: spend(attempts, command.attempts, lane, cost, now) } }),
+      ...(isPrompt && command.digits === 0 && { assurance: 'oob-nonconformant' }),
     },
   };
+}
+
+/** As long after it was begun may a login be begun anew and find its prompt (RAD-46). */
+const JOIN_WITHIN_MS = 60_000;
+
+/**
+ * A client that has given up on one server asks another for the same login: the prompt that is open is for both, and whoever asked last has
+ * what comes of it. Somebody else with the same password, from elsewhere, is not the same.
+ */
+function sameLogin(state: UserState, { applicationId, join, asker, attemptId }: StartCommand, now: number) {
+  if (join === undefined || asker === undefined) return undefined;
+  const open = state.open.find(
+    (one) =>
+      one.join === join && one.applicationId === applicationId && one.method === 'app' && one.purpose === 'login',
+  );
+  if (open === undefined || open.void === true || now >= open.expiresAt) return undefined;
+  if (now > open.createdAt + JOIN_WITHIN_MS) return undefined;
+  return {
+    append: { type: 'challenge.joined', key: open.key, applicationId, method: 'app', attemptId, asker },
+  } satisfies Decision;
 }
 
 const REPORTED =
@@ -168,6 +197,8 @@ export interface LookCommand {
   attempts: Policy['attempts'];
   /** How many authenticators a TOTP code is held against. */
   cost: number;
+  /** Where each question is answered once: how many wrong answers came before this one (RAD-21). */
+  turn?: number | undefined;
 }
 
 export interface VerifyCommand extends LookCommand {
@@ -247,6 +278,28 @@ export function decideVerify(state: UserState, command: VerifyCommand, now: numb
 }
 
 /**
+ * A code that came with the login: asked and answered in one step, which one append records. What would end at the question ends there: a
+ * refusal, or a bypass.
+ */
+export function decideAtOnce(
+  state: UserState,
+  start: StartCommand,
+  verifying: (key: string, state: UserState) => VerifyCommand,
+  now: number,
+): Decision {
+  const started = decideStart(state, start, now);
+  if ('refuse' in started || started.append.type !== 'challenge.started') return started;
+  const { challenge, context } = started.append;
+  const asked: UserState = { ...state, open: [challenge] };
+  const verified = decideVerify(asked, verifying(challenge.key, asked), now);
+  if ('refuse' in verified || context === undefined) return verified;
+  const { append } = verified;
+  return append.type === 'challenge.approved' || append.type === 'code.rejected'
+    ? { append: { ...append, context } }
+    : verified;
+}
+
+/**
  * Pays for one look at a code and a PIN together, before the slow part of it, so that however many replicas are at it they hash no more
  * often than the budget says.
  */
@@ -275,6 +328,9 @@ function lookAt(state: UserState, command: LookCommand, now: number): Look | { r
   const { method } = challenge;
   if (method === 'passkey') return refuse('REQUEST_INVALID', { detail: 'This challenge is answered with a passkey.' });
   if (method === 'app') return refuse('REQUEST_INVALID', { detail: 'This challenge is answered in the app.' });
+  if (command.turn !== undefined && command.turn !== (challenge.tries ?? 0)) {
+    return refuse('CHALLENGE_CLOSED', { reason: 'answered before' });
+  }
   if (command.code.length !== challenge.digits && !command.otherDigits.includes(command.code.length)) {
     return refuse('REQUEST_INVALID', {
       invalid: [{ pointer: '/code', message: `must be ${challenge.digits} digits` }],
@@ -304,9 +360,16 @@ export function decideCancel(state: UserState, command: CancelCommand, now: numb
   return { append: { type: 'challenge.cancelled', key, applicationId, attemptId: command.attemptId } };
 }
 
+export interface ClaimCommand extends CancelCommand {
+  /** Who asks, where the challenge says who alone may have it. */
+  asker?: string;
+  run?: string;
+  assurance?: Assurance;
+}
+
 /** Hands an approval out once, for a short time, and only while the person may still sign in. */
-export function decideClaim(state: UserState, command: CancelCommand, now: number): Decision {
-  const { key, applicationId, attemptId } = command;
+export function decideClaim(state: UserState, command: ClaimCommand, now: number): Decision {
+  const { key, applicationId, attemptId, asker, run, assurance } = command;
   const ended = state.closed.find((one) => one.key === key && one.applicationId === applicationId);
   if (ended === undefined || ended.purpose === 'enrol') {
     const open = openChallenge(state, command, now);
@@ -317,7 +380,19 @@ export function decideClaim(state: UserState, command: CancelCommand, now: numbe
   const isOver =
     approvedAt === undefined || now >= approvedAt + CLAIM_SECONDS * 1000 || approvedAt < (state.signedOutAt ?? 0);
   if (ended.claimed === true || isOver || barredReason(state) !== undefined) return refuse('CHALLENGE_CLOSED');
-  return { append: { type: 'challenge.claimed', key, applicationId, method: 'app', attemptId, approvedAt } };
+  if (ended.asker !== asker) return refuse('CHALLENGE_CLOSED', { reason: 'of another asker' });
+  return {
+    append: {
+      type: 'challenge.claimed',
+      key,
+      applicationId,
+      method: 'app',
+      attemptId,
+      approvedAt,
+      ...(run !== undefined && { run }),
+      ...(assurance !== undefined && { assurance }),
+    },
+  };
 }
 
 export interface ResendCommand extends CancelCommand {

@@ -47,6 +47,9 @@ export interface DecisionEvidence {
   passkey?: NonNullable<Evidence['passkey']>;
 }
 
+/** An approval in the app without a number: no out-of-band authenticator by SP 800-63B section 3.1.3 (RAD-52). */
+export type Assurance = 'oob-nonconformant';
+
 /** What the caller knows of a login, kept for the audit. */
 export interface EventContext {
   ip?: string;
@@ -64,6 +67,16 @@ export type UserEvent =
       context?: EventContext;
       /** Of the app: what is left of the prompts that may be sent (R22). */
       prompted?: { lane: LaneName; attempts: AttemptLane };
+      assurance?: Assurance;
+    }
+  | {
+      /** The same login was begun anew, and is asked what it was asked before: no second prompt (RAD-46). */
+      type: 'challenge.joined';
+      key: string;
+      applicationId: string;
+      method: 'app';
+      attemptId: string;
+      asker: string;
     }
   | {
       type: 'challenge.approved';
@@ -86,6 +99,8 @@ export type UserEvent =
       counterWentBack?: true;
       /** Of the app. */
       evidence?: DecisionEvidence;
+      /** Of a code that came with the login, so that nothing was started before. */
+      context?: EventContext;
     }
   | {
       /**
@@ -118,6 +133,9 @@ export type UserEvent =
       attemptId: string;
       /** ms since the epoch. */
       approvedAt: number;
+      /** Drawn by whoever fetched it: of several replicas that ask in one attempt, one tells it. */
+      run?: string;
+      assurance?: Assurance;
     }
   | {
       /** Paid for before the PIN is held against the person's (AAL-21). */
@@ -163,6 +181,8 @@ export type UserEvent =
       /** The code was right and something else stood against it: it is used up all the same (OATH-25). */
       spent?: { authenticatorId: string; step: number };
       pin?: PinOutcome;
+      /** Of a code that came with the login, so that nothing was started before. */
+      context?: EventContext;
     }
   | {
       /** Paid for before the directory is asked, so that no number of replicas asks it more often than the budget says (AAL-21). */

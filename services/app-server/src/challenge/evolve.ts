@@ -35,6 +35,12 @@ const TRANSITIONS: Transitions = {
     return { ...state, open: [...open, challenge], closed, attempts };
   },
 
+  'challenge.joined': (state, { key, asker }) => ({
+    ...state,
+    open: state.open.map((challenge) => (challenge.key === key ? { ...challenge, asker } : challenge)),
+  }),
+
+  // A code that came with the login was never open: then there is nothing to close.
   'challenge.approved': (state, event) => ({
     ...close(state, event.key, 'approved', event.attemptId, isInApp(event) ? { approvedAt: event.at } : {}),
     // A right code for one thing takes back nothing that was tried at another (R9): an enrolment proves a new authenticator.
@@ -66,18 +72,13 @@ const TRANSITIONS: Transitions = {
 
   'pin.tried': (state, { method, lane, attempts }) => withAttempts(state, method, lane, attempts),
 
-  'code.rejected': (state, { method, lane, attempts, spent }) => ({
-    ...state,
+  'code.rejected': (state, { key, method, lane, attempts, spent }) => ({
+    ...triedOnce(state, key),
     attempts: { ...state.attempts, [method]: { ...state.attempts[method], [lane]: attempts } },
     factors: spent === undefined ? state.factors : rememberStep(state, spent.authenticatorId, spent),
   }),
 
-  'assertion.rejected': (state, { key }) => ({
-    ...state,
-    open: state.open.map((challenge) =>
-      challenge.key === key ? { ...challenge, tries: (challenge.tries ?? 0) + 1 } : challenge,
-    ),
-  }),
+  'assertion.rejected': (state, { key }) => triedOnce(state, key),
 
   'invitation.accepted': (state, event) => ({
     ...state,
@@ -199,6 +200,15 @@ function withAttempts(state: UserState, factor: BudgetFactor, lane: LaneName, at
   return { ...state, attempts: { ...state.attempts, [factor]: { ...state.attempts[factor], [lane]: attempts } } };
 }
 
+function triedOnce(state: UserState, key: string): UserState {
+  return {
+    ...state,
+    open: state.open.map((challenge) =>
+      challenge.key === key ? { ...challenge, tries: (challenge.tries ?? 0) + 1 } : challenge,
+    ),
+  };
+}
+
 function withoutEnrolment(state: UserState): UserState {
   const { enrolment: _gone, ...rest } = state;
   return rest;
@@ -245,7 +255,7 @@ function ended(
   attemptId: string,
   more: Pick<ClosedChallenge, 'approvedAt'> = {},
 ): Pick<UserState, 'open' | 'closed'> {
-  const { key, applicationId, purpose, method, expiresAt } = challenge;
+  const { key, applicationId, purpose, method, expiresAt, asker } = challenge;
   const end = {
     key,
     applicationId,
@@ -254,6 +264,7 @@ function ended(
     expiresAt,
     attemptId,
     ...(purpose === 'enrol' && { purpose }),
+    ...(asker !== undefined && as === 'approved' && { asker }),
     ...more,
   };
   return { open: open.filter((candidate) => candidate !== challenge), closed: rememberClosed(closed, end) };

@@ -16,7 +16,7 @@ import type { UserState } from './state.ts';
 
 export interface ResendDependencies extends MessageDependencies {
   ledger: UserLedger;
-  policies: Policies;
+  policies: Pick<Policies, 'effective'>;
 }
 
 /** Left of the request when the message is reserved: a budget that is spent for nothing is the user's. */

@@ -44,8 +44,8 @@ import { sentenceFor } from './sentence.ts';
 export interface StartDependencies extends MessageDependencies {
   ledger: UserLedger;
   evidence: Pick<Evidence, 'readSignIn'>;
-  policies: Policies;
-  signer: ResultSigner;
+  policies: Pick<Policies, 'effective'>;
+  signer: Pick<ResultSigner, 'sign'>;
   trail: Trail;
   router: Router;
   passkeys: LoginPasskeys;
@@ -62,6 +62,16 @@ export interface StartDependencies extends MessageDependencies {
 
 type Input = InputOf<typeof challengeStart>;
 
+/** What the protocol that a login comes by has to do with how it is asked. */
+export interface Door {
+  /** What makes a login begun anew the same, so that it finds the prompt that is open (RAD-46). */
+  join?: string;
+  /** Who alone may have an approval. */
+  asker?: string;
+  /** No number can be shown. */
+  plain?: true;
+}
+
 /**
  * Asks a user for a second factor. A name that nobody has, or nobody who can answer, is asked in the same way.
  * @throws MfaError REQUEST_INVALID, FORBIDDEN, METHOD_UNAVAILABLE, TRY_LATER, UNAVAILABLE; SIGN_IN_NEEDED only where a sign-in is named,
@@ -72,6 +82,7 @@ export async function start(
   deps: StartDependencies,
   input: Input,
   request: AuthorisedRequest,
+  door: Door = {},
 ): Promise<StartedChallenge> {
   const { ring } = deps;
   const policy = deps.policies.effective(request.application.applicationId);
@@ -120,7 +131,7 @@ export async function start(
   }
 
   const language = input.language ?? request.application.promptLanguage ?? user?.language;
-  const asked: Asked = { user, userId, language, chosen, policy, reveal, signIn };
+  const asked: Asked = { user, userId, language, chosen, policy, reveal, signIn, door };
   return chosen.method === 'sms' ? startBySms(deps, input, request, asked) : open(deps, input, request, asked);
 }
 
@@ -137,6 +148,7 @@ interface Asked {
   policy: Policy;
   reveal: boolean;
   signIn: Said | undefined;
+  door: Door;
 }
 
 async function startBySms(deps: StartDependencies, input: Input, request: AuthorisedRequest, asked: Asked) {
@@ -151,17 +163,22 @@ async function open(
   request: AuthorisedRequest,
   asked: Asked,
 ): Promise<StartedChallenge> {
-  const { event, displaced } = await append(deps, input, request, asked);
+  const { event, state, displaced } = await append(deps, input, request, asked);
   tellDisplaced(deps, asked.userId, displaced);
   if (event.type === 'bypass.used' && asked.user !== undefined) return letBy(deps, request, asked, asked.user, event);
-  if (event.type !== 'challenge.started') throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
-  const { challenge } = event;
+  const challenge = event.type === 'challenge.started' ? event.challenge : joined(event, state);
   if (challenge.applicationId !== request.application.applicationId || challenge.purpose !== 'login') {
     throw new MfaError('INTERNAL', { reason: 'attempt of another' });
   }
   const challengeId = challengeIdAt({ userId: asked.userId, key: challenge.key });
-  await reach(deps, request, asked, challengeId, challenge);
+  if (event.type === 'challenge.started') await reach(deps, request, asked, challengeId, challenge);
   return shown(deps, asked, challengeId, challenge);
+}
+
+function joined(event: DatedEvent, { open }: UserState): OpenChallenge {
+  const challenge = event.type === 'challenge.joined' ? open.find(({ key }) => key === event.key) : undefined;
+  if (challenge === undefined) throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
+  return challenge;
 }
 
 async function append(
@@ -169,14 +186,15 @@ async function append(
   input: Input,
   request: AuthorisedRequest,
   asked: Asked,
-): Promise<{ event: DatedEvent; displaced: readonly OpenChallenge[] }> {
+): Promise<{ event: DatedEvent; state: UserState; displaced: readonly OpenChallenge[] }> {
   const { attemptId } = request;
   const { applicationId } = request.application;
-  const { user, userId, chosen, policy, reveal, signIn } = asked;
+  const { user, userId, chosen, policy, reveal, signIn, door } = asked;
   // Drawn, so that no later attempt can open this challenge, and with it its code, again. A repeated attempt finds its own in
   // the ledger (INV-21).
   const drawn = randomBytes(16);
-  const question = questionOf(chosen, policy, input.context);
+  const asking = questionOf(chosen, policy, input.context);
+  const question = chosen.method === 'app' && door.plain === true ? { ...asking, digits: 0 } : asking;
   const browser = browserFingerprint(ring, userId, applicationId, input.context);
   const command: StartCommand = {
     key: drawn.toString('base64url'),
@@ -192,6 +210,8 @@ async function append(
     reveal,
     disabled: user?.status === 'disabled',
     ...(signIn !== undefined && { signIn }),
+    ...(door.join !== undefined && { join: door.join }),
+    ...(door.asker !== undefined && chosen.method === 'app' && { asker: door.asker }),
   };
   const seen: { before?: UserState } = {};
   const { event, state } = await ledger.act(
@@ -203,7 +223,7 @@ async function append(
     },
     request,
   );
-  return { event, displaced: seen.before === undefined ? [] : displacedBy(seen.before, state) };
+  return { event, state, displaced: seen.before === undefined ? [] : displacedBy(seen.before, state) };
 }
 
 /** The one thing whose code is right, where it is known beforehand. */
@@ -261,7 +281,7 @@ async function shown(
   const { digits, pin = false, expiresAt } = challenge;
   const { userId, language, chosen, policy } = asked;
   const { method, alternatives, passkeys } = chosen;
-  const number = method === 'app' ? { number: numberFor(ring, challengeId, digits) } : {};
+  const number = method === 'app' && digits > 0 ? { number: numberFor(ring, challengeId, digits) } : {};
   const prompt = sentenceFor(method, language, {
     digits,
     phoneEnd: phoneEndOf(ring, recipientOf(asked)),

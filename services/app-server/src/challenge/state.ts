@@ -60,8 +60,12 @@ export interface OpenChallenge {
   pin?: true;
   /** Where the login comes from, in one line, as the app shows it; shortened. */
   source?: string;
-  /** Wrong answers of passkeys so far. */
+  /** Wrong answers so far. */
   tries?: number;
+  /** Of the app, where the same login may be begun anew and is to find this one (RAD-46): a keyed hash of what makes it the same. */
+  join?: string;
+  /** Who alone may have the approval, where that is not whoever asks: shortened. The newest of those that joined. */
+  asker?: string;
   /** The user was disabled or the authenticator removed meanwhile: no code is right any more (R17). */
   void?: true;
 }
@@ -80,6 +84,8 @@ export interface ClosedChallenge {
   approvedAt?: number;
   /** It was fetched. */
   claimed?: true;
+  /** Who alone may fetch it, where that is not whoever asks. */
+  asker?: string;
 }
 
 /** The first 48 bits of its key, and when it was made, in ms since the epoch: as short as tells one user's apart. */

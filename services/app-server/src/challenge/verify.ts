@@ -10,7 +10,7 @@ import type { AuthorisedRequest } from '../application/authorise.ts';
 import { verifyRecoveryCode, type RecoveryDependencies } from '../recovery/verify.ts';
 import { approved } from './approved.ts';
 import { holdPin, type HoldDependencies } from '../pin/hold.ts';
-import { decideVerify } from './decide.ts';
+import { decideVerify, type LookCommand } from './decide.ts';
 import { matcherFor } from './match.ts';
 
 export type VerifyDependencies = RecoveryDependencies & HoldDependencies;
@@ -25,6 +25,7 @@ export async function verify(
   deps: VerifyDependencies,
   input: InputOf<typeof challengeVerify>,
   request: AuthorisedRequest,
+  { turn }: Pick<LookCommand, 'turn'> = {},
 ): Promise<VerifiedChallenge> {
   const { application, attemptId } = request;
   const { challengeId } = input;
@@ -33,7 +34,7 @@ export async function verify(
   // No code that is sent or shown by an app looks like one.
   if (secret !== undefined) {
     if (address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
-    return verifyRecoveryCode(deps, { challengeId, ...address }, secret, request);
+    return verifyRecoveryCode(deps, { challengeId, ...address }, secret, request, { turn });
   }
   const code = parseCode(input.code);
   if (code === undefined) {
@@ -53,6 +54,7 @@ export async function verify(
     otherDigits: matcher.otherDigits,
     attempts: policy.attempts,
     cost: matcher.cost,
+    turn,
   } as const;
   const pin = await holdPin(deps, { userId, user, pin: input.pin, look, policy: policy.pin }, request);
   const { event } = await deps.ledger.act(

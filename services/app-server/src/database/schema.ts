@@ -31,6 +31,13 @@ export interface Schema {
   notice: NoticeTable;
   question_answer: QuestionAnswerTable;
   question_try: QuestionTryTable;
+  radius_client: RadiusClientTable;
+  radius_client_identity: RadiusClientIdentityTable;
+  radius_upstream: RadiusUpstreamTable;
+  radius_sighting: RadiusSightingTable;
+  radius_retransmission: RadiusRetransmissionTable;
+  radius_stranger: RadiusStrangerTable;
+  radius_report: RadiusReportTable;
 }
 
 /** bigint: text on the way out, since it may be past 2^53; a number will do on the way in. */
@@ -381,6 +388,73 @@ interface QuestionAnswerTable {
 /** One row for each time that a help desk held answers against those kept; see questions/check.ts. */
 interface QuestionTryTable {
   user_id: string;
+  attempt_id: string;
+  at: Date;
+}
+
+interface RadiusClientTable {
+  client_id: string;
+  name: string;
+  /** Rises by one with each change, so that two administrators do not overwrite each other. */
+  version: number;
+  settings: JSONColumnType<object>;
+  secret_sealed: string;
+  /** Since when the secret is the one it is. */
+  secret_at: Date;
+  /** When it first sent a right Message-Authenticator while it was learning (RAD-32). */
+  learnt_at: Date | null;
+  /** This and the next: as the settings have them. */
+  application_id: string;
+  upstream_id: string | null;
+  created_at: Date;
+  updated_at: Date;
+}
+
+/** Networks and certificates of clients, in the one spelling that each has. */
+interface RadiusClientIdentityTable {
+  kind: 'network' | 'fingerprint' | 'name';
+  value: string;
+  client_id: string;
+}
+
+interface RadiusUpstreamTable {
+  upstream_id: string;
+  name: string;
+  version: number;
+  settings: JSONColumnType<object>;
+  secret_sealed: string;
+  created_at: Date;
+  updated_at: Date;
+}
+
+interface RadiusSightingTable {
+  client_id: string;
+  sighting: string;
+  packets: BigintText;
+  first_at: Date;
+  last_at: Date;
+}
+
+/** What a client did on one day when it was not answered at once. */
+interface RadiusRetransmissionTable {
+  client_id: string;
+  /** Since 1970, in UTC. */
+  day: number;
+  least_ms: number | null;
+  most_ms: number | null;
+  tries: number | null;
+}
+
+/** Who asked and is no client. */
+interface RadiusStrangerTable {
+  address: string;
+  packets: BigintText;
+  first_at: Date;
+  last_at: Date;
+}
+
+/** Reports that were counted; see radius/report.ts. */
+interface RadiusReportTable {
   attempt_id: string;
   at: Date;
 }

@@ -124,7 +124,7 @@ export async function answer(
             deviceId,
             attemptId,
             decision: decision.decision,
-            isNumberRight: isSame(decision.number ?? '', number),
+            isNumberRight: displayed.digits === 0 || isSame(decision.number ?? '', number),
             evidence: { statement: call.body.decision, key: publicKey, displayed, serverNonce, deviceId, ...confirmed },
             fraud: app.reportBlocks ? 'blocks' : 'noted',
             coolDownMs: app.coolDownSeconds * 1000,

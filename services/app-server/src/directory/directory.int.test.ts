@@ -12,6 +12,7 @@ import {
   startSlapd,
   type KeyAndCertificate,
   type Slapd,
+  type SlapdGroup,
 } from '@countersign/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Directory } from './directory.ts';
@@ -29,9 +30,18 @@ const PEOPLE = [
     mail: 'alice@example.com',
     phone: '+37120000012',
   },
-  { username: 'bob', password: 'Other-2!', mail: 'twins@example.com' },
+  { username: 'bob', password: 'Other-2!', mail: 'twins@example.com', memberOf: ['nested'] },
   { username: 'bill', password: 'Other-3!', mail: 'twins@example.com' },
   { username: 'bea', password: 'Other-4!', mail: 'twins@example.com' },
+];
+const ALICE = 'uid=alice,ou=people,dc=example,dc=com';
+const NOBODY = 'uid=nobody,ou=people,dc=example,dc=com';
+const ALL_BUT_ALICE = 'all (*) but #1, alice';
+const GROUPS: readonly SlapdGroup[] = [
+  { name: 'vpn', members: [NOBODY, ALICE], by: 'member' },
+  { name: 'Ārsti', members: [ALICE], by: 'uniqueMember' },
+  { name: 'nested', members: ['cn=vpn,ou=groups,dc=example,dc=com'], by: 'member' },
+  { name: ALL_BUT_ALICE.replace(',', '\\,'), members: ['uid=bob,ou=people,dc=example,dc=com'], by: 'member' },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'directory-'));
@@ -50,6 +60,7 @@ beforeAll(async () => {
     plainPort,
     ...certificate,
     people: PEOPLE,
+    groups: GROUPS,
     logFile: join(folder, 'slapd.log'),
   });
 });
@@ -121,6 +132,42 @@ describe('OpenLDAP', () => {
     const onlyTwo = directory({ userFilter: '(|(uid=bob)(uid=bea))' });
     expect(await onlyTwo.find('twins@example.com')).toBeUndefined();
     expect(await directory({ userFilter: '(uid=bob)' }).find('twins@example.com')).toMatchObject({ username: 'bob' });
+  });
+
+  test('which of a few groups somebody is in, by member, uniqueMember and memberOf', async () => {
+    const names = ['vpn', 'Ārsti', 'nested', ALL_BUT_ALICE.replace(',', '\\,'), 'absent'];
+    const groups = names.map((name) => `cn=${name},ou=groups,dc=example,dc=com`);
+    const house = directory();
+    const groupsOf = async (typed: string) => {
+      const found = await house.groupsOf((await house.find(typed))!, groups);
+      return found.map((group) => names[groups.indexOf(group)]);
+    };
+    expect(await groupsOf('alice')).toEqual(['vpn', 'Ārsti']);
+    // What the entry of the person says counts as well: of nested groups, and of those that a filter makes.
+    expect(await groupsOf('bob')).toEqual(['nested', names[3]]);
+    expect(await groupsOf('bill')).toEqual([]);
+  });
+
+  test('groups as an administrator writes them, and people of one folder only', async () => {
+    const house = directory({ baseDn: `ou=people,${slapd.baseDn}` });
+    const groups = [
+      'CN=VPN, OU=Groups, DC=Example,DC=com',
+      'cn=\\c4\\80rsti,ou=groups,dc=example,dc=com',
+      'vpn',
+      '',
+      '*',
+    ];
+    expect(await house.groupsOf({ dn: ALICE }, groups)).toEqual(groups.slice(0, 2));
+    // Of another tree: nobody here is in it, and the server would know no such base.
+    expect(await house.groupsOf({ dn: ALICE }, ['cn=vpn,ou=groups,dc=other,dc=com'])).toEqual([]);
+  });
+
+  test('LDAP-34: what means something in a filter is in no group', async () => {
+    const groups = ['cn=vpn,ou=groups,dc=example,dc=com'];
+    for (const dn of ['*', `${ALICE})(uid=*`, `uid=*,ou=people,${slapd.baseDn}`, `*)(objectClass=*`])
+      expect(await directory().groupsOf({ dn }, groups), dn).toEqual([]);
+    for (const group of [`cn=*,ou=groups,${slapd.baseDn}`, `cn=vpn)(cn=*,ou=groups,${slapd.baseDn}`])
+      expect(await directory().groupsOf({ dn: ALICE }, [group]), group).toEqual([]);
   });
 
   test('LDAP-11: an empty password is wrong, although the server would call it a success', async () => {

@@ -3,6 +3,7 @@ import { InvalidCredentialsError, SizeLimitExceededError, type Client, type Filt
 import { DEFAULT_TIMEOUT_MS, withServer } from './connection.ts';
 import { DirectoryProblem, messageOf } from './problem.ts';
 import { attributesToRead, personOf, type DirectoryPerson } from './entry.ts';
+import { groupQuestion, groupsIn } from './groups.ts';
 import { attributesOf, filterFor, filterForId } from './names.ts';
 import { Turns } from './turns.ts';
 
@@ -77,6 +78,23 @@ export class Directory {
   /** The same of somebody whom a login is about, whatever many strangers ask meanwhile. @throws DirectoryProblem when no server answers. */
   async standing(objectId: string): Promise<DirectoryPerson | undefined> {
     return this.#one(filterForId(this.settings, objectId), this.#statusTurns);
+  }
+
+  /**
+   * Which of these groups somebody is in, by one search, whatever many strangers ask meanwhile. In Active Directory members of members count,
+   * and the primary group (Domain Users) does not: it has no list. Elsewhere whoever `member` or `uniqueMember` of the group, or `memberOf` of
+   * the person names; members of members only where the server puts them into `memberOf`.
+   * @param groups distinguished names; those that this directory cannot know, nobody is in.
+   * @returns those of `groups`, as they are written there.
+   * @throws DirectoryProblem when no server answers.
+   */
+  async groupsOf(person: Pick<DirectoryPerson, 'dn'>, groups: readonly string[]): Promise<string[]> {
+    const question = groupQuestion(this.settings, person.dn, groups);
+    if (question === undefined) return [];
+    const { baseDn, filter, attributes, most } = question;
+    const search = (client: Client) => client.search(baseDn, { scope: 'sub', filter, attributes, sizeLimit: most });
+    const { searchEntries } = await this.#anyServer((url) => this.#ask(url, search), this.#statusTurns);
+    return groupsIn(searchEntries, person.dn, groups);
   }
 
   /**

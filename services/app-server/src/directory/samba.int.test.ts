@@ -50,6 +50,7 @@ const PEOPLE: readonly DomainPerson[] = [
   person('guessed'),
   person('newcomer'),
   person('existing', { mail: 'taken@lab.test' }),
+  person('Member (A)'),
 ];
 
 const why = whyNoSamba();
@@ -331,6 +332,43 @@ describe.skipIf(why !== undefined)(`Active Directory (a real Samba domain contro
     expect(await admins.get(administrator!.objectId)).toEqual(administrator);
     expect(await admins.find('counted')).toBeUndefined();
     expect(await a.directories.get(directoryId)!.find('counted')).toBeDefined();
+  });
+
+  test('which of a few groups somebody is in, nested ones too, in one search', async () => {
+    const name = (group: string, folder = 'Users') => `CN=${group},CN=${folder},${samba.baseDn}`;
+    const group = (cn: string, members: readonly string[]) =>
+      [
+        `dn:: ${Buffer.from(name(cn)).toString('base64')}`,
+        'changetype: add',
+        'objectClass: group',
+        `sAMAccountName: ${cn.replaceAll(/\W/g, '')}`,
+        ...members.map((member) => `member:: ${Buffer.from(member).toString('base64')}`),
+        '',
+      ].join('\n');
+    const directory = a.directories.get(directoryId)!;
+    const [member, other] = [(await directory.find('member (a)'))!, (await directory.find('counted'))!];
+    samba.modify(
+      [
+        group('Inner', [member.dn]),
+        group('Middle', [name('Inner')]),
+        group('VPN \\, (outer*)', [name('Middle')]),
+        group('Of others', [other.dn]),
+      ].join('\n'),
+    );
+    const groups = [
+      name('VPN \\, (outer*)').toUpperCase(),
+      name('Inner'),
+      name('Of others'),
+      name('Absent'),
+      'CN=Inner,CN=Users,DC=other,DC=test',
+      'no name',
+    ];
+    expect(await directory.groupsOf(member, groups)).toEqual(groups.slice(0, 2));
+    expect(await directory.groupsOf(other, groups)).toEqual([name('Of others')]);
+    expect(await directory.groupsOf({ dn: '*' }, groups)).toEqual([]);
+    expect(
+      await directory.groupsOf((await directory.find('administrator'))!, [name('Administrators', 'Builtin')]),
+    ).toHaveLength(1);
   });
 
   test('StartTLS, whose answer this domain writes with lengths of four bytes', async () => {

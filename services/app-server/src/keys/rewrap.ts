@@ -6,6 +6,8 @@ import type { Router } from '../database/router.ts';
 import type { Schema } from '../database/schema.ts';
 import { pushAt } from '../device/store.ts';
 import { bindPasswordAt } from '../directory/store.ts';
+import { clientSecretAt } from '../radius-client/store.ts';
+import { upstreamSecretAt } from '../radius-upstream/store.ts';
 import { AUTHORITY_AT } from '../replica/authority.ts';
 import { sealedAt } from '../user/login-users.ts';
 import { phoneKeyAt } from './phone-keys.ts';
@@ -36,6 +38,8 @@ const SEALED_COLUMNS: readonly { table: string; id: string; column: string; plac
     place: (authenticatorId) => sealedAt({ authenticatorId, type: 'phone' }),
   },
   { table: 'directory', id: 'directory_id', column: 'bind_password_sealed', place: bindPasswordAt },
+  { table: 'radius_client', id: 'client_id', column: 'secret_sealed', place: clientSecretAt },
+  { table: 'radius_upstream', id: 'upstream_id', column: 'secret_sealed', place: upstreamSecretAt },
   { table: 'signing_key', id: 'kid', column: 'private_sealed', place: signingKeyAt },
   { table: 'phone_key_set', id: 'version', column: 'private_sealed', place: phoneKeyAt },
   { table: 'device', id: 'device_id', column: 'push_sealed', place: pushAt },

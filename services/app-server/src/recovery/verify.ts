@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { MfaError, type VerifiedChallenge } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
-import { decideVerify, type VerifyCommand } from '../challenge/decide.ts';
+import { decideVerify, type LookCommand, type VerifyCommand } from '../challenge/decide.ts';
 import { approved } from '../challenge/approved.ts';
 import type { Wake } from '../challenge/wake.ts';
 import { violatedConstraint } from '../database/failure.ts';
@@ -18,8 +18,8 @@ export interface RecoveryDependencies {
   router: Router;
   ledger: UserLedger;
   users: LoginUsers;
-  policies: Policies;
-  signer: ResultSigner;
+  policies: Pick<Policies, 'effective'>;
+  signer: Pick<ResultSigner, 'sign'>;
   ring: KeyRing;
   wake: Wake;
   trail: Trail;
@@ -41,6 +41,7 @@ export async function verifyRecoveryCode(
   { challengeId, userId, key }: { challengeId: string; userId: string; key: string },
   secret: string,
   request: AuthorisedRequest,
+  { turn }: Pick<LookCommand, 'turn'> = {},
 ): Promise<VerifiedChallenge> {
   const { application, attemptId } = request;
   const user = await deps.users.byId(userId);
@@ -55,6 +56,7 @@ export async function verifyRecoveryCode(
     otherDigits: [],
     attempts: deps.policies.effective(application.applicationId).attempts,
     cost: 1,
+    turn,
     // Of time steps; a recovery code has none.
     floor: { at: 0 },
     disabled: user?.status === 'disabled',

@@ -4,6 +4,7 @@ import { NONCES } from '../device/nonces.ts';
 import { DISPATCH, LIMITS } from '../dispatch/streams.ts';
 import { IDEMPOTENCY } from '../idempotency/stream.ts';
 import type { Partition } from '../ledger/partition.ts';
+import { RADIUS } from '../radius/kept.ts';
 import { SESSIONS, SIGN_INS } from '../session/stream.ts';
 import { findStream } from './find-stream.ts';
 
@@ -60,6 +61,11 @@ const OTHERS: readonly Wanted[] = [
   {
     name: NONCES,
     purpose: 'requests of phones that were made lately',
+    settings: { retention: 'limits', storage: 'memory', discard: 'new', max_msgs_per_subject: 1, allow_direct: false },
+  },
+  {
+    name: RADIUS,
+    purpose: 'what upstream RADIUS servers have said of logins under way',
     settings: { retention: 'limits', storage: 'memory', discard: 'new', max_msgs_per_subject: 1, allow_direct: false },
   },
   {

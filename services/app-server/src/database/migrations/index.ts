@@ -10,6 +10,7 @@ import { pin } from './0007_pin.ts';
 import { notices } from './0008_notices.ts';
 import { questions } from './0009_questions.ts';
 import { phones } from './0011_phones.ts';
+import { radius } from './0013_radius.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, in order. */
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly Migration[] = [
   attestation,
   phones,
   devicePasskeys,
+  radius,
 ];

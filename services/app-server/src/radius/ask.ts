@@ -1,0 +1,135 @@
+import {
+  addressOfChallenge,
+  MfaError,
+  type Method,
+  type RadiusAnswer,
+  type StartedChallenge,
+} from '@countersign/contracts';
+import { parseCode } from '@countersign/otp';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import { answerAtOnce, type AtOnceDependencies } from '../challenge/at-once.ts';
+import { start, type Door, type StartDependencies } from '../challenge/start.ts';
+import { canonicalUsername } from '../user/canonical.ts';
+import { accept, type AcceptDependencies } from './accept.ts';
+import { challenge } from './answers.ts';
+import { contextOf, policiesOver, requestName, step, type AskedFrom } from './client-request.ts';
+import type { EffectiveClient } from './clients.ts';
+import { insteadText, textsIn } from './texts.ts';
+import { writeTicket, type Token } from './token.ts';
+import type { Typed } from './typed.ts';
+
+export type AskDependencies = StartDependencies & AtOnceDependencies & AcceptDependencies;
+
+/** A login whose first factor was right. */
+export interface Asking {
+  client: EffectiveClient;
+  input: AskedFrom;
+  /** What was typed behind the password, or in place of a code. */
+  typed: Pick<Typed, 'code' | 'method'>;
+  login: string;
+  /** How many questions came before. */
+  asked: number;
+}
+
+/** Nobody is handed a signed result: the answer is the packet. */
+const NO_RESULT = { sign: () => Promise.resolve('') };
+
+/** Who alone may have the approval of a login: as much of its name as tells those of one user apart. */
+export function askerOf(login: string): string {
+  return login.slice(0, 11);
+}
+
+/** Codes and texts cannot travel with these (RAD-64), and not every product shows what is asked (RAD-24). */
+export function canAsk({ supportsChallenge }: EffectiveClient, input: Pick<AskedFrom, 'mschap' | 'eap'>): boolean {
+  return supportsChallenge && input.mschap === undefined && input.eap === undefined;
+}
+
+/**
+ * Asks for the second factor in the way that fits the person, the policy and the client; takes it at once where it came with the login.
+ * @throws MfaError what `answerAtOnce` and `start` throw; METHOD_UNAVAILABLE where the client leaves no way to ask.
+ */
+export async function ask(deps: AskDependencies, asking: Asking, request: AuthorisedRequest): Promise<RadiusAnswer> {
+  const { client, input, typed, login } = asking;
+  const context = contextOf(input, client);
+  if (typed.code !== undefined) {
+    const code = parseCode(typed.code);
+    if (code === undefined) throw new MfaError('CODE_REJECTED', { reason: 'no code' });
+    const { userId } = await answerAtOnce(deps, { username: input.username, code, context }, step(request, 'code'));
+    return accept(deps, { client, login, userId });
+  }
+
+  const isAsked = canAsk(client, input);
+  const policies = policiesOver(deps.policies, { canAsk: isAsked, waitSeconds: client.waitSeconds });
+  const isPossible = policies.effective(client.settings.applicationId).methods.order.length > 0;
+  if (!isPossible || (!isAsked && !client.settings.allowPlainApproval)) {
+    throw new MfaError('METHOD_UNAVAILABLE', { reason: 'the client leaves no way to ask' });
+  }
+  const { language } = client.settings;
+  const started = await start(
+    { ...deps, policies, signer: NO_RESULT },
+    {
+      username: input.username,
+      also: ['app'],
+      context,
+      ...(typed.method !== undefined && { method: typed.method }),
+      ...(language !== undefined && { language }),
+    },
+    step(request, 'start'),
+    doorOf(deps, asking, isAsked),
+  );
+  return shown(deps, asking, started, request);
+}
+
+/** @see RAD-46: the same person, password and place, at the same application; without Calling-Station-Id nobody can tell. */
+function doorOf({ ring }: AskDependencies, { client, input, login }: Asking, isAsked: boolean): Door {
+  const { callingStation } = input.accessServer;
+  const name = canonicalUsername(input.username);
+  const credential = input.password ?? input.mschap?.response;
+  const mayJoin = callingStation !== undefined && 'canonical' in name && credential !== undefined;
+  const join = mayJoin
+    ? ring
+        .mac('radius-join', client.settings.applicationId, name.canonical, callingStation, credential)
+        .subarray(0, 12)
+        .toString('base64url')
+    : undefined;
+  return { asker: askerOf(login), ...(join !== undefined && { join }), ...(!isAsked && { plain: true }) };
+}
+
+async function shown(
+  deps: AskDependencies,
+  { client, login, asked }: Asking,
+  started: StartedChallenge,
+  request: AuthorisedRequest,
+): Promise<RadiusAnswer> {
+  const { challengeId, state, method, prompt, number, alternatives, expiresAt } = started;
+  if (state === 'approved') {
+    const address = addressOfChallenge(challengeId);
+    if (address === undefined) throw new MfaError('INTERNAL', { reason: 'challenge without a user' });
+    return accept(deps, { client, login, userId: address.userId });
+  }
+  const token = { challengeId, login, turn: 0, asked: asked + 1 };
+  if (method === 'app' && number === undefined) {
+    return wait(deps, client, { ...token, kind: 'plain' }, { request, endsAt: Date.parse(expiresAt) });
+  }
+  const texts = textsIn(client.settings.language);
+  const words = insteadText(texts, alternatives.filter(isTyped));
+  const sentences = method === 'app' ? [prompt, texts.thenEnter, words] : [prompt, words];
+  const kind = method === 'app' ? 'number' : 'code';
+  return challenge(deps.ring, client, { ...token, kind }, sentences.filter((text) => text !== '').join(' '));
+}
+
+function isTyped(method: Method): boolean {
+  return method !== 'passkey';
+}
+
+/** Nobody is told anything until somebody has approved, or the client would give up. */
+export function wait(
+  { ring, now }: Pick<AskDependencies, 'ring' | 'now'>,
+  { settings, waitSeconds }: EffectiveClient,
+  token: Token,
+  { request, endsAt }: { request: AuthorisedRequest; endsAt?: number },
+): RadiusAnswer {
+  const until = Math.min(endsAt ?? Infinity, now() + waitSeconds * 1000);
+  const ticket = writeTicket(ring, settings.applicationId, { ...token, request: requestName(request), until });
+  return { answer: 'wait', ticket, expiresAt: new Date(until).toISOString() };
+}

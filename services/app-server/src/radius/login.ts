@@ -1,0 +1,172 @@
+import { addressOfChallenge, MfaError, uuidFrom, type RadiusAnswer } from '@countersign/contracts';
+import { parseCode, parseLookupSecret } from '@countersign/otp';
+import type { Applications } from '../application/applications.ts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import { cancel, type CancelDependencies } from '../challenge/cancel.ts';
+import { verify, type VerifyDependencies } from '../challenge/verify.ts';
+import { canonicalUsername } from '../user/canonical.ts';
+import { accept } from './accept.ts';
+import { challenge, reject } from './answers.ts';
+import { ask, wait, type AskDependencies } from './ask.ts';
+import { asClient, requestName, step, type LoginInput } from './client-request.ts';
+import type { EffectiveClient, RadiusClients } from './clients.ts';
+import { holdFirst, type FirstFactorDependencies } from './first-factor.ts';
+import { isRefusal } from './refusal.ts';
+import { textsIn } from './texts.ts';
+import { readState, type Token } from './token.ts';
+import { methodOfWord, partTyped } from './typed.ts';
+
+export type LoginDependencies = AskDependencies &
+  FirstFactorDependencies &
+  VerifyDependencies &
+  CancelDependencies & {
+    radiusClients: Pick<RadiusClients, 'get'>;
+    applications: Pick<Applications, 'all'>;
+  };
+
+/**
+ * Decides one Access-Request. Each of its steps is an attempt that is named by the request: whichever replicas a retransmission reaches, every
+ * step is taken once, and the answer is the same (RAD-41, RAD-43, INV-13).
+ * @throws MfaError where nobody can say yes or no: then the client is told nothing, and asks again (RAD-44).
+ */
+export async function login(
+  deps: LoginDependencies,
+  input: LoginInput,
+  asking: AuthorisedRequest,
+): Promise<RadiusAnswer> {
+  const client = deps.radiusClients.get(input.clientId);
+  if (client === undefined) throw new MfaError('RADIUS_CLIENT_NOT_FOUND');
+  const request = asClient(asking, client, deps.applications.all());
+  try {
+    return input.state === undefined
+      ? await begin(deps, client, input, request)
+      : await goOn(deps, client, input, input.state, request);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    await recordRefusal(deps, client, input, error, request);
+    return reject(client.settings.language);
+  }
+}
+
+/** The first request of a login: the first factor, and then whoever it is is asked. */
+async function begin(deps: LoginDependencies, client: EffectiveClient, input: LoginInput, request: AuthorisedRequest) {
+  const { password, ...typed } = partTyped(input.password ?? '', client.settings);
+  const name = requestName(request);
+  const first = await holdFirst(deps, { client, input, password, login: name }, request);
+  if (first.isStranger) return accept(deps, { client, login: name, userId: undefined });
+  return ask(deps, { client, input, typed, login: name, asked: 0 }, request);
+}
+
+/** What was typed to a challenge. A State that is none of ours is no first request either: its password would be tried as one (RAD-23). */
+async function goOn(
+  deps: LoginDependencies,
+  client: EffectiveClient,
+  input: LoginInput,
+  state: string,
+  request: AuthorisedRequest,
+): Promise<RadiusAnswer> {
+  const token = readState(deps.ring, client.settings.applicationId, Buffer.from(state, 'base64'));
+  const address = token && addressOfChallenge(token.challengeId);
+  if (token === undefined || address === undefined)
+    throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'no State of ours' });
+  const { userId, key } = address;
+  if ((await userIdOf(deps, input.username)) !== userId) {
+    throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'State of another user' });
+  }
+  const answer = { client, input, token, typed: input.password?.trim() ?? '', userId, key };
+  return token.kind === 'code' ? takeCode(deps, answer, request) : takeEnter(deps, answer, request);
+}
+
+interface Answer {
+  client: EffectiveClient;
+  input: LoginInput;
+  token: Token;
+  typed: string;
+  userId: string;
+  key: string;
+}
+
+async function takeCode(deps: LoginDependencies, answer: Answer, request: AuthorisedRequest): Promise<RadiusAnswer> {
+  const { client, token, typed, userId } = answer;
+  if (methodOfWord(typed) !== undefined) return askInstead(deps, answer, request);
+  const texts = textsIn(client.settings.language);
+  const again = (turn: number, text: string) =>
+    challenge(deps.ring, client, { ...token, turn, asked: token.asked + 1 }, `${text} ${texts.again}`);
+  try {
+    await verify(
+      { ...deps, signer: { sign: () => Promise.resolve('') } },
+      { challengeId: token.challengeId, ...(await parted(deps, answer)) },
+      step(request, 'verify'),
+      { turn: token.turn },
+    );
+  } catch (error) {
+    if (error instanceof MfaError && error.code === 'CODE_REJECTED') return again(token.turn + 1, texts.wrong);
+    // Nothing was looked at.
+    if (error instanceof MfaError && error.code === 'REQUEST_INVALID') return again(token.turn, texts.wrong);
+    throw error;
+  }
+  return accept(deps, { client, login: token.login, userId });
+}
+
+/** A PIN is typed in front of the code, where one is asked for as well. */
+async function parted(
+  { ledger }: Pick<LoginDependencies, 'ledger'>,
+  { typed, userId, key }: Answer,
+): Promise<{ code: string; pin?: string }> {
+  if (parseLookupSecret(typed) !== undefined) return { code: typed };
+  const open = (await ledger.peek(userId, (state) => state.open.some((one) => one.key === key))).open.find(
+    (one) => one.key === key,
+  );
+  if (open?.pin !== true) return { code: typed === '' ? ' ' : typed };
+  const at = Math.max(0, typed.length - open.digits);
+  return { code: typed.slice(at) || ' ', pin: typed.slice(0, at).trim() };
+}
+
+/** The number was shown; whoever presses Enter waits until it was typed on the phone. A code in its place is as good. */
+async function takeEnter(deps: LoginDependencies, answer: Answer, request: AuthorisedRequest): Promise<RadiusAnswer> {
+  const { client, token, typed } = answer;
+  const method = methodOfWord(typed);
+  if (method !== undefined && method !== 'app') return askInstead(deps, answer, request);
+  if (parseCode(typed) === undefined) return wait(deps, client, token, { request });
+  return askInstead(deps, answer, request);
+}
+
+/** The question that was asked is over before another one is answered: of two requests with its State one goes on (RAD-21). */
+async function askInstead(deps: LoginDependencies, answer: Answer, request: AuthorisedRequest): Promise<RadiusAnswer> {
+  const { client, input, token, typed } = answer;
+  await cancel(deps, { challengeId: token.challengeId }, step(request, 'instead'));
+  const method = methodOfWord(typed);
+  const next = { client, input, login: token.login, asked: token.asked };
+  if (method !== undefined) return ask(deps, { ...next, typed: { method } }, request);
+  try {
+    return await ask(deps, { ...next, typed: { code: typed } }, request);
+  } catch (error) {
+    if (!(error instanceof MfaError) || error.code !== 'CODE_REJECTED') throw error;
+    return ask(deps, { ...next, typed: { method: 'totp' } }, request);
+  }
+}
+
+async function userIdOf({ users, ring }: Pick<LoginDependencies, 'users' | 'ring'>, username: string) {
+  const name = canonicalUsername(username);
+  if ('refused' in name) return undefined;
+  return (await users.byName(name.canonical))?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
+}
+
+/** Beside what the ledger has of it: which client it was, and what of its packet. */
+async function recordRefusal(
+  { trail, now }: Pick<LoginDependencies, 'trail' | 'now'>,
+  { clientId, name }: EffectiveClient,
+  { source, transport, accessServer }: LoginInput,
+  { code, reason }: MfaError,
+  { attemptId, traceId, application: { applicationId } }: AuthorisedRequest,
+): Promise<void> {
+  await trail.record({
+    type: 'radius.refused',
+    at: now(),
+    attemptId,
+    traceId,
+    applicationId,
+    reason: reason ?? code,
+    detail: { clientId, client: name, source, transport, accessServer },
+  });
+}
