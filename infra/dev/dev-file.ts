@@ -1,3 +1,4 @@
+import type { RadiusPorts } from './layout.ts';
 import { readJson, writePrivateJson } from './private-file.ts';
 
 export interface DevUser {
@@ -11,6 +12,25 @@ export interface DevUser {
   userId: string;
 }
 
+/** Where one takes RADIUS, as `radclient` wants it: `127.0.0.1:8500`. */
+export interface RadiusAddresses {
+  authentication: string;
+  accounting: string;
+  /** Over TLS, with a certificate of our authority. */
+  radsec: string;
+}
+
+export function radiusAddresses(
+  { authentication, accounting, radsec }: Omit<RadiusPorts, 'status'>,
+  host = '127.0.0.1',
+): RadiusAddresses {
+  return {
+    authentication: `${host}:${authentication}`,
+    accounting: `${host}:${accounting}`,
+    radsec: `localhost:${radsec}`,
+  };
+}
+
 /** `.countersign/dev.json`: where the running stack is and how to get in, for scripts and tests. */
 export interface DevFile {
   sdkGateways: string[];
@@ -20,6 +40,9 @@ export interface DevFile {
   adminBalancers?: string[];
   userPortals: string[];
   mobileServices: string[];
+  radiusServers: RadiusAddresses[];
+  /** The demo RADIUS client: whoever asks from this machine. */
+  radiusClient?: { name: string; secret: string };
   adminApis: string[];
   inbox: string;
   /** Path of the authority's certificate. */

@@ -15,7 +15,7 @@ import {
 import type { CertificateFiles } from './certificates.ts';
 import { CHECKOUT, type Layout } from './layout.ts';
 import { PEOPLE } from './people.ts';
-import { GATEWAYS, MOBILE_SERVICES, PORTALS, type NatsUserName, type Secrets } from './secrets.ts';
+import { GATEWAYS, MOBILE_SERVICES, PORTALS, RADIUS_SERVERS, type NatsUserName, type Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 
@@ -48,6 +48,7 @@ export function startDevNats(
       ...MOBILE_SERVICES.map((name) =>
         user(name, permissions('mobile-app-web-service', hearing('mobile-app-web-service', name))),
       ),
+      ...RADIUS_SERVERS.map((name) => user(name, permissions('radius-server', hearing('radius-server', name)))),
       user('admin', permissions('admin')),
       // For a look at the streams; no service uses it.
       user('root'),

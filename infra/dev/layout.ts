@@ -3,6 +3,18 @@ import { join, resolve } from 'node:path';
 /** The checkout this file lies in. */
 export const CHECKOUT = join(import.meta.dirname, '..', '..');
 
+/** Where one radius-server listens. */
+export interface RadiusPorts {
+  /** HTTPS, for health and metrics. */
+  status: number;
+  /** UDP. */
+  authentication: number;
+  /** UDP. */
+  accounting: number;
+  /** TLS. */
+  radsec: number;
+}
+
 /** Where the development stack keeps everything, and where it listens: see docs/architecture.md. */
 export interface Layout {
   /** `.countersign` in the checkout. */
@@ -14,6 +26,7 @@ export interface Layout {
     sdkGateways: number[];
     userPortals: number[];
     mobileServices: number[];
+    radiusServers: RadiusPorts[];
     inbox: number;
     /** LDAPS. */
     directory: number;
@@ -48,6 +61,12 @@ export function layout(environment: Readonly<Record<string, string | undefined>>
       sdkGateways: [port(8200), port(8201)],
       userPortals: [port(8300), port(8301)],
       mobileServices: [port(8400), port(8401)],
+      radiusServers: [0, 1].map((index) => ({
+        status: port(8650 + index),
+        authentication: port(8500 + index),
+        accounting: port(8510 + index),
+        radsec: port(8520 + index),
+      })),
       inbox: port(8900),
       postgresPrimary: port(8910),
       postgresStandby: port(8911),

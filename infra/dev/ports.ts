@@ -10,18 +10,27 @@ export interface TakenPort {
   holder: string | undefined;
 }
 
-/** Those of the ports on which somebody listens already. */
-export async function takenPorts(wanted: ReadonlyMap<number, string>): Promise<TakenPort[]> {
+/**
+ * Those of the ports on which somebody listens already.
+ * @param datagrams the same for UDP, where nobody answers a knock: the system is asked.
+ */
+export async function takenPorts(
+  wanted: ReadonlyMap<number, string>,
+  datagrams: ReadonlyMap<number, string> = new Map(),
+): Promise<TakenPort[]> {
   const checked = await Promise.all(
     [...wanted].map(async ([port, purpose]) =>
-      (await accepts(port)) ? { port, purpose, holder: holderOf(port) } : [],
+      (await accepts(port)) ? { port, purpose, holder: holderOf(inodeOf(port, TCP)) } : [],
     ),
   );
-  return checked.flat();
+  const bound = [...datagrams].flatMap(([port, purpose]) => {
+    const inode = inodeOf(port, UDP);
+    return inode === undefined ? [] : [{ port, purpose, holder: holderOf(inode) }];
+  });
+  return [...checked.flat(), ...bound];
 }
 
-function holderOf(port: number): string | undefined {
-  const inode = inodeOfListener(port);
+function holderOf(inode: string | undefined): string | undefined {
   if (inode === undefined) return undefined;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     if (socketsOf(pid).includes(inode)) return `${nameOf(pid)} (process ${pid})`;
@@ -29,13 +38,22 @@ function holderOf(port: number): string | undefined {
   return undefined;
 }
 
-/** @see proc(5), /proc/net/tcp: state 0A is LISTEN, the tenth column the inode of the socket. */
-function inodeOfListener(port: number): string | undefined {
+interface Table {
+  files: readonly string[];
+  /** Of whoever takes what comes from anybody. */
+  state: string;
+}
+
+/** @see proc(5), /proc/net/tcp: state 0A is LISTEN, the tenth column the inode of the socket. A UDP socket that is connected has 01. */
+const TCP: Table = { files: ['/proc/net/tcp', '/proc/net/tcp6'], state: '0A' };
+const UDP: Table = { files: ['/proc/net/udp', '/proc/net/udp6'], state: '07' };
+
+function inodeOf(port: number, { files, state }: Table): string | undefined {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+  for (const file of files) {
     for (const line of read(file).split('\n')) {
       const columns = line.trim().split(/\s+/);
-      if (columns[1]?.endsWith(suffix) === true && columns[3] === '0A') return columns[9];
+      if (columns[1]?.endsWith(suffix) === true && columns[3] === state) return columns[9];
     }
   }
   return undefined;

@@ -80,10 +80,14 @@ export async function runStack(
 
 /**
  * @param wanted port to what the stack wants it for.
+ * @param datagrams the same for UDP.
  * @throws CannotStart naming who has which.
  */
-export async function assertPortsFree(wanted: ReadonlyMap<number, string>): Promise<void> {
-  const taken = await takenPorts(wanted);
+export async function assertPortsFree(
+  wanted: ReadonlyMap<number, string>,
+  datagrams: ReadonlyMap<number, string>,
+): Promise<void> {
+  const taken = await takenPorts(wanted, datagrams);
   if (taken.length === 0) return;
   const lines = taken.map(
     ({ port, purpose, holder = 'another program' }) => `Port ${port}, needed by ${purpose}, is taken by ${holder}.`,
@@ -125,7 +129,7 @@ export async function ensureAdministrator(environment: Environment, secrets: Sec
 /** What `dev.json` says of a stack. */
 export function devFileOf({
   layout: { ports },
-  secrets: { application, users, natsPasswords },
+  secrets: { application, users, natsPasswords, vpn, vpnSecret },
   ...more
 }: {
   layout: Layout;
@@ -139,6 +143,8 @@ export function devFileOf({
     userPortals: [],
     newcomers: [],
     mobileServices: [],
+    radiusServers: [],
+    ...(vpn !== undefined && { radiusClient: { name: vpn.name, secret: vpnSecret } }),
     adminApis: ports.appServers.map((port) => `http://localhost:${port}`),
     inbox: `http://localhost:${ports.inbox}`,
     apiKey: application.apiKey,

@@ -14,7 +14,11 @@ export type PortalName = (typeof PORTALS)[number];
 /** The replicas of mobile-app-web-service, likewise. */
 export const MOBILE_SERVICES = ['mobile-app-web-service-1', 'mobile-app-web-service-2'] as const;
 export type MobileServiceName = (typeof MOBILE_SERVICES)[number];
-const NATS_USERS = ['app-server', ...GATEWAYS, ...PORTALS, ...MOBILE_SERVICES, 'admin', 'root'] as const;
+/** The replicas of radius-server, likewise. */
+export const RADIUS_SERVERS = ['radius-server-1', 'radius-server-2'] as const;
+export type RadiusServerName = (typeof RADIUS_SERVERS)[number];
+const EDGES = [...GATEWAYS, ...PORTALS, ...MOBILE_SERVICES, ...RADIUS_SERVERS] as const;
+const NATS_USERS = ['app-server', ...EDGES, 'admin', 'root'] as const;
 export type NatsUserName = (typeof NATS_USERS)[number];
 
 /** What the stack must find again at its next start. Without it the data cannot be opened. */
@@ -32,6 +36,11 @@ export interface Secrets {
   portal?: { applicationId: string; apiKey: string };
   /** The application that the mobile services are. */
   mobile?: { applicationId: string; apiKey: string };
+  /** The application that the radius-servers are. */
+  radius?: { applicationId: string; apiKey: string };
+  /** The demo VPN gateway, which asks by RADIUS: whose policy counts for it, and its secret. */
+  vpn?: { applicationId: string; name: string };
+  vpnSecret: string;
   /** By username: what the directory holds of its people. */
   passwords: Record<string, string>;
   /** Of whom app-server is in the directory. */
@@ -58,6 +67,7 @@ export function openSecrets(dir: string): SecretsFile {
   const content = found ?? fresh;
   content.natsPasswords = { ...fresh.natsPasswords, ...content.natsPasswords };
   content.directoryPassword ??= fresh.directoryPassword;
+  content.vpnSecret ??= fresh.vpnSecret;
   content.passwords ??= Object.fromEntries(content.users.map(({ username, password }) => [username, password]));
   for (const { username } of PEOPLE) content.passwords[username] ??= randomBytes(9).toString('base64url');
   const save = () => writePrivateJson(path, content);
@@ -84,6 +94,8 @@ function newSecrets(): Secrets {
     natsPasswords: Object.fromEntries(NATS_USERS.map((user) => [user, secret()])) as Record<NatsUserName, string>,
     passwords: {},
     directoryPassword: secret(),
+    // Typed by people who try radclient.
+    vpnSecret: randomBytes(12).toString('hex'),
     users: [],
   };
 }

@@ -6,9 +6,12 @@ import {
   authenticatorRemove,
   directoryCreate,
   directoryFind,
+  DEFAULT_RADIUS_CLIENT,
   MfaError,
   policyGet,
   policySet,
+  radiusClientCreate,
+  radiusClientFind,
   userCreate,
   userFind,
   type DirectorySettings,
@@ -24,6 +27,8 @@ import type { SecretsFile } from './secrets.ts';
 const APPLICATION = 'Demo portal';
 const PORTAL = 'User portal';
 const MOBILE = 'Mobile service';
+const RADIUS = 'RADIUS server';
+const VPN = 'VPN';
 const DIRECTORY = 'Demo directory';
 const TOTP = { algorithm: 'SHA1', digits: 6, periodSeconds: 30 } as const;
 
@@ -69,7 +74,19 @@ export async function seed({ nats, secrets, adminKey, directory, now }: SeedOpti
       content.mobile = { applicationId, apiKey };
       secrets.save();
     }
+    if (content.radius === undefined) {
+      const { applicationId, apiKey } = await ask('radius', applicationCreate, { name: RADIUS, scopes: ['radius'] });
+      content.radius = { applicationId, apiKey };
+      secrets.save();
+    }
+    if (content.vpn === undefined) {
+      // Its key is nobody's: the gateway asks by RADIUS. People see the name, and its policy counts.
+      const { applicationId } = await ask('vpn', applicationCreate, { name: VPN, scopes: ['challenge'] });
+      content.vpn = { applicationId, name: VPN };
+      secrets.save();
+    }
     if (directory !== undefined) await connectDirectory(ask, directory, content.directoryPassword);
+    await admitVpn(ask, content.vpn, { secret: content.vpnSecret, hasDirectory: directory !== undefined });
     for (const { phone, ...names } of PEOPLE) {
       if (phone === undefined || content.users.some(({ username }) => username === names.username)) continue;
       const user = await findOrCreate(ask, { ...names, aliases: [`${names.username}@example.com`] });
@@ -117,6 +134,29 @@ async function connectDirectory(ask: Ask, settings: DirectorySettings, bindPassw
   const { directories } = await ask('directories', directoryFind, {});
   if (directories.some(({ name }) => name === DIRECTORY)) return;
   await ask('directory', directoryCreate, { name: DIRECTORY, settings, bindPassword });
+}
+
+/** Whoever asks from this machine, as `radclient` does. Without a directory there is no password: what is typed is a code. */
+async function admitVpn(
+  ask: Ask,
+  { applicationId, name }: { applicationId: string; name: string },
+  { secret, hasDirectory }: { secret: string; hasDirectory: boolean },
+): Promise<void> {
+  const { clients } = await ask('radius-clients', radiusClientFind, {});
+  if (clients.some((client) => client.name === name)) return;
+  const settings: InputOf<typeof radiusClientCreate>['settings'] = {
+    ...DEFAULT_RADIUS_CLIENT,
+    attributes: [...DEFAULT_RADIUS_CLIENT.attributes],
+    groups: [...DEFAULT_RADIUS_CLIENT.groups],
+    upstreamAttributes: [...DEFAULT_RADIUS_CLIENT.upstreamAttributes],
+    firstFactor: { by: hasDirectory ? 'directory' : 'none' },
+    networks: ['127.0.0.0/8', '::1'],
+    applicationId,
+    // Time enough for a person who tries it by hand.
+    timeoutSeconds: 60,
+    tries: 1,
+  };
+  await ask('radius-client', radiusClientCreate, { name, settings, secret });
 }
 
 async function findOrCreate(ask: Ask, person: InputOf<typeof userCreate>): Promise<UserView> {

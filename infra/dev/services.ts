@@ -7,9 +7,9 @@ import { startProcess, type RunningProcess } from '@countersign/testkit';
 import type { CertificateFiles } from './certificates.ts';
 import type { DevPostgres } from './engines.ts';
 import { createJsonClient } from './https-json.ts';
-import { CHECKOUT, type Layout } from './layout.ts';
+import { CHECKOUT, type Layout, type RadiusPorts } from './layout.ts';
 import { launched, startedOn, THIS_MACHINE, type Machine, type Place } from './machine.ts';
-import type { GatewayName, MobileServiceName, PortalName, Secrets } from './secrets.ts';
+import type { GatewayName, MobileServiceName, PortalName, RadiusServerName, Secrets } from './secrets.ts';
 
 type OnCrash = (name: string, reason: string) => void;
 export type Environment = Record<string, string>;
@@ -139,11 +139,13 @@ export function carrierEnvironment(layout: Layout, secrets: Secrets, host = '127
   return { COUNTERSIGN_CARRIERS_FILE: carriersFile, INBOX_TOKEN: secrets.inboxToken };
 }
 
-export type EdgeService = 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service';
-export type EdgeName = GatewayName | PortalName | MobileServiceName;
+export type EdgeService = 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service' | 'radius-server';
+export type EdgeName = GatewayName | PortalName | MobileServiceName | RadiusServerName;
+
+type EdgeSurroundings = Surroundings & { certificates: CertificateFiles };
 
 /** What an edge is told beside what every one is: where callers reach it, and which application it is. */
-const OWN_SETTINGS: Readonly<Record<EdgeService, (surroundings: Surroundings, port: number) => Environment>> = {
+const OWN_SETTINGS: Readonly<Record<EdgeService, (surroundings: EdgeSurroundings, port: number) => Environment>> = {
   'sdk-gateway': ({ publicUrl }) => ({ COUNTERSIGN_PUBLIC_URL: publicUrl }),
   // Each has an address of its own here, where nothing stands in front of them. A browser sends its cookie to both: whoever signed in at
   // one is signed in at the other.
@@ -157,11 +159,33 @@ const OWN_SETTINGS: Readonly<Record<EdgeService, (surroundings: Surroundings, po
     COUNTERSIGN_API_KEY: secrets.mobile?.apiKey ?? '',
     ...authenticatorPages(layout.dir),
   }),
+  'radius-server': ({ layout, secrets, certificates }, port) => ({
+    ...radiusEnvironment(layout.ports.radiusServers.find(({ status }) => status === port)),
+    COUNTERSIGN_RADIUS_HOSTS: loopbacks().join(','),
+    COUNTERSIGN_RADSEC_CA_FILE: certificates.ca,
+    COUNTERSIGN_API_KEY: secrets.radius?.apiKey ?? '',
+  }),
 };
+
+/** IPv6 is tried as well, where the machine has it. */
+function loopbacks(): string[] {
+  const hasIpv6 = existsSync('/proc/net/if_inet6') && / lo$/m.test(readFileSync('/proc/net/if_inet6', 'utf8'));
+  return [THIS_MACHINE.host, ...(hasIpv6 ? ['::1'] : [])];
+}
+
+/** Where a radius-server takes packets: two share an address here, and none may have the usual ports. */
+export function radiusEnvironment(ports: Omit<RadiusPorts, 'status'> | undefined): Environment {
+  if (ports === undefined) throw new Error('the radius-server has no ports');
+  return {
+    COUNTERSIGN_RADIUS_PORT: String(ports.authentication),
+    COUNTERSIGN_RADIUS_ACCOUNTING_PORT: String(ports.accounting),
+    COUNTERSIGN_RADSEC_PORT: String(ports.radsec),
+  };
+}
 
 export function startEdge(
   service: EdgeService,
-  options: Surroundings & { certificates: CertificateFiles },
+  options: EdgeSurroundings,
   { name, port, machine }: Place & { name: EdgeName },
   onCrash: OnCrash,
 ): Promise<RunningProcess> {

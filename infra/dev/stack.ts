@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasSlapd } from '@countersign/testkit';
 import { ensureCertificates } from './certificates.ts';
-import type { DevFile } from './dev-file.ts';
+import { radiusAddresses, type DevFile } from './dev-file.ts';
 import { directorySettings, startDevDirectory, startDevNats, startDevPostgres } from './engines.ts';
 import { HA_FOLDER, type Layout } from './layout.ts';
 import { THIS_MACHINE } from './machine.ts';
@@ -17,7 +17,7 @@ import {
   type RunningStack,
   type StackOptions,
 } from './running-stack.ts';
-import { GATEWAYS, MOBILE_SERVICES, newcomers, openSecrets, PORTALS } from './secrets.ts';
+import { GATEWAYS, MOBILE_SERVICES, newcomers, openSecrets, PORTALS, RADIUS_SERVERS } from './secrets.ts';
 import { seed } from './seed.ts';
 import {
   appServerEnvironment,
@@ -39,7 +39,7 @@ export async function startDevStack(options: StackOptions): Promise<RunningStack
 }
 
 async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, step }: Frame): Promise<DevFile> {
-  await assertPortsFree(wantedPorts(layout));
+  await assertPortsFree(wantedPorts(layout), wantedDatagramPorts(layout));
   if (fresh) clear(layout);
   const secretsFile = openSecrets(layout.dir);
   const secrets = secretsFile.content;
@@ -123,7 +123,13 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
 
   const portals = startEdges('user portals', 'user-portal', PORTALS, ports.userPortals);
   const mobileServices = startEdges('mobile services', 'mobile-app-web-service', MOBILE_SERVICES, ports.mobileServices);
-  await settled([portals, mobileServices]);
+  const radiusServers = startEdges(
+    'RADIUS servers',
+    'radius-server',
+    RADIUS_SERVERS,
+    ports.radiusServers.map(({ status }) => status),
+  );
+  await settled([portals, mobileServices, radiusServers]);
 
   const { pair, ownerUrls } = postgres;
   const urlOf = (node: (typeof pair.nodes)[number]) => ownerUrls[pair.nodes.indexOf(node)] ?? '';
@@ -133,6 +139,7 @@ async function assemble({ layout, fresh }: StackOptions, { supervisor, onCrash, 
     adminKey,
     userPortals: ports.userPortals.map((port) => `https://localhost:${port}`),
     mobileServices: ports.mobileServices.map((port) => `https://localhost:${port}`),
+    radiusServers: ports.radiusServers.map((place) => radiusAddresses(place)),
     newcomers: directoryFound === undefined ? [] : newcomers(secrets),
     ca: certificates.ca,
     postgres: { primary: urlOf(pair.primary), standby: urlOf(pair.standby) },
@@ -146,12 +153,24 @@ function wantedPorts({ ports }: Layout): Map<number, string> {
     ...ports.sdkGateways.map((port, index): [number, string] => [port, `sdk-gateway-${index + 1}`]),
     ...ports.userPortals.map((port, index): [number, string] => [port, `user-portal-${index + 1}`]),
     ...ports.mobileServices.map((port, index): [number, string] => [port, `mobile-app-web-service-${index + 1}`]),
+    ...ports.radiusServers.flatMap(({ status, radsec }, index) =>
+      [status, radsec].map((port): [number, string] => [port, `radius-server-${index + 1}`]),
+    ),
     [ports.inbox, 'the inbox'],
     [ports.directory, 'the directory'],
     [ports.postgresPrimary, 'the Postgres primary'],
     [ports.postgresStandby, 'the Postgres standby'],
     [ports.nats, 'NATS'],
   ]);
+}
+
+/** Those of UDP. */
+function wantedDatagramPorts({ ports }: Layout): Map<number, string> {
+  return new Map(
+    ports.radiusServers.flatMap(({ authentication, accounting }, index) =>
+      [authentication, accounting].map((port): [number, string] => [port, `radius-server-${index + 1}`]),
+    ),
+  );
 }
 
 /** Tools and the log of their installation stay: they hold no data. */

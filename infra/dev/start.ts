@@ -111,6 +111,16 @@ function mobileRows({ mobileServices }: DevFile): [string, string][] {
   ];
 }
 
+function radiusRows({ radiusServers, radiusClient }: DevFile): [string, string][] {
+  if (radiusServers.length === 0) return [];
+  return [
+    ['RADIUS servers', radiusServers.map(({ authentication }) => authentication).join('   ')],
+    ['  accounting', radiusServers.map(({ accounting }) => accounting).join('   ')],
+    ['  RadSec', radiusServers.map(({ radsec }) => radsec).join('   ')],
+    ['  secret', `${radiusClient?.secret}   (client "${radiusClient?.name}": whoever asks from this machine)`],
+  ];
+}
+
 function describe(dev: DevFile): void {
   const rows: [string, string][] = [
     ...(dev.balancers === undefined ? [] : [['balancers', dev.balancers.join('   ')] as [string, string]]),
@@ -120,6 +130,7 @@ function describe(dev: DevFile): void {
     ['  API key', `${dev.apiKey}   (application "${dev.application}")`],
     ...portalRows(dev),
     ...mobileRows(dev),
+    ...radiusRows(dev),
     ['app-servers', dev.adminApis.map((url) => `${url}/health/ready`).join('   ')],
     ['inbox', `${dev.inbox}   (SMS as a page; JSON at /api/messages)`],
     ['Postgres', dev.postgres.primary],

@@ -23,7 +23,7 @@ export interface Inviter {
 }
 
 export interface Candidate {
-  service: 'app-server' | 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service';
+  service: 'app-server' | 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service' | 'radius-server';
   name: string;
   machine: Machine;
 }

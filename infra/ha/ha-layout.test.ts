@@ -11,7 +11,8 @@ test('on three machines none carries two of a kind, and every kind that is neede
     expect(new Set(kinds).size).toBe(kinds.length);
     expect(kinds).toEqual(expect.arrayContaining(['nats', 'etcd']));
   }
-  for (const kind of ['postgres', 'app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service', 'balancer']) {
+  const twice = ['postgres', 'app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service', 'radius-server'];
+  for (const kind of [...twice, 'balancer', 'radius-balancer']) {
     const hosts = members.filter(({ name }) => kindOf(name) === kind).map(({ machine }) => machine.host);
     expect(new Set(hosts).size).toBeGreaterThanOrEqual(2);
   }
@@ -21,7 +22,7 @@ test('unless it is told of machines, everything is on this one, each on a port o
   const layout = haLayout({});
   expect(new Set(membersOf(layout).map(({ machine }) => machine.host))).toEqual(new Set(['127.0.0.1']));
   const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, ports } = layout;
-  const { balancers, portalBalancers, mobileBalancers, adminBalancers } = layout;
+  const { balancers, portalBalancers, mobileBalancers, adminBalancers, radiusServers, radiusBalancers } = layout;
   const places = [...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers];
   const services = [...appServers, ...sdkGateways, ...userPortals, ...mobileServices, ...places];
   const taken = [
@@ -29,6 +30,13 @@ test('unless it is told of machines, everything is on this one, each on a port o
     ...etcd.flatMap(({ client, peer }) => [client, peer]),
     ...postgres.flatMap(({ port, rest }) => [port, rest]),
     ...services.map(({ port }) => port),
+    ...radiusServers.flatMap(({ port, authentication, accounting, radsec }) => [
+      port,
+      authentication,
+      accounting,
+      radsec,
+    ]),
+    ...radiusBalancers.flatMap(({ authentication, accounting, radsec }) => [authentication, accounting, radsec]),
     ports.inbox,
     ports.directory,
   ];

@@ -1,14 +1,19 @@
 import { join } from 'node:path';
-import { HA_FOLDER, layout, type Layout } from '../dev/layout.ts';
+import { HA_FOLDER, layout, type Layout, type RadiusPorts } from '../dev/layout.ts';
 import { THIS_MACHINE, type Machine, type Place } from '../dev/machine.ts';
 import {
   GATEWAYS,
   MOBILE_SERVICES,
   PORTALS,
+  RADIUS_SERVERS,
   type GatewayName,
   type MobileServiceName,
   type PortalName,
+  type RadiusServerName,
 } from '../dev/secrets.ts';
+
+/** Where RADIUS is taken. `port` is the one at which one sees whether it is. */
+export type RadiusPlace = Place & Omit<RadiusPorts, 'status'>;
 
 /** The machines that carry the topology. */
 export interface Site {
@@ -33,6 +38,9 @@ export interface HaLayout extends Layout {
   sdkGateways: readonly (Place & { name: GatewayName })[];
   userPortals: readonly (Place & { name: PortalName })[];
   mobileServices: readonly (Place & { name: MobileServiceName })[];
+  radiusServers: readonly (RadiusPlace & { name: RadiusServerName })[];
+  /** nginx on the machines of the balancers: HAProxy takes no UDP. `port` is that of RadSec, at which one sees that it runs. */
+  radiusBalancers: readonly RadiusPlace[];
   appServers: readonly Place[];
   etcd: readonly { name: string; machine: Machine; client: number; peer: number }[];
   nats: readonly { name: string; machine: Machine; client: number; route: number; monitor: number }[];
@@ -92,6 +100,23 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
       machine: machineOf(index),
       port: ports.mobileServices[index] ?? 0,
     })),
+    radiusServers: RADIUS_SERVERS.map((name, index) => {
+      const { status, ...own } = ports.radiusServers[index] ?? {
+        status: 0,
+        authentication: 0,
+        accounting: 0,
+        radsec: 0,
+      };
+      return { name, machine: machineOf(index), port: status, ...own };
+    }),
+    radiusBalancers: [0, 1].map((index) => ({
+      name: `radius-balancer-${index + 1}`,
+      machine: machineOf(index),
+      port: from(inbox - 300, index),
+      authentication: from(inbox - 320, index),
+      accounting: from(inbox - 310, index),
+      radsec: from(inbox - 300, index),
+    })),
     appServers: ports.appServers.map((port, index) => ({
       name: `app-server-${index + 1}`,
       machine: machineOf(index),
@@ -121,7 +146,8 @@ export function haLayout(environment: Readonly<Record<string, string | undefined
 
 /** Every server and service by its name, with the machine that carries it. */
 export function membersOf(layout: HaLayout): { name: string; machine: Machine }[] {
-  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, balancers } = layout;
+  const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, radiusServers } = layout;
+  const { balancers, radiusBalancers } = layout;
   return [
     ...nats,
     ...etcd,
@@ -130,7 +156,9 @@ export function membersOf(layout: HaLayout): { name: string; machine: Machine }[
     ...sdkGateways,
     ...userPortals,
     ...mobileServices,
+    ...radiusServers,
     ...balancers,
+    ...radiusBalancers,
   ];
 }
 
@@ -147,9 +175,19 @@ export function deviceUrlOf({ mobileBalancers: [first] }: HaLayout): string {
   return `https://localhost:${first?.port}`;
 }
 
-/** Every port that somebody listens on, with who it is. */
+/** Every UDP port that somebody listens on, with who it is. */
+export function datagramPortsOf({ radiusServers, radiusBalancers }: HaLayout): Map<number, string> {
+  return new Map(
+    [...radiusServers, ...radiusBalancers].flatMap(({ name, authentication, accounting }) =>
+      [authentication, accounting].map((port): [number, string] => [port, name]),
+    ),
+  );
+}
+
+/** Every TCP port that somebody listens on, with who it is. */
 export function portsOf(layout: HaLayout): Map<number, string> {
   const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices, ports } = layout;
+  const { radiusServers, radiusBalancers } = layout;
   const { balancers, portalBalancers, mobileBalancers, adminBalancers } = layout;
   const places = [...balancers, ...portalBalancers, ...mobileBalancers, ...adminBalancers];
   const services = [...appServers, ...sdkGateways, ...userPortals, ...mobileServices, ...places];
@@ -160,6 +198,9 @@ export function portsOf(layout: HaLayout): Map<number, string> {
     ...etcd.flatMap(({ name, client, peer }) => [client, peer].map((port): [number, string] => [port, name])),
     ...postgres.flatMap(({ name, port, rest }) => [port, rest].map((each): [number, string] => [each, name])),
     ...services.map(({ name, port }): [number, string] => [port, name]),
+    ...[...radiusServers, ...radiusBalancers].flatMap(({ name, port, radsec }) =>
+      [port, radsec].map((each): [number, string] => [each, name]),
+    ),
     [ports.inbox, 'the inbox'],
     [ports.directory, 'the directory'],
   ]);

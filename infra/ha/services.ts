@@ -8,7 +8,7 @@ import type { HaInstallation } from './installation.ts';
 
 /** One of our services, with the settings that founding or joining wrote. */
 export interface Joined extends Place {
-  service: 'app-server' | 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service';
+  service: 'app-server' | 'sdk-gateway' | 'user-portal' | 'mobile-app-web-service' | 'radius-server';
   /** What people add to the settings. */
   more: Environment;
 }

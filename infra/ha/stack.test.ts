@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -8,7 +9,7 @@ import { processRow } from '@countersign/testkit';
 import { afterEach, expect, test } from 'vitest';
 import { layout } from '../dev/layout.ts';
 import { startDevStack } from '../dev/stack.ts';
-import { haLayout, portsOf } from './ha-layout.ts';
+import { datagramPortsOf, haLayout, portsOf } from './ha-layout.ts';
 import { startHaStack } from './stack.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'ha-stack-'));
@@ -53,6 +54,17 @@ test('a port that is taken is named, with who needs it and who has it', async ()
   server.close();
 });
 
+test('a UDP port that is taken is named as well', async () => {
+  const topology = haLayout(environment);
+  const port = topology.radiusBalancers[1]?.authentication ?? 0;
+  const socket = createSocket('udp4').bind(port, '127.0.0.1');
+  await once(socket, 'listening');
+  await expect(startHaStack({ ...quiet, layout: topology })).rejects.toThrow(
+    new RegExp(`Port ${port}, needed by radius-balancer-2, is taken by .*\\(process ${process.pid}\\)`),
+  );
+  socket.close();
+});
+
 test('no two of the topology want the same port', () => {
   const topology = haLayout(environment);
   const { nats, etcd, postgres, appServers, sdkGateways, userPortals, mobileServices } = topology;
@@ -60,5 +72,8 @@ test('no two of the topology want the same port', () => {
   const services = [appServers, sdkGateways, userPortals, mobileServices].flat();
   const places = [balancers, portalBalancers, mobileBalancers, adminBalancers].flat();
   const others = 3 * nats.length + 2 * etcd.length + 2 * postgres.length + 2;
-  expect(portsOf(topology).size).toBe(others + services.length + places.length);
+  const { radiusServers, radiusBalancers } = topology;
+  const ofRadius = 2 * radiusServers.length + radiusBalancers.length;
+  expect(portsOf(topology).size).toBe(others + services.length + places.length + ofRadius);
+  expect(datagramPortsOf(topology).size).toBe(2 * (radiusServers.length + radiusBalancers.length));
 });

@@ -1,7 +1,7 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { startTogether, type RunningProcess } from '@countersign/testkit';
-import type { DevFile } from '../dev/dev-file.ts';
+import { radiusAddresses, type DevFile } from '../dev/dev-file.ts';
 import type { Place } from '../dev/machine.ts';
 import {
   assertOtherAway,
@@ -16,16 +16,17 @@ import {
 } from '../dev/running-stack.ts';
 import { openSecrets } from '../dev/secrets.ts';
 import { seed } from '../dev/seed.ts';
-import { authenticatorPages, carrierEnvironment, startInbox } from '../dev/services.ts';
+import { authenticatorPages, carrierEnvironment, radiusEnvironment, startInbox } from '../dev/services.ts';
 import { admit, hasJoined } from './admission.ts';
 import { prepareBalancers } from './balancer.ts';
 import { startHaDirectory } from './directory.ts';
 import { prepareEtcd } from './etcd.ts';
-import { deviceUrlOf, membersOf, portalUrlOf, portsOf, type HaLayout } from './ha-layout.ts';
+import { datagramPortsOf, deviceUrlOf, membersOf, portalUrlOf, portsOf, type HaLayout } from './ha-layout.ts';
 import { FIRST_APP_SERVER, openInstallation } from './installation.ts';
 import { prepareNats } from './nats.ts';
 import { openPasswords } from './passwords.ts';
 import { ensureHaDatabase, PACES, preparePostgres, waitForPair, type PatroniPace } from './postgres.ts';
+import { prepareRadiusBalancers } from './radius-balancer.ts';
 import { startJoined, type Joined } from './services.ts';
 
 export interface HaOptions extends StackOptions {
@@ -50,7 +51,7 @@ async function assemble(
   const { dir, ports, balancers, portalBalancers, mobileBalancers, adminBalancers, site } = layout;
   // In a network of its own nobody else listens.
   if (site.machines.every(({ networkNamespace }) => networkNamespace === undefined)) {
-    await assertPortsFree(portsOf(layout));
+    await assertPortsFree(portsOf(layout), datagramPortsOf(layout));
   }
   const secretsFile = openSecrets(dir);
   const secrets = secretsFile.content;
@@ -88,6 +89,15 @@ async function assemble(
     ...place,
     service: 'mobile-app-web-service' as const,
     more: { ...edge, COUNTERSIGN_DEVICE_URL: deviceUrl, ...authenticatorPages(dir) },
+  }));
+  const radiusServers = layout.radiusServers.map((place) => ({
+    ...place,
+    service: 'radius-server' as const,
+    more: {
+      ...radiusEnvironment(place),
+      COUNTERSIGN_RADIUS_HOSTS: place.machine.host,
+      COUNTERSIGN_RADSEC_CA_FILE: authority,
+    },
   }));
 
   const machines = new Map(membersOf(layout).map(({ name, machine }) => [name, machine]));
@@ -140,7 +150,7 @@ async function assemble(
     return adminKey;
   });
   // Everybody else is a stranger at the first start; afterwards their files are there.
-  const everybody = [...appServers, ...gateways, ...portals, ...mobileServices];
+  const everybody = [...appServers, ...gateways, ...portals, ...mobileServices, ...radiusServers];
   const strangers = everybody.filter(({ name }) => !hasJoined(installation, name));
   const joined =
     strangers.length === 0
@@ -155,9 +165,10 @@ async function assemble(
     step('other app-servers', () => Promise.all(appServers.slice(1).map(startReplica))),
   );
   const balanced = joined.then(() =>
-    step('two balancers', () =>
-      startAll(
-        prepareBalancers(
+    step('two balancers, and two for RADIUS', () =>
+      startAll([
+        ...prepareRadiusBalancers(layout, layout.radiusServers, onCrash),
+        ...prepareBalancers(
           layout,
           certificates,
           [
@@ -173,7 +184,7 @@ async function assemble(
           ],
           onCrash,
         ),
-      ),
+      ]),
     ),
   );
   await settled([founded, gatewaysStarted, othersStarted, balanced, inbox, directory, nats]);
@@ -200,6 +211,7 @@ async function assemble(
   await settled([
     step('user portals', () => withKey(portals, secrets.portal?.apiKey)),
     step('mobile services', () => withKey(mobileServices, secrets.mobile?.apiKey)),
+    step('RADIUS servers', () => withKey(radiusServers, secrets.radius?.apiKey)),
   ]);
   const [primary = '', standby = ''] = readFileSync(ownerUrlsFile, 'utf8').trim().split(',');
   const addresses = (places: readonly Place[]) => places.map(({ machine, port }) => `https://${machine.host}:${port}`);
@@ -219,6 +231,10 @@ async function assemble(
     // Their pages answer nobody who comes by another address than people have.
     userPortals: [portalUrl],
     mobileServices: [deviceUrl],
+    // Whoever asks them asks the balancers, or knows both.
+    radiusServers: [...layout.radiusBalancers, ...layout.radiusServers].map((place) =>
+      radiusAddresses(place, place.machine.host),
+    ),
     newcomers: found?.newcomers ?? [],
     adminApis: addresses(layout.appServers),
     inbox: `http://${site.outside}:${ports.inbox}`,

@@ -14,7 +14,7 @@ const admission = {
 };
 const own = { folder: '/etc/countersign/x', keyPem: 'key', natsSeed: createUserKey().seed };
 
-test.each(['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service'] as const)(
+test.each(['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service', 'radius-server'] as const)(
   '%s finds what it serves and asks with',
   (service) => {
     const files = replicaFiles({ ...admission, service }, { service, name: 'a-1', hosts: [], joinUrls: [] }, own);

@@ -15,7 +15,13 @@ export interface ReplicaDescription {
 export const DESCRIPTION_FILE = 'replica.json';
 
 /** Whoever serves HTTPS with the certificate of its joining. */
-const SERVES: ReadonlySet<string> = new Set(['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service']);
+const SERVES: ReadonlySet<string> = new Set([
+  'app-server',
+  'sdk-gateway',
+  'user-portal',
+  'mobile-app-web-service',
+  'radius-server',
+]);
 
 /**
  * What a replica finds on its machine: certificate, key, authority, credentials, and an environment file that names them.

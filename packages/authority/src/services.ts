@@ -13,6 +13,7 @@ export const SERVICES = {
   'sdk-gateway': { role: true, balanced: true, usage: 'both' },
   'user-portal': { role: true, balanced: true, usage: 'both' },
   'mobile-app-web-service': { role: true, balanced: true, usage: 'both' },
+  'radius-server': { role: true, balanced: true, usage: 'both' },
   /** A machine with the command line. */
   admin: { role: true, balanced: false, usage: 'client' },
   /** Speaks no operations: it carries them. Its route port asks for more than a certificate. */

@@ -1,5 +1,5 @@
 export { COMMANDS } from './commands.ts';
-export { serverLines } from './balancer/servers.ts';
+export { nginxServerLines, serverLines } from './balancer/servers.ts';
 export { joinInstallation } from './replicas/join.ts';
 export { run, type RunDependencies } from './run.ts';
 export { writePrivateFiles } from './private-files.ts';

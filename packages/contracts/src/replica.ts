@@ -11,6 +11,7 @@ const Service = Type.Enum([
   'sdk-gateway',
   'user-portal',
   'mobile-app-web-service',
+  'radius-server',
   'admin',
   'nats-server',
   'etcd',

@@ -36,6 +36,27 @@ backend app-server
   expect(replaceServers('global\n', () => [])).toEqual({ configuration: 'global\n', services: [] });
 });
 
+test('of nginx the mark says where they tell that they are ready, and stays', () => {
+  const nginx = `  upstream radius {
+    # servers: radius-server 1812, ready at 8650
+    server 10.0.0.9:1812;
+    # end of servers
+  }
+`;
+  const told: unknown[] = [];
+  const replaced = replaceServers(nginx, (service, port, readyAt) => {
+    told.push(service, port, readyAt);
+    return [{ name: 'radius-server-1', host: '10.0.0.1', port }];
+  });
+  expect(told).toEqual(['radius-server', 1812, 8650]);
+  expect(replaced.configuration).toBe(`  upstream radius {
+    # servers: radius-server 1812, ready at 8650
+    server 10.0.0.1:1812 max_fails=1 fail_timeout=5s; # radius-server-1
+    # end of servers
+  }
+`);
+});
+
 test.each([
   ['sdk-gateway-1', '10.0.0.1\n  server other 10.6.6.6'],
   ['sdk-gateway-1', '10.0.0.1 check'],
@@ -45,5 +66,8 @@ test.each([
   ['sdk gateway', '10.0.0.1'],
   ['sdk-gateway-1\nglobal', '10.0.0.1'],
 ])('%j at %j becomes no line', (name, host) => {
-  expect(() => replaceServers(configuration, (_service, port) => [{ name, host, port }])).toThrow('is no replica');
+  const impostor = () => [{ name, host, port: 1 }];
+  expect(() => replaceServers(configuration, impostor)).toThrow('is no replica');
+  const nginx = configuration.replace('8200', '8200, ready at 8201');
+  expect(() => replaceServers(nginx.slice(0, nginx.indexOf('backend app')), impostor)).toThrow('is no replica');
 });

@@ -11,8 +11,8 @@ export interface BalancedServer {
   port: number;
 }
 
-/** The part of haproxy.cfg that is ours: everything else is the operator's. */
-const BLOCK = /^( *)# servers: ([a-z-]+) (\d+)\n[\s\S]*?^ *# end of servers$/gm;
+/** The part of a configuration that is ours: everything else is the operator's. */
+const BLOCK = /^( *)# servers: ([a-z-]+) (\d+)(?:, ready at (\d+))?\n[\s\S]*?^ *# end of servers$/gm;
 
 /**
  * Who is told by an app-server becomes lines of a file that root reads: a name or a host that is none could become a line of its own.
@@ -34,19 +34,33 @@ export function serverLines(servers: readonly BalancedServer[], indent = '  '): 
   return servers.map(({ name, host, port }) => `${indent}server ${name} ${host}:${port} verifyhost ${name}`).join('\n');
 }
 
+/** Lines of an `upstream` of nginx, which asks nobody whether it is ready: a refusal takes a server away for a while. */
+export function nginxServerLines(servers: readonly BalancedServer[], indent = '  '): string {
+  for (const server of servers) checkServer(server);
+  return servers
+    .map(({ name, host, port }) => `${indent}server ${host}:${port} max_fails=1 fail_timeout=5s; # ${name}`)
+    .join('\n');
+}
+
 /**
- * The same configuration with other servers between `# servers: SERVICE PORT` and `# end of servers`.
+ * The same configuration with other servers between `# servers: SERVICE PORT` and `# end of servers`. Where nginx sends them what HTTPS is
+ * not, the mark says where they tell whether they are ready: `# servers: SERVICE PORT, ready at PORT`.
  * @param serversOf the service at hand, which listens at the port unless somebody knows better.
  */
 export function replaceServers(
   configuration: string,
-  serversOf: (service: string, port: number) => readonly BalancedServer[],
+  serversOf: (service: string, port: number, readyAt: number | undefined) => readonly BalancedServer[],
 ): { configuration: string; services: string[] } {
   const services: string[] = [];
-  const replaced = configuration.replaceAll(BLOCK, (_block, indent: string, service: string, port: string) => {
-    services.push(service);
-    const lines = serverLines(serversOf(service, Number(port)), indent);
-    return `${indent}# servers: ${service} ${port}\n${lines}\n${indent}# end of servers`;
-  });
+  const replaced = configuration.replaceAll(
+    BLOCK,
+    (_block, indent: string, service: string, port: string, readyAt: string | undefined) => {
+      services.push(service);
+      const servers = serversOf(service, Number(port), readyAt === undefined ? undefined : Number(readyAt));
+      const lines = readyAt === undefined ? serverLines(servers, indent) : nginxServerLines(servers, indent);
+      const mark = `# servers: ${service} ${port}${readyAt === undefined ? '' : `, ready at ${readyAt}`}`;
+      return `${indent}${mark}\n${lines}\n${indent}# end of servers`;
+    },
+  );
   return { configuration: replaced, services };
 }

@@ -13,21 +13,25 @@ const NAME = 'balancer update';
 
 export const balancerUpdate = command({
   name: NAME,
-  summary: 'Bring the servers in haproxy.cfg in step with who has joined; run by a timer.',
+  summary: 'Bring the servers in haproxy.cfg or nginx.conf in step with who has joined; run by a timer.',
   details:
     'Writes what stands between `# servers: SERVICE PORT` and `# end of servers`, and nothing when it is the same. A new ' +
-    'replica is written once it says that it is ready. HAProxy has to be told to reload afterwards. See docs/operations/joining.md.',
+    'replica is written once it says that it is ready. Of nginx, which looks at nobody (`# servers: SERVICE PORT, ready at PORT`), those ' +
+    'that are not ready are taken out as well. HAProxy or nginx has to be told to reload afterwards. See docs/operations/joining.md.',
   arguments: {},
   options: {
     dir: { kind: 'text', required: true, value: 'folder', description: 'Folder that join or cluster init wrote.' },
-    config: { kind: 'text', required: true, value: 'file', description: 'The configuration of HAProxy.' },
+    config: { kind: 'text', required: true, value: 'file', description: 'The configuration of HAProxy or nginx.' },
     port: {
       kind: 'texts',
       value: 'name=port',
       description: 'Port of a replica that listens on another one than the rest, as often as there are.',
     },
   },
-  examples: ['countersign balancer update --dir /etc/countersign/balancer --config /etc/haproxy/haproxy.cfg'],
+  examples: [
+    'countersign balancer update --dir /etc/countersign/balancer --config /etc/haproxy/haproxy.cfg',
+    'countersign balancer update --dir /etc/countersign/balancer --config /etc/nginx/nginx.conf',
+  ],
   async run(_session, input) {
     const [folder, file] = [resolve(input.dir), resolve(input.config)];
     const ports = new Map((input.port ?? []).map(namedPort));
@@ -46,23 +50,27 @@ export const balancerUpdate = command({
       writePrivateFiles(folder, { [DESCRIPTION_FILE]: `${JSON.stringify(next, undefined, 2)}\n` });
     }
     const before = readConfiguration(file);
-    const wanted: BalancedServer[] = [];
+    const wanted: { server: BalancedServer; readyAt: number | undefined }[] = [];
     const joined = (service: string, port: number) =>
       serversOf(members, service).map(({ name, host }) => ({ name, host, port: ports.get(name) ?? port }));
-    const { services } = replaceServers(before, (service, port) => {
+    const { services } = replaceServers(before, (service, port, readyAt) => {
       const servers = joined(service, port);
-      wanted.push(...servers);
+      wanted.push(...servers.map((server) => ({ server, readyAt })));
       return servers;
     });
     if (services.length === 0) {
       throw new UsageError(`${file} has no line "# servers: SERVICE PORT", so nothing can be written into it.`, NAME);
     }
-    // HAProxy takes a server that it has never looked at for one that works: a new one waits here until it does.
+    // HAProxy takes a server that it has never looked at for one that works: a new one waits here until it does. nginx looks at none.
     const authority = readOwn(folder, 'ca.pem');
     const isIn = await Promise.all(
-      wanted.map(async (server) => before.includes(`${serverLines([server])}\n`) || isReady(server, authority)),
+      wanted.map(async ({ server, readyAt }) =>
+        readyAt === undefined
+          ? before.includes(`${serverLines([server])}\n`) || isReady(server, authority)
+          : isReady({ ...server, port: readyAt }, authority),
+      ),
     );
-    const waiting = wanted.flatMap(({ name }, index) => (isIn[index] === true ? [] : [name]));
+    const waiting = [...new Set(wanted.flatMap(({ server }, index) => (isIn[index] === true ? [] : [server.name])))];
     const { configuration } = replaceServers(before, (service, port) => {
       const ready = joined(service, port).filter(({ name }) => !waiting.includes(name));
       if (ready.length === 0) throw noReplicas(service);
@@ -76,8 +84,9 @@ export const balancerUpdate = command({
     return {
       json: { changed, members, waiting },
       text:
-        (changed ? `${file} is changed. Reload HAProxy.\n` : `${file} is up to date.\n`) +
-        waiting.map((name) => `${name} has joined, and is not ready yet.\n`).join(''),
+        (changed
+          ? `${file} is changed. Reload ${services.includes('radius-server') ? 'nginx' : 'HAProxy'}.\n`
+          : `${file} is up to date.\n`) + waiting.map((name) => `${name} has joined, and is not ready.\n`).join(''),
     };
   },
 });
@@ -96,7 +105,7 @@ function noReplicas(service: string): CommandError {
     'NO_REPLICAS',
     'conflict',
     `No ${service} has joined and is ready, or all of them were revoked. The configuration was left as it is.`,
-    'Join and start one: countersign replicas invite. Or take the section of the service out of haproxy.cfg.',
+    'Join and start one: countersign replicas invite. Or take the section of the service out of the configuration.',
   );
 }
 
@@ -115,7 +124,7 @@ function readConfiguration(file: string): string {
       'CONFIGURATION_UNREADABLE',
       'settings',
       `${file} cannot be read.`,
-      'Name the configuration of HAProxy with --config, and run this as a user who may change it.',
+      'Name the configuration of HAProxy or nginx with --config, and run this as a user who may change it.',
       { cause },
     );
   }

@@ -65,6 +65,7 @@ const STARTS: Partial<Record<ServiceName, string>> = {
 const NEEDED: Partial<Record<ServiceName, readonly string[]>> = {
   'user-portal': ['COUNTERSIGN_PORTAL_URL', 'COUNTERSIGN_API_KEY_FILE'],
   'mobile-app-web-service': ['COUNTERSIGN_DEVICE_URL', 'COUNTERSIGN_API_KEY_FILE'],
+  'radius-server': ['COUNTERSIGN_API_KEY_FILE'],
 };
 
 /**

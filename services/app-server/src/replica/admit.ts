@@ -169,7 +169,7 @@ export async function credentials(
 function settingsOf({ service, hosts }: ReplicaRow, joining: JoinSettings): Record<string, string> {
   if (!isServiceName(service) || !hasRole(service)) return {};
   const nats = { COUNTERSIGN_NATS_URLS: joining.natsUrls.join(',') };
-  if (service === 'admin') return nats;
+  if (service === 'admin' || service === 'radius-server') return nats;
   const portal = joining.portalUrl === undefined ? {} : { COUNTERSIGN_PORTAL_URL: joining.portalUrl };
   if (service === 'user-portal') return { ...nats, ...portal };
   const device = joining.deviceUrl === undefined ? {} : { COUNTERSIGN_DEVICE_URL: joining.deviceUrl };
