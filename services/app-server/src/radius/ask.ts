@@ -96,6 +96,7 @@ function doorOf({ ring }: AskDependencies, { client, input, login, hollow }: Ask
     : undefined;
   return {
     asker: askerOf(login),
+    behind,
     ...(join !== undefined && { join }),
     ...(!isAsked && { plain: true }),
     ...(hollow && { hollow }),
