@@ -2,7 +2,7 @@
 // nats-server and what else they need of Debian.
 // Plain JavaScript without dependencies, because it runs on whatever Node the machine has (20 or newer).
 //
-//   node infra/dev/bootstrap.mjs start|demo|test|bench|chaos|release [arguments]
+//   node infra/dev/bootstrap.mjs start|demo|test|bench|chaos|fuzz|release [arguments]
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -36,6 +36,7 @@ const PROGRAMS = {
   test: 'infra/dev/test.ts',
   bench: 'tests/bench/main.ts',
   chaos: 'tests/chaos/main.ts',
+  fuzz: 'tests/fuzz/main.ts',
   release: 'infra/dev/release.ts',
 };
 
@@ -72,6 +73,8 @@ async function main([command, ...args]) {
   const environment = childEnvironment();
   await installPackages(environment);
   checkPinnedNode();
+  // What is fuzzed is a package alone: no page, no broker, no database.
+  if (command === 'fuzz') return runProgram(program, args, environment);
   await buildPages(environment);
   // A release is made of what is here, and runs nothing.
   if (command === 'release') return runProgram(program, args, environment);
