@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkUpstream, checkUpstreams } from './radius-checks.ts';
+import { checkUpstream, checkUpstreams } from './upstream-checks.ts';
 
 const WELL = { server: 'nps1:1812', ok: true, ms: 3 };
 const SILENT = { server: 'nps2:1812', ok: false, ms: 2000, problem: 'nps2:1812: it did not answer in time' };
