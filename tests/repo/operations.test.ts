@@ -142,6 +142,34 @@ test('mobile-app-web-service may ask for exactly what phones need, each by its n
   ).toEqual([]);
 });
 
+test('radius-server may ask for exactly the operations that it asks for, and reaches no stream', () => {
+  const sources = trackedFiles(/^services\/radius-server\/src\/.*\.ts$/).filter((path) => !path.endsWith('.test.ts'));
+  const asked = sources.flatMap((path) =>
+    [...read(path).matchAll(/\b(?:options\.)?ask\(\s*(radius\w+),/g)].map(([, name = '']) => name),
+  );
+  expect(asked.length, 'nothing that it asks for was read: mend this test').toBeGreaterThan(4);
+  expect(
+    sources.filter((path) =>
+      /\{[^}]*\bcall\b[^}]*\} from '@countersign\/bus'|\.nats\.(request|publish|subscribe)\(/.test(read(path)),
+    ),
+    'ask through askFrom, which is read here',
+  ).toEqual(['services/radius-server/src/ask-app-server.ts']);
+  const known = new Map(operations);
+  const [publish = '', subscribe = ''] = read('infra/nats/radius-server.conf').split(/^subscribe:/m);
+  const subjectsOf = (text: string) => [...text.matchAll(/^\s*"([^"]+)"/gm)].map(([, subject = '']) => subject);
+  expect(
+    subjectsOf(publish).toSorted(),
+    'infra/nats/radius-server.conf names what services/radius-server/src asks for, where edges answer, and nothing else',
+  ).toEqual([...asked.map((name) => known.get(name)?.subject ?? ''), `${contracts.EDGE_ANSWERS}.>`].toSorted());
+  expect(subjectsOf(subscribe), 'an edge hears the operations of edges, and nothing else').toEqual([
+    contracts.edgeStatus.subject,
+  ]);
+  expect(
+    asked.filter((name) => known.get(name)?.scope !== 'radius'),
+    'whoever takes it over may do what RADIUS clients may ask for',
+  ).toEqual([]);
+});
+
 test('the command line has whatever needs the scope admin, and may ask for operations and nothing else', () => {
   const [publish = ''] = read('infra/nats/admin.conf').split(/^subscribe:/m);
   expect([...publish.matchAll(/^\s*"([^"]+)"/gm)].map(([, subject]) => subject)).toEqual(['mfa.v1.>']);

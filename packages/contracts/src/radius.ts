@@ -188,7 +188,8 @@ export const RADIUS_SIGHTINGS = [
   'dropped-unavailable',
 ] as const;
 export type RadiusSighting = (typeof RADIUS_SIGHTINGS)[number];
-const Counts = Type.Record(Type.Enum([...RADIUS_SIGHTINGS]), Type.Integer({ minimum: 1 }));
+// Of names that are known a record asks for every one.
+const Counts = Type.Partial(Type.Record(Type.Enum([...RADIUS_SIGHTINGS]), Type.Integer({ minimum: 1 })));
 
 /** What one radius-server has seen since it told last. A report that is repeated under the same attempt counts once. */
 export const radiusReport = operation('radius.report', {

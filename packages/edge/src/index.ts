@@ -9,7 +9,7 @@ export { contentSecurityPolicy, newNonce } from './pages/policy.ts';
 export { builtPages, serveShell } from './pages/shell.ts';
 export { CLIENT_SHARE, createRequestPlaces } from './request-places.ts';
 export { runEdge } from './run.ts';
-export { createEdgeServer, type EdgeFoundation, type EdgeServer } from './server.ts';
+export { createEdgeServer, type Beside, type EdgeFoundation, type EdgeServer } from './server.ts';
 export { edgeSettings } from './settings.ts';
 export { boundStrangers, type StrangersBound } from './strangers.ts';
 export { WAIT_MARGIN_MS } from './wait-margin.ts';

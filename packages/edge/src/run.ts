@@ -45,13 +45,13 @@ export async function runEdge({ service, name, declared, settings, now, create }
     void logger.flush().finally(() => process.exit(1));
   });
 
-  const bus = await connectBus({ ...accessOf(settings), name: replica, logger, metrics, tracing }).catch(
-    async (error: unknown) => {
-      logger.fatal(`${name}.unstarted`, { error });
-      await logger.flush();
-      process.exit(1);
-    },
-  );
+  const giveUp = async (error: unknown): Promise<never> => {
+    logger.fatal(`${name}.unstarted`, { error });
+    await logger.flush();
+    process.exit(1);
+  };
+
+  const bus = await connectBus({ ...accessOf(settings), name: replica, logger, metrics, tracing }).catch(giveUp);
   const server = create({
     replica,
     bus,
@@ -66,11 +66,18 @@ export async function runEdge({ service, name, declared, settings, now, create }
     metricsFrom: settings.COUNTERSIGN_METRICS_FROM,
     limits: { connections: settings.COUNTERSIGN_MAX_CONNECTIONS },
   });
+  const { beside } = server;
+  await beside?.listen().catch(giveUp);
   const port = await server.listen({ port: settings.COUNTERSIGN_PORT, host: settings.COUNTERSIGN_HOST });
   await serveStatus({ bus, service, name, requests: server.requests, replica, logger, startedAt: now(), now });
   logger.info(`${name}.started`, { port });
   reloadOnHangup(
-    server,
+    {
+      useCertificate: (pair) => {
+        server.useCertificate(pair);
+        beside?.useCertificate(pair);
+      },
+    },
     () => {
       const { COUNTERSIGN_TLS_CERT: certificate, COUNTERSIGN_TLS_KEY: key } = readEnvironment(CERTIFICATE, process.env);
       return { certificate, key };
@@ -84,7 +91,10 @@ export async function runEdge({ service, name, declared, settings, now, create }
     steps: [
       {
         withinMs: REQUESTS_MS + 200,
-        parts: { requests: () => server.drain({ notReadyMs, timeoutMs: REQUESTS_MS }) },
+        parts: {
+          requests: () => server.drain({ notReadyMs, timeoutMs: REQUESTS_MS }),
+          ...(beside !== undefined && { beside: () => beside.drain({ timeoutMs: REQUESTS_MS }) }),
+        },
       },
       { withinMs: 800, parts: { bus: () => bus.drain(), traces: () => tracing.close() } },
     ],

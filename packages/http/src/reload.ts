@@ -7,7 +7,7 @@ import type { HttpServer, TlsOptions } from './server.ts';
  * @param read the certificate and key, anew. @throws nothing: a process that hears of it has requests to answer.
  */
 export function reloadOnHangup(
-  server: HttpServer,
+  server: Pick<HttpServer, 'useCertificate'>,
   read: () => Pick<TlsOptions, 'certificate' | 'key'> | undefined,
   logger: Logger,
 ): void {

@@ -24,6 +24,7 @@ const FIELDS = [
   'challengeId',
   'userId',
   'applicationId',
+  'clientId',
   'authenticatorId',
   'keyId',
   'messageId',
