@@ -33,6 +33,8 @@ export function encodePacket(
   if (authenticator.length !== AUTHENTICATOR_OCTETS) {
     throw new RangeError(`an authenticator has ${AUTHENTICATOR_OCTETS} octets`);
   }
+  // writeUInt takes a fraction, or what is no number, for a whole one.
+  if (!Number.isInteger(code) || !Number.isInteger(id)) throw new RangeError('a code and an id are whole numbers');
   const octets = Buffer.alloc(length);
   octets.writeUInt8(code, 0);
   octets.writeUInt16BE(length, 2);

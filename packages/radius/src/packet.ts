@@ -82,7 +82,7 @@ export function readPacket(datagram: Buffer, version: Version): Packet | { malfo
 
 /**
  * How long the packet is that starts a TLS stream: 20 to 4096 octets. Undefined while fewer than the four octets are there that tell it.
- * The caller waits until as many octets as told are there, and closes the connection on `malformed` (RFC 6614 section 2.5): a stream that
+ * The caller waits until as many octets as told are there, and closes the connection on `malformed` (RFC 6613 section 2.6.4): a stream that
  * lost its place does not find it again.
  */
 export function nextPacketLength(buffered: Buffer): number | undefined | { malformed: Malformed } {

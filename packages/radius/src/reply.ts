@@ -6,8 +6,9 @@ import { AUTHENTICATOR_OCTETS, CODE, type Attribute, type Packet, type Version }
  * The octets of a reply; the same for the same input, so that what was answered can be answered again (RAD-41).
  *
  * A Message-Authenticator is its first attribute, whether or not the request had one (RAD-31), and the Response Authenticator proves the
- * rest. Accounting-Response goes without it unless it is asked for: RFC 2866 does not know it. RADIUS/1.1 has neither of the two; TLS
- * stands for both (RFC 9765 section 5.2).
+ * rest. Accounting-Response goes without it unless it is asked for, which only an answer to Status-Server should: for one to an
+ * Accounting-Request no standard says what stands in the place of the authenticator, and FreeRADIUS 3.2.1 discards what we would send.
+ * RADIUS/1.1 has neither of the two; TLS stands for both (RFC 9765 section 5.2).
  *
  * Only the octets are made here: Proxy-State of the request and what a reply may hold are the caller's.
  * @param request what is answered

@@ -256,7 +256,14 @@ export async function createContext(
   const directories = new Directories(router, ring, now, problem('directories.stale'));
   const phoneKeys = new PhoneKeys({ router, ring, now, onProblem: problem('keys.stale') });
   const radiusClients = new RadiusClients(router, ring, problem('radius.stale'));
-  const radiusUpstreams = new RadiusUpstreams(router, ring, problem('radius.stale'));
+  const radiusUpstreams = new RadiusUpstreams({
+    router,
+    ring,
+    now,
+    randomBytes,
+    onProblem: problem('radius.stale'),
+    onDropped: (server, why) => logger.warn('radius.upstream.dropped', { server, reason: why }),
+  });
   const readers = [applications, policies, signingKeys, phoneKeys, directories, radiusClients, radiusUpstreams];
   await Promise.all(readers.map((reader) => reader.start()));
   const directoryStatus = new DirectoryStatus({
@@ -361,7 +368,7 @@ export async function createContext(
     devices: new Devices(router, now, natsChangedKeys(bus.nats)),
     rates: new RequestRates(() => performance.now()),
     nonces: jetStreamNonces(client, manager),
-    kept: jetStreamKept(client, manager, ring),
+    kept: jetStreamKept(client, manager, ring, randomBytes),
     phoneKeys,
     wakePhones: natsWakePhones(bus.nats, ring),
     wakeUps,

@@ -62,6 +62,11 @@ export interface StartDependencies extends MessageDependencies {
 
 type Input = InputOf<typeof challengeStart>;
 
+/** Under which whoever has no right to is asked as the user of this name would be. */
+export function hollowIdOf(ring: Pick<KeyRing, 'mac'>, canonical: string): string {
+  return uuidFrom(ring.mac('hollow', canonical));
+}
+
 /** What the protocol that a login comes by has to do with how it is asked. */
 export interface Door {
   /** What makes a login begun anew the same, so that it finds the prompt that is open (RAD-46). */
@@ -70,6 +75,13 @@ export interface Door {
   asker?: string;
   /** No number can be shown. */
   plain?: true;
+  /** What is said behind the prompt, in the language of the prompt. */
+  behind?: (asked: { language: string | undefined; method: Method; alternatives: readonly Method[] }) => string;
+  /**
+   * Whoever asks has no right to: they are asked as the person would be, and nothing is sent, nothing is right, and nothing of the person's is
+   * spent or given up for it (AAL-51).
+   */
+  hollow?: true;
 }
 
 /**
@@ -131,7 +143,8 @@ export async function start(
   }
 
   const language = input.language ?? request.application.promptLanguage ?? user?.language;
-  const asked: Asked = { user, userId, language, chosen, policy, reveal, signIn, door };
+  const heldBy = door.hollow === true ? hollowIdOf(ring, name.canonical) : userId;
+  const asked: Asked = { user, userId: heldBy, language, chosen, policy, reveal, signIn, door };
   return chosen.method === 'sms' ? startBySms(deps, input, request, asked) : open(deps, input, request, asked);
 }
 
@@ -152,7 +165,9 @@ interface Asked {
 }
 
 async function startBySms(deps: StartDependencies, input: Input, request: AuthorisedRequest, asked: Asked) {
-  await reserveMessage(deps, recipientOf(asked), asked.policy);
+  const { phone, ...recipient } = recipientOf(asked);
+  const reserved = { ...recipient, phone: asked.door.hollow === true ? undefined : phone };
+  await reserveMessage(deps, reserved, asked.policy);
   return open(deps, input, request, asked);
 }
 
@@ -208,7 +223,7 @@ async function append(
     ...(chosen.decoy && { decoy: true }),
     attemptId,
     reveal,
-    disabled: user?.status === 'disabled',
+    disabled: user?.status === 'disabled' || door.hollow === true,
     ...(signIn !== undefined && { signIn }),
     ...(door.join !== undefined && { join: door.join }),
     ...(door.asker !== undefined && chosen.method === 'app' && { asker: door.asker }),
@@ -279,7 +294,7 @@ async function shown(
   challenge: OpenChallenge,
 ): Promise<StartedChallenge> {
   const { digits, pin = false, expiresAt } = challenge;
-  const { userId, language, chosen, policy } = asked;
+  const { userId, language, chosen, policy, door } = asked;
   const { method, alternatives, passkeys } = chosen;
   const number = method === 'app' && digits > 0 ? { number: numberFor(ring, challengeId, digits) } : {};
   const prompt = sentenceFor(method, language, {
@@ -288,11 +303,12 @@ async function shown(
     pin,
     ...number,
   });
+  const behind = door.behind?.({ language, method, alternatives }) ?? '';
   const started: StartedChallenge = {
     challengeId,
     state: 'pending',
     method,
-    prompt,
+    prompt: behind === '' ? prompt : `${prompt} ${behind}`,
     expiresAt: iso(expiresAt),
     alternatives,
     ...(pin && { pin }),

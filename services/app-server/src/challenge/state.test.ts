@@ -76,7 +76,9 @@ function fullStory(text: string): Story {
   story.append({ type: 'user.disabled', by: text });
   story.append({ type: 'user.enabled', by: text });
   for (let index = 0; index < 1000; index += 1) {
-    story.do(decideStart, startSms(`open ${index}`, { ...sms, device: known, attempts: policy, pin: true }));
+    // What a prompt over RADIUS has besides.
+    const same = { join: 'j'.repeat(16), asker: 'a'.repeat(11) };
+    story.do(decideStart, startSms(`open ${index}`, { ...sms, device: known, attempts: policy, pin: true, ...same }));
   }
   for (let index = 0; index < MAX_CLOSED; index += 1) {
     story.append({ type: 'bypass.granted', expiresAt: story.now + 1000, reason: text, by: text });

@@ -1,4 +1,4 @@
-import type { RadiusAnswer } from '@countersign/contracts';
+import { MfaError, type RadiusAnswer, type RadiusAttribute } from '@countersign/contracts';
 import type { Directories } from '../directory/directories.ts';
 import { DirectoryProblem, directoryUnavailable } from '../directory/problem.ts';
 import type { LoginUsers } from '../user/login-users.ts';
@@ -30,9 +30,16 @@ export async function accept(
   { client, login, userId }: Accepted,
 ): Promise<Extract<RadiusAnswer, { answer: 'accept' }>> {
   const { settings } = client;
-  const upstream = settings.firstFactor.by === 'upstream' ? await kept.get(login) : [];
+  const upstream = settings.firstFactor.by === 'upstream' ? await saidOf(kept, login) : [];
   const groups = settings.groups.length === 0 ? [] : await groupsOf({ directories, users }, settings, userId);
   return { answer: 'accept', attributes: returnedAttributes({ settings, groups, upstream }), send: true };
+}
+
+/** Keys of the connection are among it: without them nobody is let in. */
+async function saidOf(kept: AcceptDependencies['kept'], login: string): Promise<RadiusAttribute[]> {
+  const said = await kept.get(login);
+  if (said?.outcome === 'accept') return said.attributes;
+  throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'upstream answer is gone' });
 }
 
 /** Whoever comes from no directory is in none of its groups. */

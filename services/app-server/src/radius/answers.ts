@@ -13,9 +13,15 @@ function shown(text: string): RadiusAttribute[] {
   }));
 }
 
-/** The same whatever it was that was wrong (RAD-25). */
-export function reject(language: string | undefined, send = true): RadiusAnswer {
-  return { answer: 'reject', attributes: shown(textsIn(language).refused), send };
+/**
+ * The same whatever it was that was wrong (RAD-25).
+ * @param options `with`: what the conversation ends with besides; then there is no text (RFC 3579 section 2.6.5).
+ */
+export function reject(
+  language: string | undefined,
+  { send = true, with: others = [] }: { send?: boolean; with?: RadiusAttribute[] } = {},
+): RadiusAnswer {
+  return { answer: 'reject', attributes: others.length > 0 ? others : shown(textsIn(language).refused), send };
 }
 
 /** Asks once more, or for the first time; a login that was asked as often as its client allows is refused (R13). */

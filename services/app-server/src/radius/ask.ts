@@ -29,6 +29,8 @@ export interface Asking {
   login: string;
   /** How many questions came before. */
   asked: number;
+  /** The first factor was wrong, and nobody is to see it yet. */
+  hollow?: true;
 }
 
 /** Nobody is handed a signed result: the answer is the packet. */
@@ -52,7 +54,7 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
   const { client, input, typed, login } = asking;
   const context = contextOf(input, client);
   if (typed.code !== undefined) {
-    const code = parseCode(typed.code);
+    const code = asking.hollow === true ? undefined : parseCode(typed.code);
     if (code === undefined) throw new MfaError('CODE_REJECTED', { reason: 'no code' });
     const { userId } = await answerAtOnce(deps, { username: input.username, code, context }, step(request, 'code'));
     return accept(deps, { client, login, userId });
@@ -81,7 +83,7 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
 }
 
 /** @see RAD-46: the same person, password and place, at the same application; without Calling-Station-Id nobody can tell. */
-function doorOf({ ring }: AskDependencies, { client, input, login }: Asking, isAsked: boolean): Door {
+function doorOf({ ring }: AskDependencies, { client, input, login, hollow }: Asking, isAsked: boolean): Door {
   const { callingStation } = input.accessServer;
   const name = canonicalUsername(input.username);
   const credential = input.password ?? input.mschap?.response;
@@ -92,7 +94,13 @@ function doorOf({ ring }: AskDependencies, { client, input, login }: Asking, isA
         .subarray(0, 12)
         .toString('base64url')
     : undefined;
-  return { asker: askerOf(login), ...(join !== undefined && { join }), ...(!isAsked && { plain: true }) };
+  return {
+    asker: askerOf(login),
+    behind,
+    ...(join !== undefined && { join }),
+    ...(!isAsked && { plain: true }),
+    ...(hollow && { hollow }),
+  };
 }
 
 async function shown(
@@ -101,7 +109,7 @@ async function shown(
   started: StartedChallenge,
   request: AuthorisedRequest,
 ): Promise<RadiusAnswer> {
-  const { challengeId, state, method, prompt, number, alternatives, expiresAt } = started;
+  const { challengeId, state, method, prompt, number, expiresAt } = started;
   if (state === 'approved') {
     const address = addressOfChallenge(challengeId);
     if (address === undefined) throw new MfaError('INTERNAL', { reason: 'challenge without a user' });
@@ -111,11 +119,14 @@ async function shown(
   if (method === 'app' && number === undefined) {
     return wait(deps, client, { ...token, kind: 'plain' }, { request, endsAt: Date.parse(expiresAt) });
   }
-  const texts = textsIn(client.settings.language);
+  return challenge(deps.ring, client, { ...token, kind: method === 'app' ? 'number' : 'code' }, prompt);
+}
+
+/** What to do once the number is typed, and what can be typed in place of a code. */
+function behind({ language, method, alternatives }: Parameters<NonNullable<Door['behind']>>[0]): string {
+  const texts = textsIn(language);
   const words = insteadText(texts, alternatives.filter(isTyped));
-  const sentences = method === 'app' ? [prompt, texts.thenEnter, words] : [prompt, words];
-  const kind = method === 'app' ? 'number' : 'code';
-  return challenge(deps.ring, client, { ...token, kind }, sentences.filter((text) => text !== '').join(' '));
+  return (method === 'app' ? [texts.thenEnter, words] : [words]).filter((text) => text !== '').join(' ');
 }
 
 function isTyped(method: Method): boolean {

@@ -1,19 +1,13 @@
-import { MfaError, uuidFrom, type RadiusAttribute } from '@countersign/contracts';
-import { ATTRIBUTE } from '@countersign/radius';
+import { MfaError, uuidFrom } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { holdPassword, type HoldPasswordDependencies } from '../password/hold.ts';
 import { once, type PasswordOutcome } from '../password/once.ts';
-import type { RadiusUpstreams } from '../radius-upstream/upstreams.ts';
 import { canonicalUsername } from '../user/canonical.ts';
-import { packetAttribute } from './attribute.ts';
 import { contextOf, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
-import type { Kept } from './kept.ts';
+import { saidOnce, type SaidOnceDependencies } from './said-once.ts';
 
-export interface FirstFactorDependencies extends HoldPasswordDependencies {
-  radiusUpstreams: Pick<RadiusUpstreams, 'get'>;
-  kept: Kept;
-}
+export type FirstFactorDependencies = HoldPasswordDependencies & SaidOnceDependencies;
 
 /** Whoever has proved the first factor, or whose client has. */
 export interface First {
@@ -36,7 +30,7 @@ export async function holdFirst(
   if (firstFactor.by === 'none') return { isStranger: false };
   const attempt = step(request, 'first');
   if (firstFactor.by === 'directory') {
-    if (input.mschap !== undefined || input.eap !== undefined) {
+    if (input.mschap !== undefined) {
       throw new MfaError('CREDENTIALS_REJECTED', { reason: 'no upstream server for this kind of password' });
     }
     const typed = { username: input.username, password, context: contextOf(input, client) };
@@ -59,27 +53,40 @@ async function holdUpstream(
   { upstreamId, client, input, password, login }: Upstream,
   request: AuthorisedRequest,
 ): Promise<First> {
-  const name = canonicalUsername(input.username);
   // An empty password is nobody's (LDAP-11); with MS-CHAPv2 there is none.
-  if ('refused' in name || (input.mschap === undefined && password === '')) {
+  if (input.mschap === undefined && password === '')
     throw new MfaError('CREDENTIALS_REJECTED', { reason: 'malformed' });
-  }
-  const user = await deps.users.byName(name.canonical);
-  const userId = user?.userId ?? uuidFrom(deps.ring.mac('decoy', name.canonical));
-  const outcome = await once(
+  const { mschap } = input;
+  const credential = mschap === undefined ? { password } : { mschap: octetsOf(mschap) };
+  return countedOnce(
     deps,
-    {
-      userId,
-      context: contextOf(input, client),
-      ask: async () => {
-        const said = await askUpstream(deps, { upstreamId, input, password }, request);
-        // Before it counts: who repeats the request on another replica finds both or neither.
-        if (said.outcome === 'right') await deps.kept.put(login, said.attributes);
-        return said;
-      },
+    client,
+    input,
+    async () => {
+      const { outcome } = await saidOnce(deps, { upstreamId, input, login }, credential, request);
+      // A challenge wants to know more than a password: that is nothing to let anybody in for.
+      return outcome === 'accept' ? 'right' : outcome === 'reject' ? 'wrong' : 'unknown';
     },
     request,
   );
+}
+
+/**
+ * Counts an answer of an upstream server for the person whom the request names, within their budget of passwords.
+ * @throws MfaError CREDENTIALS_REJECTED, TRY_LATER, UNAVAILABLE, and what `ask` throws.
+ */
+export async function countedOnce(
+  deps: FirstFactorDependencies,
+  client: EffectiveClient,
+  input: Pick<LoginInput, 'username' | 'accessServer'>,
+  ask: () => Promise<PasswordOutcome>,
+  request: AuthorisedRequest,
+): Promise<First> {
+  const name = canonicalUsername(input.username);
+  if ('refused' in name) throw new MfaError('CREDENTIALS_REJECTED', { reason: 'malformed' });
+  const user = await deps.users.byName(name.canonical);
+  const userId = user?.userId ?? uuidFrom(deps.ring.mac('decoy', name.canonical));
+  const outcome = await once(deps, { userId, context: contextOf(input, client), ask: () => orProblem(ask) }, request);
   if (outcome !== 'right') throw new MfaError('CREDENTIALS_REJECTED', { reason: outcome });
   const state = await deps.ledger.peek(userId);
   if (user?.status === 'disabled' || state.disabled === true || state.blocked !== undefined) {
@@ -88,38 +95,14 @@ async function holdUpstream(
   return { isStranger: user === undefined && !client.settings.requireUserMatch };
 }
 
-async function askUpstream(
-  { radiusUpstreams }: FirstFactorDependencies,
-  { upstreamId, input, password }: Pick<Upstream, 'upstreamId' | 'input' | 'password'>,
-  { deadline }: AuthorisedRequest,
-): Promise<{ outcome: PasswordOutcome; attributes: RadiusAttribute[]; problem?: MfaError }> {
+async function orProblem(ask: () => Promise<PasswordOutcome>) {
   try {
-    const upstream = radiusUpstreams.get(upstreamId);
-    if (upstream === undefined)
-      throw new MfaError('RADIUS_UPSTREAM_UNAVAILABLE', { reason: 'no such upstream server' });
-    const { username, mschap, forward = [] } = input;
-    const { outcome, attributes } = await upstream.ask(
-      {
-        attributes: [
-          { type: ATTRIBUTE.userName, value: Buffer.from(username) },
-          ...forward.map(packetAttribute).filter(({ type }) => type !== ATTRIBUTE.userName),
-        ],
-        ...(mschap === undefined ? { password } : { mschap: octetsOf(mschap) }),
-      },
-      deadline,
-    );
-    return { outcome: OUTCOMES[outcome], attributes };
+    return { outcome: await ask() };
   } catch (error) {
-    if (error instanceof MfaError) return { outcome: 'unknown', attributes: [], problem: error };
+    if (error instanceof MfaError) return { outcome: 'unknown', problem: error } as const;
     throw error;
   }
 }
-
-/** A challenge wants to know more than a password: that is nothing to let anybody in for. */
-const OUTCOMES = { accept: 'right', reject: 'wrong', challenge: 'unknown' } as const satisfies Record<
-  string,
-  PasswordOutcome
->;
 
 function octetsOf({ challenge, response }: { challenge: string; response: string }) {
   return { challenge: Buffer.from(challenge, 'base64'), response: Buffer.from(response, 'base64') };

@@ -21,12 +21,29 @@ const MAX_BYTES = 67_108_864;
 const TAKEN = 10_071;
 const TRIES = 3;
 
-/** Holds keys of connections, so it is sealed, and for one login only. */
+/** What an upstream server said to one request. */
+export interface Said {
+  outcome: 'accept' | 'reject' | 'challenge';
+  attributes: RadiusAttribute[];
+  /** Of a challenge; base64. */
+  state?: string;
+}
+
+/**
+ * What upstream servers said, by the request that they were asked for: each is asked once, whichever replicas a request reaches. Holds keys of
+ * connections, so it is sealed, and for one request only.
+ */
 export interface Kept {
-  /** Before anybody hears that the password was right. @throws MfaError UNAVAILABLE */
-  put(login: string, attributes: readonly RadiusAttribute[]): Promise<void>;
-  /** @throws MfaError UNAVAILABLE when it cannot be read, or is not there any more: without it nobody is let in. */
-  get(login: string): Promise<RadiusAttribute[]>;
+  /** @returns who may ask: undefined where another replica asks, or has asked. @throws MfaError UNAVAILABLE */
+  claim(request: string): Promise<Claimed | undefined>;
+  /** Before anybody hears of it. @throws MfaError UNAVAILABLE */
+  put(request: string, claimed: Claimed, said: Said): Promise<void>;
+  /** @returns undefined where nothing was said yet, or it is long ago. @throws MfaError UNAVAILABLE */
+  get(request: string): Promise<Said | undefined>;
+}
+
+export interface Claimed {
+  sequence: number;
 }
 
 /** Creates the stream, or brings it to this build's settings. */
@@ -54,36 +71,71 @@ export function jetStreamKept(
   client: JetStreamClient,
   manager: JetStreamManager,
   ring: Pick<KeyRing, 'seal' | 'open'>,
+  randomBytes: (size: number) => Buffer,
 ): Kept {
-  return {
-    put: async (login, attributes) => {
-      const sealed = ring.seal(Buffer.from(JSON.stringify(attributes)), placeOf(login));
-      let cause: unknown;
-      for (let tries = 0; tries < TRIES; tries += 1) {
-        try {
-          await client.publish(`radius.${login}`, sealed, { expect: { lastSubjectSequence: 0 } });
-          return;
-        } catch (error) {
-          // Stored by the try before, whose acknowledgement was lost.
-          if (error instanceof JetStreamApiError && error.code === TAKEN) return;
-          cause = error;
-        }
-      }
-      throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'upstream answer not kept', cause });
-    },
-
-    get: async (login) => {
+  const last = async (request: string) => {
+    const message = await manager.streams.getMessage(RADIUS, { last_by_subj: subjectOf(request) });
+    return message === null
+      ? undefined
+      : {
+          sequence: message.seq,
+          record: JSON.parse(ring.open(message.string(), placeOf(request)).toString()) as Record,
+        };
+  };
+  /** @returns where it stands; undefined when something else stands there. */
+  const append = async (request: string, record: Record, expected: number): Promise<number | undefined> => {
+    const sealed = ring.seal(Buffer.from(JSON.stringify(record)), placeOf(request));
+    let cause: unknown;
+    for (let tries = 0; tries < TRIES; tries += 1) {
       try {
-        const message = await manager.streams.getMessage(RADIUS, { last_by_subj: `radius.${login}` });
-        if (message === null) throw new Error('forgotten');
-        return JSON.parse(ring.open(message.string(), placeOf(login)).toString()) as RadiusAttribute[];
-      } catch (cause) {
-        throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'upstream answer unread', cause });
+        const { seq } = await client.publish(subjectOf(request), sealed, { expect: { lastSubjectSequence: expected } });
+        return seq;
+      } catch (error) {
+        cause = error;
+        if (!(error instanceof JetStreamApiError) || error.code !== TAKEN) continue;
+        // By the try before, perhaps, whose acknowledgement was lost.
+        const found = await last(request);
+        return found?.record.run === record.run && found.record.said?.outcome === record.said?.outcome
+          ? found.sequence
+          : undefined;
       }
-    },
+    }
+    throw cause;
+  };
+  return {
+    claim: (request) =>
+      orUnavailable('upstream answer not claimed', async () => {
+        const sequence = await append(request, { run: randomBytes(9).toString('base64url') }, 0);
+        return sequence === undefined ? undefined : { sequence };
+      }),
+    put: (request, { sequence }, said) =>
+      orUnavailable('upstream answer not kept', async () => {
+        const run = randomBytes(9).toString('base64url');
+        if ((await append(request, { run, said }, sequence)) === undefined) throw new Error('something else is kept');
+      }),
+    get: (request) => orUnavailable('upstream answer unread', async () => (await last(request))?.record.said),
   };
 }
 
-function placeOf(login: string): string {
-  return `radius/upstream/${login}`;
+interface Record {
+  /** Random: tells the one that wrote it that it is its own. */
+  run: string;
+  /** Undefined: somebody asks. */
+  said?: Said;
+}
+
+async function orUnavailable<T>(reason: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason, cause });
+  }
+}
+
+function subjectOf(request: string): string {
+  return `radius.${request}`;
+}
+
+function placeOf(request: string): string {
+  return `radius/upstream/${request}`;
 }

@@ -3,16 +3,18 @@ import { parseCode, parseLookupSecret } from '@countersign/otp';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { cancel, type CancelDependencies } from '../challenge/cancel.ts';
+import { hollowIdOf } from '../challenge/start.ts';
 import { verify, type VerifyDependencies } from '../challenge/verify.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import { accept } from './accept.ts';
 import { challenge, reject } from './answers.ts';
-import { ask, wait, type AskDependencies } from './ask.ts';
+import { ask, canAsk, wait, type AskDependencies } from './ask.ts';
 import { asClient, requestName, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient, RadiusClients } from './clients.ts';
+import { converse, eapFailure } from './eap.ts';
 import { holdFirst, type FirstFactorDependencies } from './first-factor.ts';
 import { isRefusal } from './refusal.ts';
-import { textsIn } from './texts.ts';
+import { textsFor } from './texts.ts';
 import { readState, type Token } from './token.ts';
 import { methodOfWord, partTyped } from './typed.ts';
 
@@ -38,13 +40,16 @@ export async function login(
   if (client === undefined) throw new MfaError('RADIUS_CLIENT_NOT_FOUND');
   const request = asClient(asking, client, deps.applications.all());
   try {
-    return input.state === undefined
+    const { eap, state } = input;
+    if (eap !== undefined) return await converse(deps, client, { ...input, eap }, request);
+    return state === undefined
       ? await begin(deps, client, input, request)
-      : await goOn(deps, client, input, input.state, request);
+      : await goOn(deps, client, input, state, request);
   } catch (error) {
     if (!isRefusal(error)) throw error;
     await recordRefusal(deps, client, input, error, request);
-    return reject(client.settings.language);
+    const failure = input.eap === undefined ? [] : eapFailure(Buffer.from(input.eap, 'base64'));
+    return reject(client.settings.language, { with: failure });
   }
 }
 
@@ -52,7 +57,12 @@ export async function login(
 async function begin(deps: LoginDependencies, client: EffectiveClient, input: LoginInput, request: AuthorisedRequest) {
   const { password, ...typed } = partTyped(input.password ?? '', client.settings);
   const name = requestName(request);
-  const first = await holdFirst(deps, { client, input, password, login: name }, request);
+  const first = await holdFirst(deps, { client, input, password, login: name }, request).catch((error: unknown) => {
+    if (client.settings.uniformChallenge && canAsk(client, input) && isRefusal(error))
+      return { isWrong: true } as const;
+    throw error;
+  });
+  if ('isWrong' in first) return ask(deps, { client, input, typed, login: name, asked: 0, hollow: true }, request);
   if (first.isStranger) return accept(deps, { client, login: name, userId: undefined });
   return ask(deps, { client, input, typed, login: name, asked: 0 }, request);
 }
@@ -70,10 +80,9 @@ async function goOn(
   if (token === undefined || address === undefined)
     throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'no State of ours' });
   const { userId, key } = address;
-  if ((await userIdOf(deps, input.username)) !== userId) {
-    throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'State of another user' });
-  }
-  const answer = { client, input, token, typed: input.password?.trim() ?? '', userId, key };
+  const isHollow = await isHollowOf(deps, input.username, userId);
+  const typed = input.password?.trim() ?? '';
+  const answer: Answer = { client, input, token, typed, userId, key, ...(isHollow && { hollow: true }) };
   return token.kind === 'code' ? takeCode(deps, answer, request) : takeEnter(deps, answer, request);
 }
 
@@ -84,14 +93,17 @@ interface Answer {
   typed: string;
   userId: string;
   key: string;
+  /** It was asked of whoever had no right to be: nothing is right. */
+  hollow?: true;
 }
 
 async function takeCode(deps: LoginDependencies, answer: Answer, request: AuthorisedRequest): Promise<RadiusAnswer> {
   const { client, token, typed, userId } = answer;
   if (methodOfWord(typed) !== undefined) return askInstead(deps, answer, request);
-  const texts = textsIn(client.settings.language);
-  const again = (turn: number, text: string) =>
-    challenge(deps.ring, client, { ...token, turn, asked: token.asked + 1 }, `${text} ${texts.again}`);
+  const again = async (turn: number) => {
+    const texts = await textsFor(deps, client, userId);
+    return challenge(deps.ring, client, { ...token, turn, asked: token.asked + 1 }, `${texts.wrong} ${texts.again}`);
+  };
   try {
     await verify(
       { ...deps, signer: { sign: () => Promise.resolve('') } },
@@ -100,9 +112,9 @@ async function takeCode(deps: LoginDependencies, answer: Answer, request: Author
       { turn: token.turn },
     );
   } catch (error) {
-    if (error instanceof MfaError && error.code === 'CODE_REJECTED') return again(token.turn + 1, texts.wrong);
+    if (error instanceof MfaError && error.code === 'CODE_REJECTED') return again(token.turn + 1);
     // Nothing was looked at.
-    if (error instanceof MfaError && error.code === 'REQUEST_INVALID') return again(token.turn, texts.wrong);
+    if (error instanceof MfaError && error.code === 'REQUEST_INVALID') return again(token.turn);
     throw error;
   }
   return accept(deps, { client, login: token.login, userId });
@@ -133,10 +145,10 @@ async function takeEnter(deps: LoginDependencies, answer: Answer, request: Autho
 
 /** The question that was asked is over before another one is answered: of two requests with its State one goes on (RAD-21). */
 async function askInstead(deps: LoginDependencies, answer: Answer, request: AuthorisedRequest): Promise<RadiusAnswer> {
-  const { client, input, token, typed } = answer;
+  const { client, input, token, typed, hollow } = answer;
   await cancel(deps, { challengeId: token.challengeId }, step(request, 'instead'));
   const method = methodOfWord(typed);
-  const next = { client, input, login: token.login, asked: token.asked };
+  const next = { client, input, login: token.login, asked: token.asked, ...(hollow && { hollow }) };
   if (method !== undefined) return ask(deps, { ...next, typed: { method } }, request);
   try {
     return await ask(deps, { ...next, typed: { code: typed } }, request);
@@ -146,10 +158,23 @@ async function askInstead(deps: LoginDependencies, answer: Answer, request: Auth
   }
 }
 
-async function userIdOf({ users, ring }: Pick<LoginDependencies, 'users' | 'ring'>, username: string) {
+/**
+ * Whether a challenge was asked in vain.
+ * @throws MfaError CHALLENGE_NOT_FOUND when it is of another than whom the packet names.
+ */
+async function isHollowOf(
+  { users, ring }: Pick<LoginDependencies, 'users' | 'ring'>,
+  username: string,
+  userId: string,
+) {
   const name = canonicalUsername(username);
-  if ('refused' in name) return undefined;
-  return (await users.byName(name.canonical))?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
+  if ('canonical' in name) {
+    const { canonical } = name;
+    if (userId === hollowIdOf(ring, canonical)) return true;
+    const own = (await users.byName(canonical))?.userId ?? uuidFrom(ring.mac('decoy', canonical));
+    if (userId === own) return false;
+  }
+  throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'State of another user' });
 }
 
 /** Beside what the ledger has of it: which client it was, and what of its packet. */

@@ -1,4 +1,5 @@
 import { addressOfChallenge, MfaError, type InputOf, type RadiusAnswer, type radiusWait } from '@countersign/contracts';
+import { ATTRIBUTE } from '@countersign/radius';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { cancel, type CancelDependencies } from '../challenge/cancel.ts';
@@ -9,8 +10,9 @@ import { challenge, reject } from './answers.ts';
 import { ask, askerOf, type AskDependencies } from './ask.ts';
 import { asClient, step } from './client-request.ts';
 import type { EffectiveClient, RadiusClients } from './clients.ts';
+import { eapFailure } from './eap.ts';
 import { isRefusal } from './refusal.ts';
-import { insteadText, textsIn } from './texts.ts';
+import { insteadText, textsFor } from './texts.ts';
 import { readTicket, writeTicket, type Ticket } from './token.ts';
 
 export type WaitDependencies = AskDependencies &
@@ -38,8 +40,16 @@ export async function wait(deps: WaitDependencies, input: Input, asking: Authori
     return await answerOf(deps, { client, ticket, waitSeconds: input.waitSeconds }, request);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    return reject(client.settings.language);
+    return reject(client.settings.language, { with: await endOf(deps, client, ticket) });
   }
+}
+
+/** Of an EAP conversation, which the upstream server has ended well. */
+async function endOf({ kept }: WaitDependencies, { settings }: EffectiveClient, { login }: Ticket) {
+  if (settings.firstFactor.by !== 'upstream') return [];
+  const { attributes = [] } = (await kept.get(login)) ?? {};
+  const success = attributes.find(({ vendor, type }) => vendor === undefined && type === ATTRIBUTE.eapMessage);
+  return success === undefined ? [] : eapFailure(Buffer.from(success.value, 'base64'));
 }
 
 interface Waiting {
@@ -90,7 +100,7 @@ async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ti
       if (error instanceof MfaError && error.code === 'CHALLENGE_CLOSED') return { event: undefined };
       throw error;
     });
-  if (event === undefined) return reject(client.settings.language, false);
+  if (event === undefined) return reject(client.settings.language, { send: false });
   if (event.type !== 'challenge.claimed' || event.key !== key) {
     throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   }
@@ -102,7 +112,7 @@ async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ti
 async function giveUp(deps: WaitDependencies, client: EffectiveClient, ticket: Ticket, request: AuthorisedRequest) {
   const { kind, challengeId } = ticket;
   if (kind === 'number') {
-    const texts = textsIn(client.settings.language);
+    const texts = await textsFor(deps, client, addressOf(ticket).userId);
     const text = [texts.notYet, insteadText(texts, ['totp', 'sms'])].join(' ');
     return challenge(deps.ring, client, { ...ticket, asked: ticket.asked + 1 }, text);
   }
@@ -114,7 +124,7 @@ async function giveUp(deps: WaitDependencies, client: EffectiveClient, ticket: T
     if (state === 'approved') return claim(deps, client, ticket, request);
     throw error;
   }
-  return reject(client.settings.language);
+  throw new MfaError('CHALLENGE_CLOSED', { reason: 'not answered' });
 }
 
 /** Nobody took up the phone: a code in its place, where the person has one. */

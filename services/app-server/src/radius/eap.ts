@@ -1,0 +1,94 @@
+import { timingSafeEqual } from 'node:crypto';
+import { MfaError, type RadiusAnswer, type RadiusAttribute } from '@countersign/contracts';
+import { ATTRIBUTE, readText } from '@countersign/radius';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { KeyRing } from '../keys/ring.ts';
+import { accept } from './accept.ts';
+import { ask, type AskDependencies } from './ask.ts';
+import { requestName, step, type LoginInput } from './client-request.ts';
+import type { EffectiveClient } from './clients.ts';
+import { countedOnce, type FirstFactorDependencies } from './first-factor.ts';
+import { conversationOf } from './returned-attributes.ts';
+import { saidOnce } from './said-once.ts';
+
+export type EapDependencies = AskDependencies & FirstFactorDependencies;
+
+const FORM = 2;
+const MAC_BYTES = 16;
+const LONGEST_STATE = 253;
+/** RFC 3748 section 4. */
+const EAP_FAILURE = 4;
+const EAP_HEADER_BYTES = 4;
+
+/**
+ * One step of an EAP conversation with the upstream server, which alone understands it (RFC 3579). Once it accepts, whoever it says it was is
+ * asked in the app: nothing can be typed (RAD-64).
+ * @throws MfaError CREDENTIALS_REJECTED and what else is a "no"; RADIUS_UPSTREAM_UNAVAILABLE, UNAVAILABLE.
+ */
+export async function converse(
+  deps: EapDependencies,
+  client: EffectiveClient,
+  { eap, ...input }: LoginInput & { eap: string },
+  request: AuthorisedRequest,
+): Promise<RadiusAnswer> {
+  const { firstFactor, applicationId } = client.settings;
+  if (firstFactor.by !== 'upstream') {
+    throw new MfaError('CREDENTIALS_REJECTED', { reason: 'no upstream server for this kind of password' });
+  }
+  const { upstreamId } = firstFactor;
+  const before = input.state === undefined ? undefined : upstreamState(deps.ring, applicationId, input.state);
+  const login = requestName(request);
+  const said = await saidOnce(
+    deps,
+    { upstreamId, input, login },
+    { eap: Buffer.from(eap, 'base64'), ...(before !== undefined && { state: before }) },
+    request,
+  );
+  if (said.outcome === 'challenge') {
+    const state = ownState(deps.ring, applicationId, Buffer.from(said.state ?? '', 'base64')).toString('base64');
+    return { answer: 'challenge', state, attributes: conversationOf(said.attributes, 'challenge'), send: true };
+  }
+  // Outside the tunnel people may call themselves anything; the server knows who it was (RFC 2865 section 5.1).
+  const whom = { ...input, username: nameIn(said.attributes) ?? input.username };
+  const isRight = said.outcome === 'accept';
+  const outcome = async () => (isRight ? ('right' as const) : ('wrong' as const));
+  const { isStranger } = await countedOnce(deps, client, whom, outcome, step(request, 'first'));
+  if (isStranger) return accept(deps, { client, login, userId: undefined });
+  return ask(deps, { client, input: { ...whom, eap }, typed: {}, login, asked: 0 }, request);
+}
+
+/** A refused conversation ends with a Failure to the response that came last (RFC 3579 section 2.6.3, RFC 3748 section 4.2). */
+export function eapFailure(response: Buffer): RadiusAttribute[] {
+  if (response.length < EAP_HEADER_BYTES) return [];
+  const failure = Buffer.from([EAP_FAILURE, response.readUInt8(1), 0, EAP_HEADER_BYTES]);
+  return [{ type: ATTRIBUTE.eapMessage, value: failure.toString('base64') }];
+}
+
+function nameIn(attributes: readonly RadiusAttribute[]): string | undefined {
+  const name = attributes.find(({ vendor, type }) => vendor === undefined && type === ATTRIBUTE.userName);
+  return name === undefined ? undefined : readText(Buffer.from(name.value, 'base64'));
+}
+
+/** The upstream's State, so that it comes back to it through whichever replica, and from no other application's client. */
+function ownState(ring: Pick<KeyRing, 'mac'>, applicationId: string, state: Buffer): Buffer {
+  const own = Buffer.concat([Buffer.from([FORM]), macOf(ring, applicationId, state), state]);
+  if (own.length > LONGEST_STATE)
+    throw new MfaError('RADIUS_UPSTREAM_UNAVAILABLE', { reason: 'its State is too long' });
+  return own;
+}
+
+/** @throws MfaError CHALLENGE_NOT_FOUND */
+function upstreamState(ring: Pick<KeyRing, 'mac'>, applicationId: string, text: string): Buffer {
+  const octets = Buffer.from(text, 'base64');
+  const state = octets.subarray(1 + MAC_BYTES);
+  const isOurs =
+    octets.length > 1 + MAC_BYTES &&
+    octets.readUInt8(0) === FORM &&
+    timingSafeEqual(octets.subarray(1, 1 + MAC_BYTES), macOf(ring, applicationId, state));
+  if (!isOurs) throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'no State of ours' });
+  return state;
+}
+
+function macOf(ring: Pick<KeyRing, 'mac'>, applicationId: string, state: Buffer): Buffer {
+  return ring.mac('radius-eap', applicationId, state).subarray(0, MAC_BYTES);
+}
