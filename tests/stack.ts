@@ -59,6 +59,9 @@ export interface StackOptions {
   /** None unless given. */
   mobileServices?: number;
   mobileServiceEnvironment?: Record<string, string>;
+  /** None unless given. They take packets on loopback. */
+  radiusServers?: number;
+  radiusServerEnvironment?: Record<string, string>;
   /** Where phones reach them, and what they sign names; without a balancer any name does. */
   deviceUrl?: string;
   appServerEnvironment?: Record<string, string>;
@@ -124,6 +127,8 @@ export interface Stack {
   readonly portalApplication: TestApplication | undefined;
   /** What serves phones. */
   readonly mobiles: readonly Replica[];
+  /** What takes RADIUS: its ports are in its environment. */
+  readonly radiusServers: readonly Replica[];
   /** What phones sign names it, whichever of `mobiles` they reach. */
   readonly deviceUrl: string;
   /** Of `localhost`. */
@@ -164,6 +169,7 @@ const GENEROUS: PolicyDocument = {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { appServers: appServerCount = 2, sdkGateways: gatewayCount = 2, userPortals: portalCount = 0 } = options;
   const { mobileServices: mobileCount = 0, deviceUrl = 'https://phones.example.test' } = options;
+  const { radiusServers: radiusCount = 0 } = options;
   const first = options.checkout ?? CHECKOUT;
   const mainOf = (service: string, checkout: string): string[] =>
     options.built === true
@@ -197,7 +203,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     const [{ nats, rootUrl, passwords }, postgres, { inboxProcess, inboxUrl, carriersFile, inboxToken }] =
       await Promise.all([
-        natsOf(dir, logs, { gateways: gatewayCount, portals: portalCount, mobiles: mobileCount }),
+        natsOf(dir, logs, {
+          gateways: gatewayCount,
+          portals: portalCount,
+          mobiles: mobileCount,
+          radiusServers: radiusCount,
+        }),
         postgresOf(dir, logs),
         inboxOf(dir, logs),
       ]);
@@ -374,6 +385,35 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     };
     const mobiles = await Promise.all(passwords.mobiles.map((password, n) => startMobile(mobileName(n), password)));
 
+    const radiusApplication = radiusCount === 0 ? undefined : await addApplication(['radius']);
+    const startRadius = async (name: string, password: string): Promise<Replica> => {
+      const [port, authentication, accounting] = [await freePort(), await freePort(), await freePort()];
+      const url = `https://localhost:${port}`;
+      const environment = {
+        COUNTERSIGN_REPLICA: name,
+        COUNTERSIGN_PORT: String(port),
+        COUNTERSIGN_RADIUS_HOSTS: '127.0.0.1',
+        COUNTERSIGN_RADIUS_PORT: String(authentication),
+        COUNTERSIGN_RADIUS_ACCOUNTING_PORT: String(accounting),
+        COUNTERSIGN_RADSEC_PORT: '0',
+        COUNTERSIGN_API_KEY: radiusApplication?.apiKey ?? '',
+        COUNTERSIGN_TLS_CERT_FILE: files.certificate,
+        COUNTERSIGN_TLS_KEY_FILE: files.key,
+        COUNTERSIGN_NATS_URLS: `nats://127.0.0.1:${nats.port}`,
+        COUNTERSIGN_NATS_USER: name,
+        COUNTERSIGN_NATS_PASSWORD: password,
+        ...options.radiusServerEnvironment,
+      };
+      const readyWhen = async () => {
+        const { status } = await client.request(url, 'GET', '/health/ready');
+        return status === 200;
+      };
+      return startReplica('radius-server', { name, url, environment, readyTimeoutMs: 30_000, readyWhen });
+    };
+    const radiusServers = await Promise.all(
+      passwords.radiusServers.map((password, n) => startRadius(radiusName(n), password)),
+    );
+
     return {
       dir,
       logs,
@@ -395,6 +435,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       portals,
       portalApplication,
       mobiles,
+      radiusServers,
       deviceUrl,
       certificate,
       keyRing,
@@ -429,11 +470,20 @@ function mobileName(index: number): string {
   return `mobile-app-web-service-${index + 1}`;
 }
 
-type EdgeKind = 'gateways' | 'portals' | 'mobiles';
+function radiusName(index: number): string {
+  return `radius-server-${index + 1}`;
+}
+
+type EdgeKind = 'gateways' | 'portals' | 'mobiles' | 'radiusServers';
 
 async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number>) {
   const secrets = (kind: EdgeKind) => Array.from({ length: counts[kind] }, secret);
-  const edges = { gateways: secrets('gateways'), portals: secrets('portals'), mobiles: secrets('mobiles') };
+  const edges = {
+    gateways: secrets('gateways'),
+    portals: secrets('portals'),
+    mobiles: secrets('mobiles'),
+    radiusServers: secrets('radiusServers'),
+  };
   const passwords = { ...edges, appServer: secret(), admin: secret(), root: secret(), serviceRole: secret() };
   const permissions = (service: string, more = '') =>
     `{\n${readFileSync(join(CHECKOUT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
@@ -451,6 +501,7 @@ async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number
       ...usersOf('sdk-gateway', gatewayName, edges.gateways),
       ...usersOf('user-portal', portalName, edges.portals),
       ...usersOf('mobile-app-web-service', mobileName, edges.mobiles),
+      ...usersOf('radius-server', radiusName, edges.radiusServers),
       { user: 'admin', password: passwords.admin, permissions: permissions('admin') },
       { user: 'root', password: passwords.root },
     ],
