@@ -35,7 +35,7 @@ import {
 } from '@countersign/testkit';
 import pg from 'pg';
 import { hearing } from '../infra/dev/engines.ts';
-import { authenticatorPages } from '../infra/dev/services.ts';
+import { authenticatorPages, loopbacks, radiusEnvironment } from '../infra/dev/services.ts';
 import { bareEnvironment } from './bare-environment.ts';
 import { createClient, type Client, type ClientIdentity } from './client.ts';
 import { createInboxReader, type InboxReader } from './inbox-reader.ts';
@@ -61,6 +61,9 @@ export interface StackOptions {
   mobileServiceEnvironment?: Record<string, string>;
   /** Where phones reach them, and what they sign names; without a balancer any name does. */
   deviceUrl?: string;
+  /** None unless given. */
+  radiusServers?: number;
+  radiusServerEnvironment?: Record<string, string>;
   appServerEnvironment?: Record<string, string>;
   sdkGatewayEnvironment?: Record<string, string>;
   /** Runs what `pnpm build` made, as production does, instead of the sources. */
@@ -76,6 +79,12 @@ export interface Replica extends RunningProcess {
   readonly environment: Record<string, string>;
   /** Stops it and starts it anew from another checkout, under the same name and address. */
   readonly replaceBy: (checkout: string) => Promise<Replica>;
+}
+
+/** A radius-server; `url` is where its health and metrics are. */
+export interface RadiusReplica extends Replica {
+  /** Of 127.0.0.1, and of ::1 where this machine has it. */
+  readonly ports: { readonly authentication: number; readonly accounting: number; readonly radsec: number };
 }
 
 interface ReplicaOptions {
@@ -126,6 +135,7 @@ export interface Stack {
   readonly mobiles: readonly Replica[];
   /** What phones sign names it, whichever of `mobiles` they reach. */
   readonly deviceUrl: string;
+  readonly radiusServers: readonly RadiusReplica[];
   /** Of `localhost`. */
   readonly certificate: KeyAndCertificate;
   readonly keyRing: string;
@@ -164,6 +174,7 @@ const GENEROUS: PolicyDocument = {
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const { appServers: appServerCount = 2, sdkGateways: gatewayCount = 2, userPortals: portalCount = 0 } = options;
   const { mobileServices: mobileCount = 0, deviceUrl = 'https://phones.example.test' } = options;
+  const { radiusServers: radiusCount = 0 } = options;
   const first = options.checkout ?? CHECKOUT;
   const mainOf = (service: string, checkout: string): string[] =>
     options.built === true
@@ -197,7 +208,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     const [{ nats, rootUrl, passwords }, postgres, { inboxProcess, inboxUrl, carriersFile, inboxToken }] =
       await Promise.all([
-        natsOf(dir, logs, { gateways: gatewayCount, portals: portalCount, mobiles: mobileCount }),
+        natsOf(dir, logs, {
+          gateways: gatewayCount,
+          portals: portalCount,
+          mobiles: mobileCount,
+          radius: radiusCount,
+        }),
         postgresOf(dir, logs),
         inboxOf(dir, logs),
       ]);
@@ -374,6 +390,41 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     };
     const mobiles = await Promise.all(passwords.mobiles.map((password, n) => startMobile(mobileName(n), password)));
 
+    const radiusApplication = radiusCount === 0 ? undefined : await addApplication(['radius']);
+    const radiusAuthority = join(dir, 'authority.pem');
+    writeFileSync(radiusAuthority, authority.certificatePem);
+    const startRadius = async (name: string, password: string): Promise<RadiusReplica> => {
+      const [port, authentication, accounting, radsec] = [
+        await freePort(),
+        await freePort(),
+        await freePort(),
+        await freePort(),
+      ];
+      const url = `https://localhost:${port}`;
+      const environment = {
+        COUNTERSIGN_REPLICA: name,
+        COUNTERSIGN_PORT: String(port),
+        ...radiusEnvironment({ authentication, accounting, radsec }),
+        COUNTERSIGN_RADIUS_HOSTS: loopbacks().join(','),
+        COUNTERSIGN_RADSEC_CA_FILE: radiusAuthority,
+        COUNTERSIGN_API_KEY: radiusApplication?.apiKey ?? '',
+        COUNTERSIGN_TLS_CERT_FILE: files.certificate,
+        COUNTERSIGN_TLS_KEY_FILE: files.key,
+        COUNTERSIGN_NATS_URLS: `nats://127.0.0.1:${nats.port}`,
+        COUNTERSIGN_NATS_USER: name,
+        COUNTERSIGN_NATS_PASSWORD: password,
+        ...options.radiusServerEnvironment,
+      };
+      const readyWhen = async () => {
+        const { status } = await client.request(url, 'GET', '/health/ready');
+        return status === 200;
+      };
+      const replica = await startReplica('radius-server', { name, url, environment, readyTimeoutMs: 30_000, readyWhen });
+      const ports = { authentication, accounting, radsec };
+      return Object.defineProperty(replica as RadiusReplica, 'ports', { value: ports, enumerable: true });
+    };
+    const radiusServers = await Promise.all(passwords.radius.map((password, n) => startRadius(radiusName(n), password)));
+
     return {
       dir,
       logs,
@@ -396,6 +447,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       portalApplication,
       mobiles,
       deviceUrl,
+      radiusServers,
       certificate,
       keyRing,
       adminApiKey,
@@ -429,11 +481,20 @@ function mobileName(index: number): string {
   return `mobile-app-web-service-${index + 1}`;
 }
 
-type EdgeKind = 'gateways' | 'portals' | 'mobiles';
+function radiusName(index: number): string {
+  return `radius-server-${index + 1}`;
+}
+
+type EdgeKind = 'gateways' | 'portals' | 'mobiles' | 'radius';
 
 async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number>) {
   const secrets = (kind: EdgeKind) => Array.from({ length: counts[kind] }, secret);
-  const edges = { gateways: secrets('gateways'), portals: secrets('portals'), mobiles: secrets('mobiles') };
+  const edges = {
+    gateways: secrets('gateways'),
+    portals: secrets('portals'),
+    mobiles: secrets('mobiles'),
+    radius: secrets('radius'),
+  };
   const passwords = { ...edges, appServer: secret(), admin: secret(), root: secret(), serviceRole: secret() };
   const permissions = (service: string, more = '') =>
     `{\n${readFileSync(join(CHECKOUT, 'infra/nats', `${service}.conf`), 'utf8')}\n${more}\n}`;
@@ -451,6 +512,7 @@ async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number
       ...usersOf('sdk-gateway', gatewayName, edges.gateways),
       ...usersOf('user-portal', portalName, edges.portals),
       ...usersOf('mobile-app-web-service', mobileName, edges.mobiles),
+      ...usersOf('radius-server', radiusName, edges.radius),
       { user: 'admin', password: passwords.admin, permissions: permissions('admin') },
       { user: 'root', password: passwords.root },
     ],
