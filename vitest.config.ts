@@ -28,6 +28,7 @@ export default defineConfig({
             'infra/**/*.test.ts',
             'tests/bench/**/*.test.ts',
             'tests/chaos/**/*.test.ts',
+            'tests/fuzz/**/*.test.ts',
           ],
           exclude: [...everywhere, '**/*.int.test.ts'],
           testTimeout: 20_000,

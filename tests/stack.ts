@@ -59,11 +59,11 @@ export interface StackOptions {
   /** None unless given. */
   mobileServices?: number;
   mobileServiceEnvironment?: Record<string, string>;
-  /** Where phones reach them, and what they sign names; without a balancer any name does. */
-  deviceUrl?: string;
-  /** None unless given. */
+  /** None unless given. They take packets on 127.0.0.1, and on ::1 where this machine has it. */
   radiusServers?: number;
   radiusServerEnvironment?: Record<string, string>;
+  /** Where phones reach them, and what they sign names; without a balancer any name does. */
+  deviceUrl?: string;
   appServerEnvironment?: Record<string, string>;
   sdkGatewayEnvironment?: Record<string, string>;
   /** Runs what `pnpm build` made, as production does, instead of the sources. */
@@ -83,7 +83,6 @@ export interface Replica extends RunningProcess {
 
 /** A radius-server; `url` is where its health and metrics are. */
 export interface RadiusReplica extends Replica {
-  /** Of 127.0.0.1, and of ::1 where this machine has it. */
   readonly ports: { readonly authentication: number; readonly accounting: number; readonly radsec: number };
 }
 
@@ -133,9 +132,10 @@ export interface Stack {
   readonly portalApplication: TestApplication | undefined;
   /** What serves phones. */
   readonly mobiles: readonly Replica[];
+  /** What takes RADIUS. */
+  readonly radiusServers: readonly RadiusReplica[];
   /** What phones sign names it, whichever of `mobiles` they reach. */
   readonly deviceUrl: string;
-  readonly radiusServers: readonly RadiusReplica[];
   /** Of `localhost`. */
   readonly certificate: KeyAndCertificate;
   readonly keyRing: string;
@@ -212,7 +212,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
           gateways: gatewayCount,
           portals: portalCount,
           mobiles: mobileCount,
-          radius: radiusCount,
+          radiusServers: radiusCount,
         }),
         postgresOf(dir, logs),
         inboxOf(dir, logs),
@@ -391,22 +391,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const mobiles = await Promise.all(passwords.mobiles.map((password, n) => startMobile(mobileName(n), password)));
 
     const radiusApplication = radiusCount === 0 ? undefined : await addApplication(['radius']);
-    const radiusAuthority = join(dir, 'authority.pem');
-    writeFileSync(radiusAuthority, authority.certificatePem);
+    const radsecAuthority = join(dir, 'authority.pem');
+    writeFileSync(radsecAuthority, authority.certificatePem);
     const startRadius = async (name: string, password: string): Promise<RadiusReplica> => {
-      const [port, authentication, accounting, radsec] = [
-        await freePort(),
-        await freePort(),
-        await freePort(),
-        await freePort(),
-      ];
+      const port = await freePort();
+      const ports = { authentication: await freePort(), accounting: await freePort(), radsec: await freePort() };
       const url = `https://localhost:${port}`;
       const environment = {
         COUNTERSIGN_REPLICA: name,
         COUNTERSIGN_PORT: String(port),
-        ...radiusEnvironment({ authentication, accounting, radsec }),
+        ...radiusEnvironment(ports),
         COUNTERSIGN_RADIUS_HOSTS: loopbacks().join(','),
-        COUNTERSIGN_RADSEC_CA_FILE: radiusAuthority,
+        COUNTERSIGN_RADSEC_CA_FILE: radsecAuthority,
         COUNTERSIGN_API_KEY: radiusApplication?.apiKey ?? '',
         COUNTERSIGN_TLS_CERT_FILE: files.certificate,
         COUNTERSIGN_TLS_KEY_FILE: files.key,
@@ -419,11 +415,13 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         const { status } = await client.request(url, 'GET', '/health/ready');
         return status === 200;
       };
-      const replica = await startReplica('radius-server', { name, url, environment, readyTimeoutMs: 30_000, readyWhen });
-      const ports = { authentication, accounting, radsec };
+      const what = { name, url, environment, readyTimeoutMs: 30_000, readyWhen };
+      const replica = await startReplica('radius-server', what);
       return Object.defineProperty(replica as RadiusReplica, 'ports', { value: ports, enumerable: true });
     };
-    const radiusServers = await Promise.all(passwords.radius.map((password, n) => startRadius(radiusName(n), password)));
+    const radiusServers = await Promise.all(
+      passwords.radiusServers.map((password, n) => startRadius(radiusName(n), password)),
+    );
 
     return {
       dir,
@@ -446,8 +444,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       portals,
       portalApplication,
       mobiles,
-      deviceUrl,
       radiusServers,
+      deviceUrl,
       certificate,
       keyRing,
       adminApiKey,
@@ -485,7 +483,7 @@ function radiusName(index: number): string {
   return `radius-server-${index + 1}`;
 }
 
-type EdgeKind = 'gateways' | 'portals' | 'mobiles' | 'radius';
+type EdgeKind = 'gateways' | 'portals' | 'mobiles' | 'radiusServers';
 
 async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number>) {
   const secrets = (kind: EdgeKind) => Array.from({ length: counts[kind] }, secret);
@@ -493,7 +491,7 @@ async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number
     gateways: secrets('gateways'),
     portals: secrets('portals'),
     mobiles: secrets('mobiles'),
-    radius: secrets('radius'),
+    radiusServers: secrets('radiusServers'),
   };
   const passwords = { ...edges, appServer: secret(), admin: secret(), root: secret(), serviceRole: secret() };
   const permissions = (service: string, more = '') =>
@@ -512,7 +510,7 @@ async function natsOf(dir: string, logs: string, counts: Record<EdgeKind, number
       ...usersOf('sdk-gateway', gatewayName, edges.gateways),
       ...usersOf('user-portal', portalName, edges.portals),
       ...usersOf('mobile-app-web-service', mobileName, edges.mobiles),
-      ...usersOf('radius-server', radiusName, edges.radius),
+      ...usersOf('radius-server', radiusName, edges.radiusServers),
       { user: 'admin', password: passwords.admin, permissions: permissions('admin') },
       { user: 'root', password: passwords.root },
     ],

@@ -55,6 +55,7 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
     exit: 'notFound',
     advice: 'See which there are with: countersign radius-upstreams list',
   },
+  APPLICATION_USED: { exit: 'conflict', advice: 'See which client has it with: countersign radius-clients list' },
   RADIUS_CLIENT_EXISTS: { exit: 'conflict', advice: 'See which one has it with: countersign radius-clients list' },
   RADIUS_CLIENT_CONFLICT: { exit: 'conflict', advice: 'Look at it again, then repeat the command.' },
   RADIUS_UPSTREAM_EXISTS: { exit: 'conflict', advice: 'Choose another name.' },
