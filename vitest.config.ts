@@ -50,7 +50,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e',
-          include: ['tests/{authenticator,e2e,failover,races,repo,upgrade}/**/*.test.ts'],
+          include: ['tests/{authenticator,e2e,failover,races,radius,repo,upgrade}/**/*.test.ts'],
           exclude: everywhere,
           testTimeout: 120_000,
           hookTimeout: 120_000,

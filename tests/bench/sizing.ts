@@ -3,7 +3,12 @@ import { join } from 'node:path';
 
 const SIZING = join(import.meta.dirname, '../../docs/sizing.md');
 /** How the part begins that each bench writes, in their order. */
-const HEADINGS = { login: '# Sizing\n', portal: '## Pages of the portal\n', phones: '## Phones that wait\n' } as const;
+const HEADINGS = {
+  login: '# Sizing\n',
+  portal: '## Pages of the portal\n',
+  phones: '## Phones that wait\n',
+  radius: '## Logins over RADIUS\n',
+} as const;
 
 /** What stands below it in a part was written by hand, and stays. */
 const NOTES = '\n<!-- notes -->\n';

@@ -6,6 +6,8 @@ import { prepareProcess, type RunningProcess } from './process.ts';
 export interface FreeRadiusUser {
   username: string;
   password: string;
+  /** Base32 (RFC 6238). Then what is typed is a code, and never the password. */
+  totpSecret?: string;
   /** Of the Access-Accept, by name, as FreeRADIUS writes values: `{ 'Filter-Id': '"staff"' }`. */
   reply?: Readonly<Record<string, string>>;
 }
@@ -65,17 +67,22 @@ export async function startFreeRadius(options: FreeRadiusOptions): Promise<FreeR
   });
 }
 
-function userEntry({ username, password, reply = {} }: FreeRadiusUser): string {
+function userEntry({ username, password, totpSecret, reply = {} }: FreeRadiusUser): string {
   // Between single quotes nothing is expanded.
   const quoted = (text: string) => `'${text.replaceAll(/['\\]/g, (character) => `\\${character}`)}'`;
   const lines = Object.entries(reply).map(([name, value]) => `\t${name} = ${value}`);
-  return `${quoted(username)} Cleartext-Password := ${quoted(password)}\n${lines.join(',\n')}\n`;
+  const checked =
+    totpSecret === undefined
+      ? `Cleartext-Password := ${quoted(password)}`
+      : `TOTP-Secret := ${quoted(totpSecret)}, Auth-Type := TOTP`;
+  return `${quoted(username)} ${checked}\n${lines.join(',\n')}\n`;
 }
 
 function configuration({ dir, port, secret, mschap = false, eap = false, ...options }: FreeRadiusOptions): string {
   const isOn = (name: string, on: boolean) => (on ? [name] : []);
   const anyEap = eap !== false;
   const tls = typeof eap === 'object';
+  const totp = options.users.some(({ totpSecret }) => totpSecret !== undefined);
   const modules = ['files', ...isOn('mschap', mschap || anyEap), ...isOn('eap', anyEap), 'pap'];
   const needsSignature = options.requireMessageAuthenticator === true ? 'yes' : 'no';
   const client = (name: string, address: string) =>
@@ -85,6 +92,10 @@ function configuration({ dir, port, secret, mschap = false, eap = false, ...opti
     block('Auth-Type PAP', ['pap']),
     ...isOn(block('Auth-Type MS-CHAP', ['mschap']), mschap || anyEap),
     ...isOn('eap', anyEap),
+    ...isOn(
+      block('Auth-Type TOTP', [block('update request', ['TOTP-Password := &request:User-Password']), 'totp']),
+      totp,
+    ),
   ]);
   const sign = options.signs === false ? [] : [block('update reply', ['Message-Authenticator := 0x00'])];
   const addresses = ['ipaddr = 127.0.0.1', ...isOn('ipv6addr = ::1', existsSync('/proc/net/if_inet6'))];
@@ -117,6 +128,7 @@ function configuration({ dir, port, secret, mschap = false, eap = false, ...opti
       block('always ok', ['rcode = ok']),
       block('files', [`filename = ${join(dir, 'users')}`]),
       block('pap', []),
+      ...isOn(block('totp', []), totp),
       block('attr_filter of_reject', ['key = "%{User-Name}"', `filename = ${join(dir, 'of-reject')}`]),
       block('mschap', ['use_mppe = yes', 'require_encryption = yes', 'require_strong = yes']),
       ...isOn(

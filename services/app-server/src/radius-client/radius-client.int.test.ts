@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   ACCEPT_FORGEABLE,
   DEFAULT_RADIUS_CLIENT,
@@ -10,7 +11,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { create as createApplication } from '../application/create.ts';
 import { remove as removeApplication } from '../application/delete.ts';
 import { rewrap } from '../keys/rewrap.ts';
-import { loadKeyRing } from '../keys/ring.ts';
+import type { Router } from '../database/router.ts';
+import { loadKeyRing, type KeyRing } from '../keys/ring.ts';
 import { set as setPolicy } from '../policy/set.ts';
 import { account } from '../radius/account.ts';
 import { RadiusClients } from '../radius/clients.ts';
@@ -21,6 +23,7 @@ import { create as createUpstream } from '../radius-upstream/create.ts';
 import { remove as removeUpstream } from '../radius-upstream/delete.ts';
 import { find as findUpstreams } from '../radius-upstream/find.ts';
 import { update as updateUpstream } from '../radius-upstream/update.ts';
+import { readUpstreams, upstreamSecretAt } from '../radius-upstream/store.ts';
 import { RadiusUpstreams } from '../radius-upstream/upstreams.ts';
 import { checkRadiusClients } from '../system/radius-client-checks.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
@@ -36,6 +39,14 @@ let b: Desk;
 let applicationId: string;
 let problems: unknown[];
 
+const upstreamsOf = (router: Router, ring: KeyRing, onProblem: (error: unknown) => void) =>
+  new RadiusUpstreams({ router, ring, onProblem, now: () => Date.now(), randomBytes: (size) => randomBytes(size) });
+const upstreamSecret = async (upstreamId: string, ring: KeyRing) => {
+  const rows = await readUpstreams(a.router, 'primary');
+  const row = rows.find(({ upstream_id }) => upstream_id === upstreamId);
+  return ring.open(row?.secret_sealed ?? '', upstreamSecretAt(upstreamId)).toString();
+};
+
 beforeAll(async () => {
   house = await startHouse('radius-client');
   const desk = async (name: string): Promise<Desk> => {
@@ -45,7 +56,7 @@ beforeAll(async () => {
     return {
       ...replica,
       radiusClients: new RadiusClients(router, ring, onProblem),
-      radiusUpstreams: new RadiusUpstreams(router, ring, onProblem),
+      radiusUpstreams: upstreamsOf(router, ring, onProblem),
     };
   };
   [a, b] = [await desk('a'), await desk('b')];
@@ -121,7 +132,7 @@ test('KEY-01, R24: secrets are sealed, and shown by nothing but the answer that 
   const shown = JSON.stringify([await find(a, {}), await findUpstreams(a, {}), await posture(a, {}), given, rows]);
   for (const one of [secret, renewed.secret, SECRET, OTHER]) expect(shown).not.toContain(one);
   expect(a.radiusClients.get(clientId)!.secret.toString()).toBe(SECRET);
-  expect(a.radiusUpstreams.get(upstreamId)!.secret.toString()).toBe(OTHER);
+  expect(await upstreamSecret(upstreamId, a.ring)).toBe(OTHER);
 });
 
 test('KEY-05: secrets are sealed again under the newest key', async () => {
@@ -131,14 +142,12 @@ test('KEY-05: secrets are sealed again under the newest key', async () => {
   const { remaining } = await rewrap({ router: a.router, ring: both, now: a.now }, {}, requestOf());
   expect(remaining).toBe(0);
   const alone = loadKeyRing(key('k2', 8));
-  const [clients, upstreams] = [
-    new RadiusClients(a.router, alone, () => {}),
-    new RadiusUpstreams(a.router, alone, () => {}),
-  ];
+  const [clients, upstreams] = [new RadiusClients(a.router, alone, () => {}), upstreamsOf(a.router, alone, () => {})];
   await clients.refresh('primary');
   await upstreams.refresh('primary');
   expect(clients.get(client.clientId)!.secret.toString()).toBe(SECRET);
-  expect(upstreams.get(upstreamId)!.secret.toString()).toBe(SECRET);
+  expect(upstreams.unopened()).toEqual([]);
+  expect(await upstreamSecret(upstreamId, alone)).toBe(SECRET);
   // Back, for the tests after this one.
   const back = loadKeyRing(`${key('k1', 7)},${key('k2', 8)}`);
   await rewrap({ router: a.router, ring: back, now: a.now }, {}, requestOf());
