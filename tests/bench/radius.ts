@@ -15,6 +15,7 @@ import { authenticatorEnrol } from '@countersign/contracts';
 import { base32Encode } from '@countersign/otp';
 import { freePort, hasFreeRadius, startFreeRadius, startProcess, waitUntil } from '@countersign/testkit';
 import { loadKeyRing } from '../../services/app-server/src/keys/ring.ts';
+import type { Client } from '../client.ts';
 import { HttpPhone } from '../phone.ts';
 import { CHECKOUT, startStack } from '../stack.ts';
 import { connectRoot, startBarePackets } from './bare.ts';
@@ -279,7 +280,7 @@ async function holdMany(): Promise<HoldResult> {
   for (let number = HELD - APPROVED; number < HELD; number++) {
     const { userId } = seededUser(number);
     const { uri = '' } = await stack.admin(authenticatorEnrol, { userId, type: 'app' });
-    phones.push(await HttpPhone.activate(stack.client, mobile, uri));
+    phones.push(await HttpPhone.activate(phoneFrom(`198.18.0.${number % 256}`), mobile, uri));
   }
   const callers = await callersFrom(['127.0.0.2', '127.0.0.3']);
   const result = callers.hold({ port, first: 0, users: HELD, ...HOLD, patienceMs: HOLD_PATIENCE_MS });
@@ -288,6 +289,16 @@ async function holdMany(): Promise<HoldResult> {
     for (const prompt of await phone.poll(mobile)) await phone.answer(mobile, prompt, { decision: 'approve' });
   }
   return result;
+}
+
+/** As a balancer says where a phone is: one machine with all of them would have the share of one. */
+function phoneFrom(address: string): Client {
+  const { client } = stack;
+  return {
+    ...client,
+    request: (gateway, method, path, more = {}) =>
+      client.request(gateway, method, path, { ...more, headers: { ...more.headers, 'x-forwarded-for': address } }),
+  };
 }
 
 /** What the system threw away of this machine's packets since it started, because nobody had read what came before. */
