@@ -28,6 +28,7 @@ export default defineConfig({
             'infra/**/*.test.ts',
             'tests/bench/**/*.test.ts',
             'tests/chaos/**/*.test.ts',
+            'tests/fuzz/**/*.test.ts',
           ],
           exclude: [...everywhere, '**/*.int.test.ts'],
           testTimeout: 20_000,
@@ -49,7 +50,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e',
-          include: ['tests/{authenticator,e2e,failover,races,repo,upgrade}/**/*.test.ts'],
+          include: ['tests/{authenticator,e2e,failover,races,radius,repo,upgrade}/**/*.test.ts'],
           exclude: everywhere,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -35,7 +35,7 @@ import {
 } from '@countersign/testkit';
 import pg from 'pg';
 import { hearing } from '../infra/dev/engines.ts';
-import { authenticatorPages } from '../infra/dev/services.ts';
+import { authenticatorPages, loopbacks, radiusEnvironment } from '../infra/dev/services.ts';
 import { bareEnvironment } from './bare-environment.ts';
 import { createClient, type Client, type ClientIdentity } from './client.ts';
 import { createInboxReader, type InboxReader } from './inbox-reader.ts';
@@ -59,7 +59,7 @@ export interface StackOptions {
   /** None unless given. */
   mobileServices?: number;
   mobileServiceEnvironment?: Record<string, string>;
-  /** None unless given. They take packets on loopback. */
+  /** None unless given. They take packets on 127.0.0.1, and on ::1 where this machine has it. */
   radiusServers?: number;
   radiusServerEnvironment?: Record<string, string>;
   /** Where phones reach them, and what they sign names; without a balancer any name does. */
@@ -79,6 +79,11 @@ export interface Replica extends RunningProcess {
   readonly environment: Record<string, string>;
   /** Stops it and starts it anew from another checkout, under the same name and address. */
   readonly replaceBy: (checkout: string) => Promise<Replica>;
+}
+
+/** A radius-server; `url` is where its health and metrics are. */
+export interface RadiusReplica extends Replica {
+  readonly ports: { readonly authentication: number; readonly accounting: number; readonly radsec: number };
 }
 
 interface ReplicaOptions {
@@ -127,8 +132,8 @@ export interface Stack {
   readonly portalApplication: TestApplication | undefined;
   /** What serves phones. */
   readonly mobiles: readonly Replica[];
-  /** What takes RADIUS: its ports are in its environment. */
-  readonly radiusServers: readonly Replica[];
+  /** What takes RADIUS. */
+  readonly radiusServers: readonly RadiusReplica[];
   /** What phones sign names it, whichever of `mobiles` they reach. */
   readonly deviceUrl: string;
   /** Of `localhost`. */
@@ -386,16 +391,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const mobiles = await Promise.all(passwords.mobiles.map((password, n) => startMobile(mobileName(n), password)));
 
     const radiusApplication = radiusCount === 0 ? undefined : await addApplication(['radius']);
-    const startRadius = async (name: string, password: string): Promise<Replica> => {
-      const [port, authentication, accounting] = [await freePort(), await freePort(), await freePort()];
+    const radsecAuthority = join(dir, 'authority.pem');
+    writeFileSync(radsecAuthority, authority.certificatePem);
+    const startRadius = async (name: string, password: string): Promise<RadiusReplica> => {
+      const port = await freePort();
+      const ports = { authentication: await freePort(), accounting: await freePort(), radsec: await freePort() };
       const url = `https://localhost:${port}`;
       const environment = {
         COUNTERSIGN_REPLICA: name,
         COUNTERSIGN_PORT: String(port),
-        COUNTERSIGN_RADIUS_HOSTS: '127.0.0.1',
-        COUNTERSIGN_RADIUS_PORT: String(authentication),
-        COUNTERSIGN_RADIUS_ACCOUNTING_PORT: String(accounting),
-        COUNTERSIGN_RADSEC_PORT: '0',
+        ...radiusEnvironment(ports),
+        COUNTERSIGN_RADIUS_HOSTS: loopbacks().join(','),
+        COUNTERSIGN_RADSEC_CA_FILE: radsecAuthority,
         COUNTERSIGN_API_KEY: radiusApplication?.apiKey ?? '',
         COUNTERSIGN_TLS_CERT_FILE: files.certificate,
         COUNTERSIGN_TLS_KEY_FILE: files.key,
@@ -408,7 +415,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         const { status } = await client.request(url, 'GET', '/health/ready');
         return status === 200;
       };
-      return startReplica('radius-server', { name, url, environment, readyTimeoutMs: 30_000, readyWhen });
+      const what = { name, url, environment, readyTimeoutMs: 30_000, readyWhen };
+      const replica = await startReplica('radius-server', what);
+      return Object.defineProperty(replica as RadiusReplica, 'ports', { value: ports, enumerable: true });
     };
     const radiusServers = await Promise.all(
       passwords.radiusServers.map((password, n) => startRadius(radiusName(n), password)),

@@ -2,7 +2,7 @@
 // nats-server and what else they need of Debian.
 // Plain JavaScript without dependencies, because it runs on whatever Node the machine has (20 or newer).
 //
-//   node infra/dev/bootstrap.mjs start|demo|test|bench|chaos|release [arguments]
+//   node infra/dev/bootstrap.mjs start|demo|test|bench|chaos|fuzz|release [arguments]
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -36,6 +36,7 @@ const PROGRAMS = {
   test: 'infra/dev/test.ts',
   bench: 'tests/bench/main.ts',
   chaos: 'tests/chaos/main.ts',
+  fuzz: 'tests/fuzz/main.ts',
   release: 'infra/dev/release.ts',
 };
 
@@ -72,6 +73,8 @@ async function main([command, ...args]) {
   const environment = childEnvironment();
   await installPackages(environment);
   checkPinnedNode();
+  // What is fuzzed is a package alone: no page, no broker, no database.
+  if (command === 'fuzz') return runProgram(program, args, environment);
   await buildPages(environment);
   // A release is made of what is here, and runs nothing.
   if (command === 'release') return runProgram(program, args, environment);
@@ -85,6 +88,7 @@ async function main([command, ...args]) {
     await installDebian(PROMTOOL);
     await installDebian(BROWSER);
     await installDebian(DOMAIN_CONTROLLER);
+    await installDebian(RADIUS_PEERS);
   }
   // Without root there are no machines to break, and chaos goes on with processes.
   if (['chaos', 'test'].includes(command) && process.getuid() === 0) await installDebian(MACHINES);
@@ -295,7 +299,38 @@ const DOMAIN_CONTROLLER = {
     'Install Samba as a domain controller (Debian: apt-get install samba samba-ad-dc samba-ad-provision samba-dsdb-modules winbind ldb-tools acl attr).',
 };
 
-/** What the packages above would run on their own. */
+/** Servers and clients that speak RADIUS with ours. Two of them are plug-ins: of sshd's sign-in, and of OpenVPN. */
+const RADIUS_PEERS = {
+  what: 'FreeRADIUS and clients of RADIUS',
+  programs: [
+    'freeradius',
+    'radclient',
+    'eapol_test',
+    'radsecproxy',
+    'security/pam_radius_auth.so',
+    'sshd',
+    'pamtester',
+    'openvpn',
+    'openvpn/radiusplugin.so',
+  ],
+  packages: [
+    'freeradius',
+    'freeradius-utils',
+    'eapoltest',
+    'radsecproxy',
+    'libpam-radius-auth',
+    'openssh-server',
+    'pamtester',
+    'openvpn',
+    'openvpn-auth-radius',
+  ],
+  // Where one of these ran before, somebody comes in through it: only what was missing is switched off.
+  services: { freeradius: 'freeradius', radsecproxy: 'radsecproxy', sshd: 'ssh', openvpn: 'openvpn' },
+  advice:
+    'Install FreeRADIUS and what speaks RADIUS (Debian: apt-get install freeradius freeradius-utils eapoltest radsecproxy libpam-radius-auth openssh-server pamtester openvpn openvpn-auth-radius).',
+};
+
+/** What the packages above would run on their own, besides those that an entry names itself. */
 const DEBIAN_SERVICES = [
   'nats-server',
   'patroni',
@@ -369,9 +404,10 @@ function debianMirror(aptGet) {
 }
 
 /** Only the programs are wanted, not servers of the machine's own. */
-async function installDebian({ what, programs, packages, advice }) {
+async function installDebian({ what, programs, packages, services = {}, advice }) {
   const missing = () => programs.filter((name) => findProgram(name) === undefined);
   if (missing().length === 0) return;
+  const brought = missing().flatMap((name) => services[name] ?? []);
   const aptGet = findProgram('apt-get');
   if (process.getuid() !== 0 || aptGet === undefined) {
     throw new Instruction(`${missing().join(', ')} is missing. ${advice}`);
@@ -384,17 +420,19 @@ async function installDebian({ what, programs, packages, advice }) {
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const lock = ['-o', 'DPkg::Lock::Timeout=300'];
   await step('reading the package lists', aptGet, [...lock, 'update'], { environment, advice }).catch(() => undefined);
-  await withoutStarting(() =>
-    step(`installing ${what}`, aptGet, [...lock, 'install', '-y', '--no-install-recommends', ...packages], {
-      environment,
-      advice,
-    }),
+  await withoutStarting(
+    () =>
+      step(`installing ${what}`, aptGet, [...lock, 'install', '-y', '--no-install-recommends', ...packages], {
+        environment,
+        advice,
+      }),
+    brought,
   );
   if (missing().length > 0) throw new Instruction(`${missing().join(', ')} is still missing. ${advice}`);
 }
 
 /** invoke-rc.d(8) asks this whether to start the server that a package brings: not now, and where systemd runs, not at the next boot. */
-async function withoutStarting(install) {
+async function withoutStarting(install, brought) {
   const policy = '/usr/sbin/policy-rc.d';
   const isOurs = !existsSync(policy);
   if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
@@ -404,12 +442,19 @@ async function withoutStarting(install) {
     if (isOurs) rmSync(policy, { force: true });
   }
   if (!existsSync('/run/systemd/system')) return;
-  for (const service of DEBIAN_SERVICES) spawnSync('systemctl', ['disable', '--now', service]);
+  for (const service of [...DEBIAN_SERVICES, ...brought]) spawnSync('systemctl', ['disable', '--now', service]);
 }
 
 function findProgram(name) {
-  // A user's PATH leaves out the folder where Debian puts servers.
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/bin', ...postgresFolders()];
+  // A user's PATH leaves out the folder where Debian puts servers, and plug-ins stand in none.
+  const plugIns = ['/usr/lib', `/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`];
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/bin',
+    ...postgresFolders(),
+    ...plugIns,
+  ];
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 

@@ -168,7 +168,7 @@ const OWN_SETTINGS: Readonly<Record<EdgeService, (surroundings: EdgeSurroundings
 };
 
 /** IPv6 is tried as well, where the machine has it. */
-function loopbacks(): string[] {
+export function loopbacks(): string[] {
   const hasIpv6 = existsSync('/proc/net/if_inet6') && / lo$/m.test(readFileSync('/proc/net/if_inet6', 'utf8'));
   return [THIS_MACHINE.host, ...(hasIpv6 ? ['::1'] : [])];
 }

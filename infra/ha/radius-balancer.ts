@@ -60,7 +60,7 @@ export function prepareRadiusBalancers(
       STREAM_MODULE,
       WORKERS: 1,
       CONNECTIONS: 8192,
-      CLIENT_CONNECTIONS: 4096,
+      CLIENT_CONNECTIONS: 2048,
       PID: join(home, 'nginx.pid'),
       ERROR_LOG: 'stderr',
       SECTIONS: section,

@@ -34,6 +34,16 @@ import { policyHistory } from './policy/history.ts';
 import { policySetCommand } from './policy/set.ts';
 import { policyShow } from './policy/show.ts';
 import { policyUnset } from './policy/unset.ts';
+import { radiusPostureCommand } from './radius/posture.ts';
+import { radiusClientsCreate } from './radius-clients/create.ts';
+import { radiusClientsDelete } from './radius-clients/delete.ts';
+import { radiusClientsList } from './radius-clients/list.ts';
+import { radiusClientsShow } from './radius-clients/show.ts';
+import { radiusClientsUpdate } from './radius-clients/update.ts';
+import { radiusUpstreamsCreate } from './radius-upstreams/create.ts';
+import { radiusUpstreamsDelete } from './radius-upstreams/delete.ts';
+import { radiusUpstreamsList } from './radius-upstreams/list.ts';
+import { radiusUpstreamsUpdate } from './radius-upstreams/update.ts';
 import { replicasInvite } from './replicas/invite.ts';
 import { joinCommand } from './replicas/join.ts';
 import { replicasList } from './replicas/list.ts';
@@ -93,6 +103,16 @@ export const COMMANDS: readonly CommandDefinition[] = [
   directoriesUpdate,
   directoriesDelete,
   directoriesCheck,
+  radiusClientsCreate,
+  radiusClientsList,
+  radiusClientsShow,
+  radiusClientsUpdate,
+  radiusClientsDelete,
+  radiusUpstreamsCreate,
+  radiusUpstreamsList,
+  radiusUpstreamsUpdate,
+  radiusUpstreamsDelete,
+  radiusPostureCommand,
   policyShow,
   policyExplainCommand,
   policySetCommand,

@@ -16,7 +16,7 @@ function rows(pattern: RegExp): string[] {
 
 test('docs/command-line.md has the commands that there are, in the same words and order', () => {
   const listed = rows(
-    /^\| `(?:users|authenticators|applications|directories|policy|keys|audit|cluster|replicas (?:invite|list|revoke|renew)|join|balancer|doctor|help|version)[ `]/,
+    /^\| `(?:users|authenticators|applications|directories|radius-clients|radius-upstreams|radius posture|policy|keys|audit|cluster|replicas (?:invite|list|revoke|renew)|join|balancer|doctor|help|version)[ `]/,
   ).filter((line) => !line.includes('Fails'));
   const wanted = COMMANDS.map((definition) => `| \`${usage(definition)}\` | ${definition.summary} |`);
   expect(listed.length).toBeGreaterThan(30);

@@ -6,12 +6,15 @@ export const EXIT = {
   checkFailed: {
     code: 1,
     meaning:
-      '`doctor` or `directories check` found something that has to be mended, or `audit verify` something that does not stand.',
+      '`doctor`, `directories check` or `radius posture` found something that has to be mended, or `audit verify` something that does not stand.',
   },
   usage: { code: 2, meaning: 'The command, an argument or an option is wrong. Nothing was asked of the server.' },
   settings: { code: 3, meaning: 'A setting is missing or wrong.' },
   credential: { code: 4, meaning: 'The API key is missing, unknown, revoked, or has too few scopes.' },
-  notFound: { code: 5, meaning: 'There is no such user, authenticator, application, directory or replica.' },
+  notFound: {
+    code: 5,
+    meaning: 'There is no such user, authenticator, application, directory, RADIUS client or replica.',
+  },
   conflict: { code: 6, meaning: 'What is there already does not allow it.' },
   notConfirmed: { code: 7, meaning: 'You did not confirm, or nobody could be asked: use `--yes`.' },
   rejected: { code: 8, meaning: 'The value or the code was not accepted.' },
@@ -55,6 +58,7 @@ export const ERROR_OUTCOMES: Readonly<Record<ErrorCode, { exit: ExitName; advice
     exit: 'notFound',
     advice: 'See which there are with: countersign radius-upstreams list',
   },
+  APPLICATION_USED: { exit: 'conflict', advice: 'See which client has it with: countersign radius-clients list' },
   RADIUS_CLIENT_EXISTS: { exit: 'conflict', advice: 'See which one has it with: countersign radius-clients list' },
   RADIUS_CLIENT_CONFLICT: { exit: 'conflict', advice: 'Look at it again, then repeat the command.' },
   RADIUS_UPSTREAM_EXISTS: { exit: 'conflict', advice: 'Choose another name.' },

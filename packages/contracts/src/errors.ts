@@ -66,6 +66,10 @@ export const ERRORS = {
     status: 409,
     title: 'The directory was changed meanwhile. Read it again and repeat the change.',
   },
+  APPLICATION_USED: {
+    status: 409,
+    title: 'A RADIUS client asks for this application. Change or delete the client first.',
+  },
   RADIUS_CLIENT_EXISTS: {
     status: 409,
     title: 'Another RADIUS client has this name, network or certificate.',

@@ -232,6 +232,7 @@ const Advice = Type.Object({
     'can-require-message-authenticator',
     'learning',
     'wrong-secret',
+    'unsigned-dropped',
     'old-secret',
     'long-wait-unsigned',
     'wait-does-not-fit',

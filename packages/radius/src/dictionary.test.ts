@@ -97,6 +97,7 @@ describe('a value', () => {
     ['Filter-Id', 'a'.repeat(254), 'at most 253 octets'],
     ['Filter-Id', 'ë'.repeat(127), 'at most 253 octets'],
     ['Tunnel-Private-Group-Id:1', 'a'.repeat(253), 'at most 253 octets'],
+    ['Tunnel-Private-Group-Id', '\u0001group', 'control character'],
     ['Cisco-AVPair', 'a'.repeat(248), 'at most 247 octets'],
   ])('of %s may not be %s: %s', (name, value, sentence) => {
     expect(() => attributeFrom(name, value)).toThrow(RangeError);

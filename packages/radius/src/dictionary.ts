@@ -20,7 +20,7 @@ interface DictionaryRow {
 
 /**
  * What an administrator may have added to a reply, and how it is written. Not in it, on purpose: what proves or carries the conversation
- * (State, Proxy-State, EAP-Message, Message-Authenticator), passwords and keys.
+ * (State, Proxy-State, EAP-Message, Message-Authenticator), passwords and keys, and what is not written as one of these kinds.
  */
 export const DICTIONARY: readonly DictionaryRow[] = [
   {
@@ -95,7 +95,6 @@ export const DICTIONARY: readonly DictionaryRow[] = [
   },
   { name: 'Login-LAT-Service', type: ATTRIBUTE.loginLatService, kind: 'text' },
   { name: 'Login-LAT-Node', type: ATTRIBUTE.loginLatNode, kind: 'text' },
-  { name: 'Login-LAT-Group', type: ATTRIBUTE.loginLatGroup, kind: 'octets' },
   { name: 'Login-LAT-Port', type: ATTRIBUTE.loginLatPort, kind: 'text' },
   { name: 'Egress-VLANID', type: ATTRIBUTE.egressVlanId, kind: 'integer' },
   { name: 'Egress-VLAN-Name', type: ATTRIBUTE.egressVlanName, kind: 'text' },
@@ -128,7 +127,6 @@ export const DICTIONARY: readonly DictionaryRow[] = [
   { name: 'Acct-Interim-Interval', type: ATTRIBUTE.acctInterimInterval, kind: 'integer' },
   { name: 'Framed-Pool', type: ATTRIBUTE.framedPool, kind: 'text' },
   { name: 'NAS-Filter-Rule', type: ATTRIBUTE.nasFilterRule, kind: 'text' },
-  { name: 'Framed-Interface-Id', type: ATTRIBUTE.framedInterfaceId, kind: 'octets' },
   { name: 'Login-IPv6-Host', type: ATTRIBUTE.loginIpv6Host, kind: 'ipv6addr' },
   { name: 'Framed-IPv6-Route', type: ATTRIBUTE.framedIpv6Route, kind: 'text' },
   { name: 'Framed-IPv6-Pool', type: ATTRIBUTE.framedIpv6Pool, kind: 'text' },
@@ -137,7 +135,6 @@ export const DICTIONARY: readonly DictionaryRow[] = [
 
   { name: 'MS-MPPE-Encryption-Policy', vendor: VENDOR.microsoft, type: MICROSOFT.mppePolicy, kind: 'integer' },
   { name: 'MS-MPPE-Encryption-Types', vendor: VENDOR.microsoft, type: MICROSOFT.mppeTypes, kind: 'integer' },
-  { name: 'MS-CHAP-Domain', vendor: VENDOR.microsoft, type: MICROSOFT.msChapDomain, kind: 'octets' },
   { name: 'MS-Primary-DNS-Server', vendor: VENDOR.microsoft, type: MICROSOFT.primaryDnsServer, kind: 'ipaddr' },
   { name: 'MS-Secondary-DNS-Server', vendor: VENDOR.microsoft, type: MICROSOFT.secondaryDnsServer, kind: 'ipaddr' },
 
@@ -221,7 +218,12 @@ export function nameOf(attribute: Attribute): string | undefined {
 const WRITERS: Record<Kind, (value: string, row: DictionaryRow) => Buffer> = {
   text: (value, row) => {
     if (value === '') throw new RangeError(`${row.name} takes a text that is not empty.`);
-    return Buffer.from(value, 'utf8');
+    const octets = Buffer.from(value, 'utf8');
+    // It would be read as a tag: RFC 2868 section 3.3.
+    if (row.isTagged === true && octets.readUInt8(0) <= MAX_TAG) {
+      throw new RangeError(`${row.name} takes a text that does not start with a control character.`);
+    }
+    return octets;
   },
   integer: integerOctets,
   ipaddr: (value, row) => {

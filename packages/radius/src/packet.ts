@@ -51,7 +51,7 @@ export const AUTHENTICATOR_OCTETS = 16;
 /** RFC 2865 section 3. RFC 7930 allows more over TLS; no packet of an authentication needs it. */
 export const MAX_PACKET_OCTETS = 4096;
 /** RAD-02: as many as FreeRADIUS takes; without a bound 2038 empty ones fit. */
-export const MAX_ATTRIBUTES = 200;
+const MAX_ATTRIBUTES = 200;
 /** The length is one octet and counts the two of type and length. */
 export const MAX_VALUE_OCTETS = 253;
 

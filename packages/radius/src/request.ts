@@ -53,7 +53,8 @@ export function encodeAccountingRequest(
 }
 
 /**
- * Whether an Accounting-Request was made by someone with the secret (RAD-75). In 1.1 nothing is to be asked: TLS says who it is.
+ * Whether an Accounting-Request was made by someone with the secret (RAD-75). A Message-Authenticator that it may have is not
+ * looked at: ask messageAuthenticatorOf as well. In 1.1 nothing is to be asked: TLS says who it is.
  * @see RFC 2866 section 3
  */
 export function isAccountingRequestOf(packet: Packet, secret: Buffer): boolean {

@@ -39,10 +39,6 @@ const OF_REJECT =
   'DEFAULT\n\tEAP-Message =* ANY,\n\tState =* ANY,\n\tMS-CHAP-Error =* ANY,\n\tReply-Message =* ANY,\n\tProxy-State =* ANY\n';
 const DICTIONARY = '/usr/share/freeradius/dictionary';
 
-export function hasFreeRadius(): boolean {
-  return existsSync(PROGRAM) && existsSync(DICTIONARY);
-}
-
 /** Starts FreeRADIUS on 127.0.0.1 and, where this machine has it, ::1. It reads nothing of the machine's own configuration. */
 export async function startFreeRadius(options: FreeRadiusOptions): Promise<FreeRadius> {
   const { dir, port } = options;
@@ -129,6 +125,7 @@ function configuration({ dir, port, secret, mschap = false, eap = false, ...opti
     'proxy_requests = no',
     block('thread pool', ['start_servers = 1', 'max_servers = 2', 'min_spare_servers = 1', 'max_spare_servers = 1']),
     block('modules', [
+      block('always ok', ['rcode = ok']),
       block('files', [`filename = ${join(dir, 'users')}`]),
       block('pap', []),
       ...isOn(block('totp', []), totp),
@@ -148,7 +145,7 @@ function configuration({ dir, port, secret, mschap = false, eap = false, ...opti
     ...addresses.map((address, index) => client(`near${index}`, address)),
     block('server default', [
       ...addresses.map(listen),
-      block('authorize', modules),
+      block('authorize', [...modules, block('Autz-Type Status-Server', [...sign, 'ok'])]),
       authenticate,
       block('post-auth', [...sign, block('Post-Auth-Type REJECT', ['of_reject', ...sign])]),
     ]),

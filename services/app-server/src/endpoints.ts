@@ -75,9 +75,20 @@ import * as setPin from './pin/set.ts';
 import * as explainPolicy from './policy/explain.ts';
 import * as getPolicy from './policy/get.ts';
 import * as setPolicy from './policy/set.ts';
+import * as accountRadius from './radius/account.ts';
 import * as listRadius from './radius/list.ts';
 import * as loginRadius from './radius/login.ts';
 import * as waitRadius from './radius/wait.ts';
+import * as postureRadius from './radius/posture.ts';
+import * as reportRadius from './radius/report.ts';
+import * as createRadiusClient from './radius-client/create.ts';
+import * as deleteRadiusClient from './radius-client/delete.ts';
+import * as findRadiusClient from './radius-client/find.ts';
+import * as updateRadiusClient from './radius-client/update.ts';
+import * as createRadiusUpstream from './radius-upstream/create.ts';
+import * as deleteRadiusUpstream from './radius-upstream/delete.ts';
+import * as findRadiusUpstream from './radius-upstream/find.ts';
+import * as updateRadiusUpstream from './radius-upstream/update.ts';
 import * as askQuestions from './questions/ask.ts';
 import * as checkQuestions from './questions/check.ts';
 import * as chooseQuestions from './questions/choose.ts';
@@ -149,6 +160,17 @@ export function endpoints(context: Context): Endpoint[] {
     serve(contracts.radiusLogin, loginRadius.login),
     serve(contracts.radiusWait, waitRadius.wait, { maxInFlight: MAX_RADIUS_WAITING }),
     serve(contracts.radiusClients, listRadius.list),
+    serve(contracts.radiusAccount, accountRadius.account),
+    serve(contracts.radiusReport, reportRadius.report),
+    serve(contracts.radiusPosture, postureRadius.posture),
+    serve(contracts.radiusClientCreate, createRadiusClient.create),
+    serve(contracts.radiusClientUpdate, updateRadiusClient.update),
+    serve(contracts.radiusClientFind, findRadiusClient.find),
+    serve(contracts.radiusClientDelete, deleteRadiusClient.remove),
+    serve(contracts.radiusUpstreamCreate, createRadiusUpstream.create),
+    serve(contracts.radiusUpstreamUpdate, updateRadiusUpstream.update),
+    serve(contracts.radiusUpstreamFind, findRadiusUpstream.find),
+    serve(contracts.radiusUpstreamDelete, deleteRadiusUpstream.remove),
 
     serve(contracts.sessionOpen, openSession.open),
     serve(contracts.sessionConfirm, confirmSession.confirm),
@@ -254,11 +276,11 @@ function bound(request: AuthorisedRequest, input: unknown): AuthorisedRequest {
   return { ...request, attemptId: createHash('sha256').update(JSON.stringify(parts)).digest('base64url') };
 }
 
-const SECRET_INPUTS: ReadonlySet<string> = new Set(['password', 'mschap', 'eap', 'pin', 'answers']);
+const SECRET_INPUTS: ReadonlySet<string> = new Set(['password', 'mschap', 'eap', 'pin', 'answers', 'secret']);
 
 /**
- * What a repeated request is recognised by. Hashes of it stand in the ledger, the audit and the memory of answers: of a password, a PIN, and
- * answers to security questions, they hold a keyed one, which no guess can be held against.
+ * What a repeated request is recognised by. Hashes of it stand in the ledger, the audit and the memory of answers: of a password, a PIN,
+ * answers to security questions, and a shared secret, they hold a keyed one, which no guess can be held against.
  */
 function recognisable(ring: KeyRing, input: unknown): unknown {
   if (typeof input !== 'object' || input === null) return input;

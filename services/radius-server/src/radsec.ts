@@ -145,10 +145,11 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
         if (client !== undefined) packets.malformed(client, malformed);
         return end(socket, 'malformed');
       }
-      if (!framing.isInside) {
+      if (whole.length > 0 || !framing.isInside) {
         clearTimeout(slow);
         slow = undefined;
-      } else slow ??= setTimeout(() => end(socket, 'slow'), bounds.packetMs);
+      }
+      if (framing.isInside) slow ??= setTimeout(() => end(socket, 'slow'), bounds.packetMs);
     });
 
     /** @returns why the connection cannot go on. */

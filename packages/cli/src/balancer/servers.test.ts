@@ -51,7 +51,7 @@ test('of nginx the mark says where they tell that they are ready, and stays', ()
   expect(told).toEqual(['radius-server', 1812, 8650]);
   expect(replaced.configuration).toBe(`  upstream radius {
     # servers: radius-server 1812, ready at 8650
-    server 10.0.0.1:1812 max_fails=1 fail_timeout=5s; # radius-server-1
+    server 10.0.0.1:1812 max_fails=0; # radius-server-1
     # end of servers
   }
 `);

@@ -34,12 +34,10 @@ export function serverLines(servers: readonly BalancedServer[], indent = '  '): 
   return servers.map(({ name, host, port }) => `${indent}server ${name} ${host}:${port} verifyhost ${name}`).join('\n');
 }
 
-/** Lines of an `upstream` of nginx, which asks nobody whether it is ready: a refusal takes a server away for a while. */
+/** Lines of an `upstream` of nginx, which does not ask whether they are ready, and is not to take silence for failure. */
 export function nginxServerLines(servers: readonly BalancedServer[], indent = '  '): string {
   for (const server of servers) checkServer(server);
-  return servers
-    .map(({ name, host, port }) => `${indent}server ${host}:${port} max_fails=1 fail_timeout=5s; # ${name}`)
-    .join('\n');
+  return servers.map(({ name, host, port }) => `${indent}server ${host}:${port} max_fails=0; # ${name}`).join('\n');
 }
 
 /**

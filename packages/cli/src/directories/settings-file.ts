@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs';
 import type { DirectorySettings } from '@countersign/contracts';
-import { CommandError, UsageError } from '../failure.ts';
-import { isObject } from '../policy/path.ts';
+import { readObjectFile, readTextFile } from '../object-file.ts';
 
 export const FILE_OPTION = {
   kind: 'text',
@@ -24,37 +22,13 @@ export function readSettingsFile(
   authorities: string | undefined,
   commandName: string,
 ): DirectorySettings {
-  const text = readText(file, commandName);
-  let settings: unknown;
-  try {
-    settings = JSON.parse(text);
-  } catch (error) {
-    throw invalid(`${file} is not JSON (${error instanceof Error ? error.message : 'unknown error'}).`);
-  }
-  if (!isObject(settings)) throw invalid(`${file} holds no JSON object.`);
-  if (/"(bindPassword|password)"\s*:/i.test(text)) {
-    throw invalid(`${file} holds a password, which is asked for and stands in no file.`);
-  }
+  const settings = readObjectFile(file, {
+    commandName,
+    page: 'docs/operations/directory.md',
+    secret: { keys: /"(bindPassword|password)"\s*:/i, called: 'password' },
+  });
   return {
-    ...(settings as DirectorySettings),
-    ...(authorities !== undefined && { authorities: readText(authorities, commandName) }),
+    ...(settings as unknown as DirectorySettings),
+    ...(authorities !== undefined && { authorities: readTextFile(authorities, commandName) }),
   };
-}
-
-function readText(file: string, commandName: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new UsageError(`${JSON.stringify(file)} cannot be read (${code ?? 'unknown error'}).`, commandName);
-  }
-}
-
-function invalid(message: string): CommandError {
-  return new CommandError(
-    'VALUE_INVALID',
-    'rejected',
-    message,
-    'Start from an example in docs/operations/directory.md.',
-  );
 }

@@ -75,6 +75,8 @@ export interface Door {
   asker?: string;
   /** No number can be shown. */
   plain?: true;
+  /** What is said behind the prompt, in the language of the prompt. */
+  behind?: (asked: { language: string | undefined; method: Method; alternatives: readonly Method[] }) => string;
   /**
    * Whoever asks has no right to: they are asked as the person would be, and nothing is sent, nothing is right, and nothing of the person's is
    * spent or given up for it (AAL-51).
@@ -292,7 +294,7 @@ async function shown(
   challenge: OpenChallenge,
 ): Promise<StartedChallenge> {
   const { digits, pin = false, expiresAt } = challenge;
-  const { userId, language, chosen, policy } = asked;
+  const { userId, language, chosen, policy, door } = asked;
   const { method, alternatives, passkeys } = chosen;
   const number = method === 'app' && digits > 0 ? { number: numberFor(ring, challengeId, digits) } : {};
   const prompt = sentenceFor(method, language, {
@@ -301,11 +303,12 @@ async function shown(
     pin,
     ...number,
   });
+  const behind = door.behind?.({ language, method, alternatives }) ?? '';
   const started: StartedChallenge = {
     challengeId,
     state: 'pending',
     method,
-    prompt,
+    prompt: behind === '' ? prompt : `${prompt} ${behind}`,
     expiresAt: iso(expiresAt),
     alternatives,
     ...(pin && { pin }),

@@ -4,6 +4,7 @@ import { changeOnce, recordAdministration } from '../audit/administration.ts';
 import type { Router } from '../database/router.ts';
 import { assertKnown, type Settled } from '../ledger/state-form.ts';
 import { parsePolicyDocument } from './document.ts';
+import { assertRadiusClientsAnswerable } from './radius-clients.ts';
 import type { Policies } from './policies.ts';
 import { addPolicyVersion, latestPolicy } from './store.ts';
 
@@ -28,6 +29,7 @@ export async function set(
       const latest = await latestPolicy(transaction, scope);
       if ((latest?.version ?? 0) !== expectedVersion) throw new MfaError('POLICY_CONFLICT');
       if (scope !== 'global') await assertApplication(transaction, scope);
+      await assertRadiusClientsAnswerable(transaction, scope, document);
       await addPolicyVersion(transaction, { scope, version, document }, author, new Date(now));
       await recordAdministration(transaction, {
         type: 'policy.set',

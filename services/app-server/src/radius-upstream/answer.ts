@@ -27,7 +27,7 @@ export interface UpstreamAnswer {
 }
 
 /** Why a datagram is no answer. Whoever sent it, the answer may still come. */
-export const DROPPED = [
+const DROPPED = [
   'malformed',
   'another-request',
   'wrong-authenticator',

@@ -96,6 +96,7 @@ function doorOf({ ring }: AskDependencies, { client, input, login, hollow }: Ask
     : undefined;
   return {
     asker: askerOf(login),
+    behind,
     ...(join !== undefined && { join }),
     ...(!isAsked && { plain: true }),
     ...(hollow && { hollow }),
@@ -108,7 +109,7 @@ async function shown(
   started: StartedChallenge,
   request: AuthorisedRequest,
 ): Promise<RadiusAnswer> {
-  const { challengeId, state, method, prompt, number, alternatives, expiresAt } = started;
+  const { challengeId, state, method, prompt, number, expiresAt } = started;
   if (state === 'approved') {
     const address = addressOfChallenge(challengeId);
     if (address === undefined) throw new MfaError('INTERNAL', { reason: 'challenge without a user' });
@@ -118,11 +119,14 @@ async function shown(
   if (method === 'app' && number === undefined) {
     return wait(deps, client, { ...token, kind: 'plain' }, { request, endsAt: Date.parse(expiresAt) });
   }
-  const texts = textsIn(client.settings.language);
+  return challenge(deps.ring, client, { ...token, kind: method === 'app' ? 'number' : 'code' }, prompt);
+}
+
+/** What to do once the number is typed, and what can be typed in place of a code. */
+function behind({ language, method, alternatives }: Parameters<NonNullable<Door['behind']>>[0]): string {
+  const texts = textsIn(language);
   const words = insteadText(texts, alternatives.filter(isTyped));
-  const sentences = method === 'app' ? [prompt, texts.thenEnter, words] : [prompt, words];
-  const kind = method === 'app' ? 'number' : 'code';
-  return challenge(deps.ring, client, { ...token, kind }, sentences.filter((text) => text !== '').join(' '));
+  return (method === 'app' ? [texts.thenEnter, words] : [words]).filter((text) => text !== '').join(' ');
 }
 
 function isTyped(method: Method): boolean {

@@ -14,7 +14,7 @@ import type { EffectiveClient, RadiusClients } from './clients.ts';
 import { converse, eapFailure } from './eap.ts';
 import { holdFirst, type FirstFactorDependencies } from './first-factor.ts';
 import { isRefusal } from './refusal.ts';
-import { textsIn } from './texts.ts';
+import { textsFor } from './texts.ts';
 import { readState, type Token } from './token.ts';
 import { methodOfWord, partTyped } from './typed.ts';
 
@@ -100,9 +100,10 @@ interface Answer {
 async function takeCode(deps: LoginDependencies, answer: Answer, request: AuthorisedRequest): Promise<RadiusAnswer> {
   const { client, token, typed, userId } = answer;
   if (methodOfWord(typed) !== undefined) return askInstead(deps, answer, request);
-  const texts = textsIn(client.settings.language);
-  const again = (turn: number, text: string) =>
-    challenge(deps.ring, client, { ...token, turn, asked: token.asked + 1 }, `${text} ${texts.again}`);
+  const again = async (turn: number) => {
+    const texts = await textsFor(deps, client, userId);
+    return challenge(deps.ring, client, { ...token, turn, asked: token.asked + 1 }, `${texts.wrong} ${texts.again}`);
+  };
   try {
     await verify(
       { ...deps, signer: { sign: () => Promise.resolve('') } },
@@ -111,9 +112,9 @@ async function takeCode(deps: LoginDependencies, answer: Answer, request: Author
       { turn: token.turn },
     );
   } catch (error) {
-    if (error instanceof MfaError && error.code === 'CODE_REJECTED') return again(token.turn + 1, texts.wrong);
+    if (error instanceof MfaError && error.code === 'CODE_REJECTED') return again(token.turn + 1);
     // Nothing was looked at.
-    if (error instanceof MfaError && error.code === 'REQUEST_INVALID') return again(token.turn, texts.wrong);
+    if (error instanceof MfaError && error.code === 'REQUEST_INVALID') return again(token.turn);
     throw error;
   }
   return accept(deps, { client, login: token.login, userId });

@@ -365,6 +365,16 @@ describe('an approval in the app', () => {
     expect(await waiting(b, clientId, late)).toMatchObject({ answer: 'reject' });
   });
 
+  test('is asked for in the language of the person, and the client may have one for all', async () => {
+    const [theirs, english] = [clientWith(), clientWith({ language: 'en' })];
+    const owner = await person({ app: true });
+    await update(a, { userId: owner.userId, language: 'ru' }, requestOf());
+    const asked = await ask(a, { clientId: theirs, username: owner.username, password: '' });
+    expect(textOf(asked)).toMatch(/^Откройте приложение .* Затем нажмите здесь Enter\.$/);
+    const inEnglish = await ask(a, { clientId: english, username: owner.username, password: '' });
+    expect(textOf(inEnglish)).toMatch(/ Then press Enter here\.$/);
+  });
+
   test('is ended by a wrong number, and by "not me"', async () => {
     const clientId = clientWith();
     const owner = await person({ app: true });

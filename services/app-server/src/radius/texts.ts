@@ -1,4 +1,6 @@
 import type { Method } from '@countersign/contracts';
+import type { LoginUsers } from '../user/login-users.ts';
+import type { EffectiveClient } from './clients.ts';
 
 interface Texts {
   /** Behind a prompt with a number. */
@@ -39,7 +41,7 @@ const TEXTS = {
 
 const WORD_OF: Partial<Record<Method, string>> = { app: 'app', totp: 'code', sms: 'sms', recovery: 'recovery' };
 
-/** In the language of the client or of the person; English where there is no other. */
+/** English where there is no other. */
 export function textsIn(language: string | undefined): Texts {
   const primary = language?.split('-')[0] ?? 'en';
   return Object.hasOwn(TEXTS, primary) ? TEXTS[primary as keyof typeof TEXTS] : TEXTS.en;
@@ -49,4 +51,13 @@ export function textsIn(language: string | undefined): Texts {
 export function insteadText({ instead, or }: Texts, alternatives: readonly Method[]): string {
   const words = alternatives.flatMap((method) => WORD_OF[method] ?? []);
   return words.length === 0 ? '' : instead(words.join(or));
+}
+
+/** Of somebody who was asked before: as then, unless the client has one for everybody. */
+export async function textsFor(
+  { users }: { users: Pick<LoginUsers, 'byId'> },
+  { settings }: Pick<EffectiveClient, 'settings'>,
+  userId: string,
+): Promise<Texts> {
+  return textsIn(settings.language ?? (await users.byId(userId))?.language);
 }

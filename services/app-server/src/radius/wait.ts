@@ -12,7 +12,7 @@ import { asClient, step } from './client-request.ts';
 import type { EffectiveClient, RadiusClients } from './clients.ts';
 import { eapFailure } from './eap.ts';
 import { isRefusal } from './refusal.ts';
-import { insteadText, textsIn } from './texts.ts';
+import { insteadText, textsFor } from './texts.ts';
 import { readTicket, writeTicket, type Ticket } from './token.ts';
 
 export type WaitDependencies = AskDependencies &
@@ -112,7 +112,7 @@ async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ti
 async function giveUp(deps: WaitDependencies, client: EffectiveClient, ticket: Ticket, request: AuthorisedRequest) {
   const { kind, challengeId } = ticket;
   if (kind === 'number') {
-    const texts = textsIn(client.settings.language);
+    const texts = await textsFor(deps, client, addressOf(ticket).userId);
     const text = [texts.notYet, insteadText(texts, ['totp', 'sms'])].join(' ');
     return challenge(deps.ring, client, { ...ticket, asked: ticket.asked + 1 }, text);
   }

@@ -56,6 +56,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
     deviceUrl: undefined,
     metadata: undefined,
     directories: { all: () => [], unopened: () => [] },
+    radiusClients: { unopened: () => [] },
     pool: { states: () => [{ name: 'inbox', phase: 'closed' as const }] },
     projector: { status: () => [] },
     natsUrls: [nats.url],
@@ -64,7 +65,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
   };
 }
 
-const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'phones.passkeys', 'policy'];
+const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'phones.passkeys', 'radius.clients', 'policy'];
 
 async function failures(deps: CheckDependencies) {
   const { checks } = await check(deps, {});

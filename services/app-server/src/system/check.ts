@@ -14,6 +14,8 @@ import type { MetadataFile } from '../passkey/metadata-file.ts';
 import { relyingPartyOfApp, type RelyingParty } from '../passkey/relying-party.ts';
 import { effectivePolicy } from '../policy/effective.ts';
 import type { Policies } from '../policy/policies.ts';
+import type { RadiusClients } from '../radius/clients.ts';
+import { posture } from '../radius/posture.ts';
 import type { SettledRelease } from '../release/settled.ts';
 import { latestPolicies } from '../policy/store.ts';
 import { checkCarriers, type CarrierView } from './carrier-checks.ts';
@@ -26,6 +28,7 @@ import { checkMetadata, checkPasskeys, countPasskeys } from './passkey-checks.ts
 import { checkPhones, countPhones } from './phone-checks.ts';
 import { checkPolicies } from './policy-checks.ts';
 import { checkPostgres } from './postgres-checks.ts';
+import { checkRadiusClients } from './radius-client-checks.ts';
 import { checkRelease } from './release-checks.ts';
 import { readStreams } from '../streams/wanted.ts';
 import { checkStreams } from './stream-checks.ts';
@@ -48,6 +51,7 @@ export interface CheckDependencies {
   deviceUrl: string | undefined;
   metadata: Pick<MetadataFile, 'current' | 'problem'> | undefined;
   directories: DirectoriesView;
+  radiusClients: Pick<RadiusClients, 'unopened'>;
   projector: Pick<Projector, 'status'>;
   natsUrls: readonly string[];
   /** Of each stream, as COUNTERSIGN_NATS_REPLICAS says. */
@@ -103,6 +107,10 @@ const LOOKS: readonly Look[] = [
     },
   },
   { name: 'directory', at: ({ directories }) => checkDirectories(directories) },
+  {
+    name: 'radius.clients',
+    at: async (deps) => checkRadiusClients(await posture(deps, {}), deps.radiusClients.unopened()),
+  },
   { name: 'carriers', at: ({ pool }) => checkCarriers(pool.states()) },
   {
     name: 'policy',
