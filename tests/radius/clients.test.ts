@@ -59,7 +59,12 @@ beforeAll(async () => {
     vpn: await house.admit('VPN gateway', { networks: [AT.vpn] }),
     sshd: await house.admit('sshd', { networks: [AT.sshd], profile: 'pam-radius', ...unsigned }),
     limited: await house.admit('Unsigned', { networks: [AT.limited], ...held, ...unsigned }),
-    forgeable: await house.admit('Forgeable', { networks: [AT.forgeable], ...held, ...unsigned, limitProxyState: false }),
+    forgeable: await house.admit('Forgeable', {
+      networks: [AT.forgeable],
+      ...held,
+      ...unsigned,
+      limitProxyState: false,
+    }),
   };
   await house.admit('radsecproxy', { certificates: [{ fingerprint: proxy.fingerprint }] });
   await house.admitted();
@@ -260,20 +265,26 @@ describe('CVE-2024-3596', () => {
       CODE.accessReject,
     ]);
     for (const octets of [challenge, accept, reject]) {
-      expect([...octets.subarray(HEADER, HEADER + 2)]).toEqual([ATTRIBUTE.messageAuthenticator, MESSAGE_AUTHENTICATOR_OCTETS]);
+      expect([...octets.subarray(HEADER, HEADER + 2)]).toEqual([
+        ATTRIBUTE.messageAuthenticator,
+        MESSAGE_AUTHENTICATOR_OCTETS,
+      ]);
     }
     await server.close();
   });
 
-  test.each(['vpn', 'limited'] as const)('RAD-30 a wrong Message-Authenticator gets nothing, from a client that %s', async (name) => {
-    const request = accessRequest(clients[name].secret, 'nobody', 'anything');
-    const [wrong, inverted] = [Buffer.from(request), Buffer.from(request)];
-    wrong.writeUInt8(wrong.readUInt8(PROOF_AT) ^ 1, PROOF_AT);
-    for (let at = PROOF_AT; at < PROOF_AT + 16; at += 1) inverted.writeUInt8(inverted.readUInt8(at) ^ 0xff, at);
-    expect(await codeOf(AT[name], wrong)).toBeUndefined();
-    expect(await codeOf(AT[name], inverted)).toBeUndefined();
-    expect(await codeOf(AT[name], request)).toBe(CODE.accessReject);
-  });
+  test.each(['vpn', 'limited'] as const)(
+    'RAD-30 a wrong Message-Authenticator gets nothing, from a client that %s',
+    async (name) => {
+      const request = accessRequest(clients[name].secret, 'nobody', 'anything');
+      const [wrong, inverted] = [Buffer.from(request), Buffer.from(request)];
+      wrong.writeUInt8(wrong.readUInt8(PROOF_AT) ^ 1, PROOF_AT);
+      for (let at = PROOF_AT; at < PROOF_AT + 16; at += 1) inverted.writeUInt8(inverted.readUInt8(at) ^ 0xff, at);
+      expect(await codeOf(AT[name], wrong)).toBeUndefined();
+      expect(await codeOf(AT[name], inverted)).toBeUndefined();
+      expect(await codeOf(AT[name], request)).toBe(CODE.accessReject);
+    },
+  );
 
   const proxyStates = [Buffer.from('one'), Buffer.alloc(0), Buffer.from('three')].map((value) => ({
     type: ATTRIBUTE.proxyState,
@@ -281,8 +292,16 @@ describe('CVE-2024-3596', () => {
   }));
   test.each([
     ['is required', 'vpn', { signed: true, unsigned: false, signedProxied: true, unsignedProxied: false }],
-    ['is not, with Proxy-State limited', 'limited', { signed: true, unsigned: true, signedProxied: true, unsignedProxied: false }],
-    ['is not, and nothing is limited', 'forgeable', { signed: true, unsigned: true, signedProxied: true, unsignedProxied: true }],
+    [
+      'is not, with Proxy-State limited',
+      'limited',
+      { signed: true, unsigned: true, signedProxied: true, unsignedProxied: false },
+    ],
+    [
+      'is not, and nothing is limited',
+      'forgeable',
+      { signed: true, unsigned: true, signedProxied: true, unsignedProxied: true },
+    ],
   ] as const)('RAD-33 where Message-Authenticator %s', async (_, name, expected) => {
     const requests = {
       signed: accessRequest(clients[name].secret, 'nobody', 'anything'),
@@ -360,28 +379,31 @@ describe.skipIf(noSshd !== undefined)(`sshd with pam_radius (skipped without it,
 });
 
 describe('RADIUS over TLS', () => {
-  test.skipIf(!hasRadsecproxy())('RAD-71 radsecproxy in front of a client that speaks UDP (skipped without it)', async () => {
-    const { stack } = house;
-    const secret = randomBytes(18).toString('base64url');
-    const listen = await freePort();
-    const running = await startRadsecproxy({
-      dir: join(stack.dir, 'radsecproxy'),
-      port: listen,
-      client: { from: AT.proxied, secret },
-      server: { port: stack.radiusServers[1]?.ports.radsec ?? 0 },
-      certificate: proxy,
-      authorityPem: stack.authority.certificatePem,
-      logFile: join(stack.logs, 'radsecproxy.log'),
-    });
-    const user = await stack.addUser({ username: 'carol' }).catch(() => undefined);
-    const ask = (more: Record<string, string>) =>
-      asVpn({ ...more }, { port: listen, from: AT.proxied, secret, timeoutSeconds: 5 });
-    const challenge = await ask(loginOf('alice', house.passwordOf('alice')));
-    expect(challenge.code, challenge.output).toBe('Access-Challenge');
-    const code = await stack.inbox.code(users.alice.phone, 2);
-    const accepted = await ask({ ...loginOf('alice', code), State: valueOf(challenge, 'State') ?? '' });
-    expect(accepted.code, accepted.output).toBe('Access-Accept');
-    console.log(accepted.output, user);
-    await running.stop();
-  });
+  test.skipIf(!hasRadsecproxy())(
+    'RAD-71 radsecproxy in front of a client that speaks UDP (skipped without it)',
+    async () => {
+      const { stack } = house;
+      const secret = randomBytes(18).toString('base64url');
+      const listen = await freePort();
+      const running = await startRadsecproxy({
+        dir: join(stack.dir, 'radsecproxy'),
+        port: listen,
+        client: { from: AT.proxied, secret },
+        server: { port: stack.radiusServers[1]?.ports.radsec ?? 0 },
+        certificate: proxy,
+        authorityPem: stack.authority.certificatePem,
+        logFile: join(stack.logs, 'radsecproxy.log'),
+      });
+      const user = await stack.addUser({ username: 'carol' }).catch(() => undefined);
+      const ask = (more: Record<string, string>) =>
+        asVpn({ ...more }, { port: listen, from: AT.proxied, secret, timeoutSeconds: 5 });
+      const challenge = await ask(loginOf('alice', house.passwordOf('alice')));
+      expect(challenge.code, challenge.output).toBe('Access-Challenge');
+      const code = await stack.inbox.code(users.alice.phone, 2);
+      const accepted = await ask({ ...loginOf('alice', code), State: valueOf(challenge, 'State') ?? '' });
+      expect(accepted.code, accepted.output).toBe('Access-Accept');
+      console.log(accepted.output, user);
+      await running.stop();
+    },
+  );
 });
