@@ -5,16 +5,22 @@
  * (`.cpuprofile`); their figures are worth less then.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { authenticatorEnrol } from '@countersign/contracts';
+import {
+  authenticatorEnrol,
+  DEFAULT_RADIUS_CLIENT,
+  radiusClientCreate,
+  type RadiusClientSettings,
+} from '@countersign/contracts';
 import { base32Encode } from '@countersign/otp';
-import { freePort, hasFreeRadius, startFreeRadius, startProcess, waitUntil } from '@countersign/testkit';
+import { freePort, startFreeRadius, startProcess, waitUntil } from '@countersign/testkit';
 import { loadKeyRing } from '../../services/app-server/src/keys/ring.ts';
+import type { Client } from '../client.ts';
 import { HttpPhone } from '../phone.ts';
 import { CHECKOUT, startStack } from '../stack.ts';
 import { connectRoot, startBarePackets } from './bare.ts';
@@ -23,7 +29,6 @@ import { costOf } from './process-cost.ts';
 import type { HoldResult, LoginKind, RunOrder, RunResult } from './radius-callers.ts';
 import { startCallers, type Callers } from './radius-load.ts';
 import { seedPhones } from './seed-phones.ts';
-import { seedRadiusClients } from './seed-radius.ts';
 import { seededUser, seedUsers } from './seed.ts';
 import { writeSizing } from './sizing.ts';
 
@@ -51,7 +56,8 @@ const APPROVED = Math.min(HELD / 10, 200);
 const HOLD = { perSecond: 100, everyMs: 5000, timeoutSeconds: 60 };
 /** Of a login that waits: what the server waits, and what the refusal of one that nobody approved takes. */
 const HOLD_PATIENCE_MS = HOLD.timeoutSeconds * 1000 + 5000;
-const SECRET = 'a secret of the bench';
+const SECRET = 'a-secret-of-the-bench';
+const hasFreeRadius = existsSync('/usr/sbin/freeradius');
 
 interface Row {
   what: string;
@@ -61,23 +67,7 @@ interface Row {
 }
 type Named = [string, { pid: number }];
 
-say('building', 'what production runs');
-execFileSync(
-  'turbo',
-  [
-    'run',
-    'build',
-    ...['app-server', 'sdk-gateway', 'radius-server'].map((name) => `--filter=@countersign/${name}`),
-    // Of the service for phones not its pages: nobody asks for them here.
-    '--filter=@countersign/mobile-app-web-service^...',
-    '--output-logs=errors-only',
-  ],
-  { stdio: ['ignore', 2, 2] },
-);
-execFileSync('tsc', ['-p', join(CHECKOUT, 'services/mobile-app-web-service/tsconfig.json')], {
-  stdio: ['ignore', 2, 2],
-});
-
+if (!process.env['BENCH_NO_BUILD']) build();
 const heaps = mkdtempSync(join(tmpdir(), 'countersign-bench-'));
 const probes = options.profile === undefined ? {} : probeEnvironment(heaps, options.profile);
 const stack = await startStack({
@@ -98,7 +88,7 @@ const ledgers = await jetstreamManager(nats);
 const bare = await startBarePackets(stack, ledgers);
 const [edge] = stack.radiusServers;
 if (edge === undefined) throw new Error('a radius-server was asked for');
-const port = Number(edge.environment['COUNTERSIGN_RADIUS_PORT']);
+const port = edge.ports.authentication;
 const rows: Row[] = [];
 const ratios: number[] = [];
 const closers: (() => Promise<unknown>)[] = [];
@@ -111,12 +101,10 @@ try {
   await seedUsers(url, ring, 0, USERS);
   await seedPhones({ url, nats, applicationId: stack.application.applicationId }, HELD - APPROVED);
   const waits = { supportsChallenge: false, allowPlainApproval: true, timeoutSeconds: HOLD.timeoutSeconds, tries: 1 };
-  await seedRadiusClients(stack, ring, [
-    { name: 'bench', networks: ['127.0.0.1'], secret: SECRET },
-    // One client may have half of the places of a replica.
-    { name: 'bench, one half', networks: ['127.0.0.2'], secret: SECRET, settings: waits },
-    { name: 'bench, other half', networks: ['127.0.0.3'], secret: SECRET, settings: waits },
-  ]);
+  await addClient('bench', '127.0.0.1');
+  // One client may have half of the places of a replica.
+  await addClient('one half of those that wait', '127.0.0.2', waits);
+  await addClient('the other half', '127.0.0.3', waits);
   await stack.postgres.caughtUp();
   await projected();
   const callers = await callersFrom(['127.0.0.1']);
@@ -151,7 +139,7 @@ try {
 
   await alone(callers, 'radius-server alone: socket and codec', {});
   await alone(callers, 'radius-server alone: all but app-server', { RADIUS_WHOLE: '1' });
-  if (hasFreeRadius()) await freeRadius(callers);
+  if (hasFreeRadius) await freeRadius(callers);
 
   const report = render();
   process.stdout.write(`\n${report}\n`);
@@ -164,6 +152,21 @@ try {
   rmSync(heaps, { recursive: true, force: true });
 }
 
+function build(): void {
+  say('building', 'what production runs');
+  const whole = ['app-server', 'sdk-gateway', 'radius-server'].map((name) => `--filter=@countersign/${name}`);
+  // Of the service for phones not its pages: nobody asks for them here.
+  const phones = 'mobile-app-web-service';
+  execFileSync(
+    'turbo',
+    ['run', 'build', ...whole, `--filter=@countersign/${phones}^...`, '--output-logs=errors-only'],
+    {
+      stdio: ['ignore', 2, 2],
+    },
+  );
+  execFileSync('tsc', ['-p', join(CHECKOUT, 'services', phones, 'tsconfig.json')], { stdio: ['ignore', 2, 2] });
+}
+
 /** Everything whose CPU a login costs; whoever sends the packets is not among it. */
 function measured(): Named[] {
   const { appServers, radiusServers, postgres } = stack;
@@ -174,6 +177,20 @@ function measured(): Named[] {
     ['postgres-standby', postgres.standby],
     ['inbox', stack.inboxProcess],
   ];
+}
+
+/** Its users have typed their password elsewhere. */
+async function addClient(name: string, address: string, changes: Partial<RadiusClientSettings> = {}): Promise<void> {
+  const { applicationId } = stack.application;
+  const settings: RadiusClientSettings = {
+    ...DEFAULT_RADIUS_CLIENT,
+    upstreamAttributes: [...DEFAULT_RADIUS_CLIENT.upstreamAttributes],
+    networks: [address],
+    applicationId,
+    firstFactor: { by: 'none' },
+    ...changes,
+  };
+  await stack.admin(radiusClientCreate, { name, settings, secret: SECRET });
 }
 
 async function callersFrom(addresses: string[]): Promise<Callers> {
@@ -279,7 +296,7 @@ async function holdMany(): Promise<HoldResult> {
   for (let number = HELD - APPROVED; number < HELD; number++) {
     const { userId } = seededUser(number);
     const { uri = '' } = await stack.admin(authenticatorEnrol, { userId, type: 'app' });
-    phones.push(await HttpPhone.activate(stack.client, mobile, uri));
+    phones.push(await HttpPhone.activate(phoneFrom(`198.18.0.${number % 256}`), mobile, uri));
   }
   const callers = await callersFrom(['127.0.0.2', '127.0.0.3']);
   const result = callers.hold({ port, first: 0, users: HELD, ...HOLD, patienceMs: HOLD_PATIENCE_MS });
@@ -288,6 +305,16 @@ async function holdMany(): Promise<HoldResult> {
     for (const prompt of await phone.poll(mobile)) await phone.answer(mobile, prompt, { decision: 'approve' });
   }
   return result;
+}
+
+/** As a balancer says where a phone is: one machine with all of them would have the share of one. */
+function phoneFrom(address: string): Client {
+  const { client } = stack;
+  return {
+    ...client,
+    request: (gateway, method, path, more = {}) =>
+      client.request(gateway, method, path, { ...more, headers: { ...more.headers, 'x-forwarded-for': address } }),
+  };
 }
 
 /** What the system threw away of this machine's packets since it started, because nobody had read what came before. */
@@ -350,7 +377,7 @@ function render(): string {
   const half = rows.find(({ what }) => what.includes('arrivals/s'));
   const [socket, whole] = [perCore('radius-server alone: socket'), perCore('radius-server alone: all')];
   const [local, rlmTotp] = [perCore('FreeRADIUS: PAP with a local'), perCore('FreeRADIUS: PAP with rlm_totp')];
-  const besideFreeRadius = hasFreeRadius()
+  const besideFreeRadius = hasFreeRadius
     ? `- **radius-server alone against FreeRADIUS**, packets for a second of CPU: ${socket.toFixed(0)} socket and codec, ${whole.toFixed(0)} all but app-server; FreeRADIUS ${local.toFixed(0)} with a local user, ${rlmTotp.toFixed(0)} with rlm_totp. ${(socket / local).toFixed(2)} and ${(whole / local).toFixed(2)} of the first (to reach: 0.33).`
     : '- **FreeRADIUS** is not on this machine, so nothing stands beside it here.';
   return `## Logins over RADIUS

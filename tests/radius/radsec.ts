@@ -1,14 +1,10 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { prepareProcess, type KeyAndCertificate, type RunningProcess } from '@countersign/testkit';
 
 const RADSECPROXY = '/usr/sbin/radsecproxy';
-
-export function hasRadsecproxy(): boolean {
-  return existsSync(RADSECPROXY);
-}
 
 /** radsecproxy between a client over UDP, on `port`, and a server over TLS. */
 export async function startRadsecproxy(options: {

@@ -23,7 +23,7 @@ export interface Way {
 }
 
 /** Why a packet gets no answer and makes no work; and what the client's row counts, which has fewer words. */
-export const DROPPED = {
+const DROPPED = {
   code: 'dropped-code',
   'message-authenticator-wrong': 'dropped-message-authenticator-wrong',
   'message-authenticator-malformed': 'dropped-malformed',
