@@ -13,23 +13,23 @@ const WAIT_SECONDS = 75;
 
 /**
  * The source that radius-servers see, as nginx writes it. On machines of their own that is the client itself, which needs the routes of
- * return-path. On one machine its port is taken by the client: another address of the loopback stands for it, and the port stays.
+ * return-path. On one machine its address is the same for everybody, and its port is taken by the client: any other will do.
  */
-function sourcesOn({ host }: Place['machine'], standIn: string): { datagrams: string; streams: string } {
+function sourcesOn({ host }: Place['machine'], standIn?: string): { datagrams: string; streams: string } {
   return host === THIS_MACHINE.host
-    ? { datagrams: `${standIn}:$remote_port`, streams: standIn }
+    ? { datagrams: standIn ?? host, streams: standIn ?? host }
     : { datagrams: '$client transparent', streams: '$remote_addr transparent' };
 }
 
 /**
  * nginx with the same configuration on each machine that has a balancer.
- * @param options `standIn`: the address that stands for clients where everything is on one machine.
+ * @param options `standIn`: another address of this machine, that radius-servers see clients come from where everything is on it.
  */
 export function prepareRadiusBalancers(
   { dir, logs, radiusBalancers }: Pick<HaLayout, 'dir' | 'logs' | 'radiusBalancers'>,
   replicas: readonly RadiusPlace[],
   onCrash: (name: string, reason: string) => void,
-  { waitSeconds = WAIT_SECONDS, standIn = '127.0.0.2' } = {},
+  { waitSeconds = WAIT_SECONDS, standIn }: { waitSeconds?: number; standIn?: string } = {},
 ): RunningProcess[] {
   return radiusBalancers.map(({ name, machine, port, authentication, accounting, radsec }) => {
     const home = join(dir, name);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { THIS_MACHINE } from '../../infra/dev/machine.ts';
 import { prepareRadiusBalancers } from '../../infra/ha/radius-balancer.ts';
 import type { HttpPhone } from '../phone.ts';
-import type { RadiusReplica, TestUser } from '../stack.ts';
+import type { RadiusReplica, Replica, TestUser } from '../stack.ts';
 import { openAccessServer, type AccessServer } from './access-server.ts';
 import { startRadiusHouse, type Client, type RadiusHouse } from './house.ts';
 import { isSignedFirst, packetIn, passwordRequest } from './requests.ts';
@@ -46,10 +46,17 @@ afterAll(async () => {
   await Promise.all(products?.map(({ balancer }) => balancer.kill()) ?? []);
   await house?.stop();
 });
+/** Whatever the test before has stopped runs again. */
 beforeEach(async () => {
-  const { nats, radiusServers, appServers } = house.stack;
+  const { nats, radiusServers, appServers, mobiles, client } = house.stack;
   if (!nats.running) await nats.start();
-  for (const replica of [...radiusServers, ...appServers]) if (!replica.running) await replica.start();
+  const replicas = [...radiusServers, ...appServers, ...mobiles];
+  for (const replica of replicas) if (!replica.running) await replica.start();
+  const isReady = async ({ url }: Replica) => (await client.request(url, 'GET', '/health/ready')).status === 200;
+  await waitUntil(async () => (await Promise.all(replicas.map(isReady))).every(Boolean), {
+    timeoutMs: 30_000,
+    what: 'every replica to be ready',
+  });
 });
 
 /** The table of RAD-50, and whatever joins it. */
@@ -245,7 +252,7 @@ describe('what is away', () => {
     const challenges = asked.flatMap(({ heard }) => heard);
     expect(new Set(challenges.map((octets) => octets.toString('hex'))).size, 'one answer, from whichever').toBe(1);
     expect(challenges[0]?.readUInt8(0)).toBe(CODE.accessChallenge);
-    expect(await phone.poll(mobile()), 'one push').toHaveLength(1);
+    await expect.poll(() => phone.poll(mobile()).then(({ length }) => length), { message: 'one push' }).toBe(1);
     await expect
       .poll(async () => (await audited(user))['challenge.started'])
       .toBe((before['challenge.started'] ?? 0) + 1);

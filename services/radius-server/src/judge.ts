@@ -32,7 +32,7 @@ const DROPPED = {
   credentials: 'dropped-credentials',
   'accounting-authenticator': 'dropped-accounting-authenticator',
 } as const satisfies Record<string, RadiusSighting>;
-export type Dropped = keyof typeof DROPPED;
+type Dropped = keyof typeof DROPPED;
 export type DropReason =
   | Dropped
   | Malformed
