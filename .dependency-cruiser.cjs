@@ -55,7 +55,7 @@ module.exports = {
     {
       name: 'only-bus-and-ledgers-know-nats',
       comment:
-        'Use call and serve of packages/bus. The streams (ledger, trail, dispatch, idempotency, sessions, nonces) are app-server’s own.',
+        'Use call and serve of packages/bus. The streams (ledger, trail, dispatch, idempotency, sessions, nonces, radius) are app-server’s own.',
       severity: 'error',
       from: {
         path: '^(services|packages|infra)/',
@@ -65,6 +65,7 @@ module.exports = {
           '^services/app-server/src/(ledger|leaders|dispatch|audit|idempotency|streams|cluster|health|system)/',
           '^services/app-server/src/challenge/wake\\.ts$',
           '^services/app-server/src/device/(nonces|wake-phones|changed-keys)\\.ts$',
+          '^services/app-server/src/radius/kept\\.ts$',
           '^services/app-server/src/session/(sessions|stream)\\.ts$',
           '^services/app-server/src/(main|context|server|start)\\.ts$',
         ],

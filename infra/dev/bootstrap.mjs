@@ -243,10 +243,19 @@ const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** python3-idna: without it Patroni cannot speak TLS to etcd, and Debian's package does not ask for it. */
 const TOPOLOGY = {
   what: 'the production topology',
-  programs: ['patroni', 'etcd', 'haproxy', 'pg_rewind'],
-  packages: ['patroni', 'python3-etcd', 'python3-idna', 'etcd-server', 'haproxy', 'postgresql'],
+  programs: ['patroni', 'etcd', 'haproxy', 'pg_rewind', 'nginx', '/usr/lib/nginx/modules/ngx_stream_module.so'],
+  packages: [
+    'patroni',
+    'python3-etcd',
+    'python3-idna',
+    'etcd-server',
+    'haproxy',
+    'postgresql',
+    'nginx-light',
+    'libnginx-mod-stream',
+  ],
   advice:
-    'Install Patroni, etcd, HAProxy and PostgreSQL 15 (Debian: apt-get install patroni python3-etcd python3-idna etcd-server haproxy postgresql).',
+    'Install Patroni, etcd, HAProxy, PostgreSQL 15 and nginx with its stream module (Debian: apt-get install patroni python3-etcd python3-idna etcd-server haproxy postgresql nginx-light libnginx-mod-stream).',
 };
 
 /** What `npm run chaos` makes machines of, on this one. */
@@ -336,6 +345,7 @@ const DEBIAN_SERVICES = [
   'patroni',
   'etcd',
   'haproxy',
+  'nginx',
   'prometheus',
   'slapd',
   'samba-ad-dc',
@@ -446,6 +456,7 @@ async function withoutStarting(install, brought) {
 }
 
 function findProgram(name) {
+  if (name.startsWith('/')) return existsSync(name) ? name : undefined;
   // A user's PATH leaves out the folder where Debian puts servers, and plug-ins stand in none.
   const plugIns = ['/usr/lib', `/usr/lib/${process.arch === 'x64' ? 'x86_64' : 'aarch64'}-linux-gnu`];
   const folders = [

@@ -1,16 +1,16 @@
 import { createPublicKey, verify, type webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readDevFile, type DevFile } from './dev-file.ts';
+import { codeIn, inbox, newMessage } from './demo-inbox.ts';
 import { createJsonClient, type JsonAnswer, type JsonClient } from './https-json.ts';
 import { layout } from './layout.ts';
+import { showRadiusLogin } from './demo-radius.ts';
 
 /** NATS picks an app-server by chance; so many logins until start and verify land on different ones. */
 const MOST_LOGINS = 8;
-const SMS_WITHIN_MS = 15_000;
 
 /**
- * The main job before your eyes: a login that is started on one gateway and answered through the other.
+ * The main job before your eyes: a login that is started on one gateway and answered through the other, and the same over RADIUS.
  * @throws Error when any step does not end as it must.
  */
 export async function runDemo(dev: DevFile, say: (line: string) => void): Promise<void> {
@@ -18,12 +18,13 @@ export async function runDemo(dev: DevFile, say: (line: string) => void): Promis
   try {
     for (let login = 1; login <= MOST_LOGINS; login++) {
       const [started, answered] = await logIn(dev, client, say);
-      if (started !== answered || login === MOST_LOGINS) return;
+      if (started !== answered || login === MOST_LOGINS) break;
       say(`  Both steps happened to land on ${started}. Once more, until they do not:`);
     }
   } finally {
     client.close();
   }
+  await showRadiusLogin(dev, say);
 }
 
 /** @returns the app-servers that started and that answered. */
@@ -35,7 +36,7 @@ async function logIn(dev: DevFile, client: JsonClient, say: (line: string) => vo
     say(`  ${step.padEnd(7)} ${where.padEnd(30)} ${`${Math.round(ms)} ms`.padStart(8)}   ${what}`);
   say(`Login of ${user.username} by SMS, for the application "${dev.application}":`);
 
-  const before = new Set((await inbox(dev, user.phone)).map(({ id }) => id));
+  const before = await inbox(dev, user.phone);
   const context = { ip: '203.0.113.7', device: 'Firefox on Debian', location: 'Riga' };
   const startedAt = performance.now();
   const started = await client.send('POST', `${first}/v1/challenges`, {
@@ -47,7 +48,7 @@ async function logIn(dev: DevFile, client: JsonClient, say: (line: string) => vo
   tell('start', replicas(started), started.ms, text(started, 'prompt'));
 
   const { message, ms } = await newMessage(dev, user.phone, before, startedAt);
-  const code = /(?<![0-9+])[0-9]{6,10}(?![0-9])/.exec(message)?.[0] ?? '';
+  const code = codeIn(message);
   tell('SMS', 'inbox', ms, JSON.stringify(message.split('\n')[0]));
 
   const address = `/v1/challenges/${text(started, 'challengeId')}/verify`;
@@ -69,26 +70,6 @@ async function logIn(dev: DevFile, client: JsonClient, say: (line: string) => vo
 }
 
 type PublicKey = webcrypto.JsonWebKey & { kid?: string };
-
-interface InboxMessage {
-  id: string;
-  text: string;
-}
-
-async function inbox(dev: DevFile, to: string): Promise<InboxMessage[]> {
-  const response = await fetch(`${dev.inbox}/api/messages?to=${encodeURIComponent(to)}`);
-  return (await response.json()) as InboxMessage[];
-}
-
-async function newMessage(dev: DevFile, to: string, before: ReadonlySet<string>, startedAt: number) {
-  for (;;) {
-    const message = (await inbox(dev, to)).find(({ id }) => !before.has(id));
-    const ms = performance.now() - startedAt;
-    if (message !== undefined) return { message: message.text, ms };
-    if (ms > SMS_WITHIN_MS) throw new Error(`no SMS arrived in the inbox within ${SMS_WITHIN_MS / 1000} s`);
-    await sleep(10);
-  }
-}
 
 /**
  * What a relying application does with a result before it believes it: signature, audience, time (RFC 7519 section 7.2, RFC 8725).

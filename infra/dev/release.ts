@@ -13,10 +13,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'sdk-gateway': '@countersign/sdk-gateway',
   'user-portal': '@countersign/user-portal',
   'mobile-app-web-service': '@countersign/mobile-app-web-service',
+  'radius-server': '@countersign/radius-server',
   cli: '@countersign/cli',
 };
 /** What operators put in place themselves. */
-const SHARED = ['systemd', 'ha/templates', 'ha/firewall', 'observability', 'nats'];
+const SHARED = ['systemd', 'ha/templates', 'ha/firewall', 'ha/return-path', 'observability', 'nats'];
 /** Of a package, what only those need who build it. */
 const NOT_NEEDED = ['src', 'web/src', '.turbo', 'tsconfig.json'];
 const STARTER = `#!/bin/sh

@@ -13,8 +13,8 @@ import { prepareRadiusBalancers } from './radius-balancer.ts';
 
 interface StandIn {
   place: RadiusPlace;
-  /** What came, and who sent it. */
-  heard: { packet: string; from: string }[];
+  /** What came. */
+  heard: string[];
   /** How long it takes over an answer, ms; undefined: for ever. */
   answersAfterMs: number | undefined;
   start(): Promise<void>;
@@ -52,7 +52,7 @@ async function standIn(name: string): Promise<StandIn> {
         [authentication, accounting].map(async (port) => {
           const socket = createSocket('udp4');
           socket.on('message', (octets, { address, port: source }) => {
-            made.heard.push({ packet: octets.toString(), from: `${address}:${source}` });
+            made.heard.push(octets.toString());
             if (made.answersAfterMs === undefined) return;
             setTimeout(() => socket.send(`${name} ${octets.toString()}`, source, address), made.answersAfterMs);
           });
@@ -79,7 +79,8 @@ async function client() {
   const answers: string[] = [];
   // nginx tells of a server that refused by an empty packet, which clients pass over.
   socket.on('message', (octets) => octets.length > 0 && answers.push(octets.toString()));
-  await once(socket.bind(0, THIS_MACHINE.host), 'listening');
+  // On every address, as most do: nginx on the same machine cannot have its port.
+  await once(socket.bind(0), 'listening');
   const send = (packet: string, port = place.authentication) => socket.send(packet, port, THIS_MACHINE.host);
   /** As a product does: again and again until it is answered. @returns by whom, and with how many tries. */
   const ask = async (packet: string, port = place.authentication) => {
@@ -96,7 +97,7 @@ async function client() {
     );
     return { by: answers.at(-1)?.split(' ')[0], tries };
   };
-  return { port: socket.address().port, answers, send, ask };
+  return { answers, send, ask };
 }
 
 const nginx = existsSync('/usr/sbin/nginx');
@@ -122,14 +123,11 @@ describe.skipIf(!nginx)('nginx in front of radius-servers (skipped where it is n
     rmSync(dir, { recursive: true, force: true });
   });
 
-  test('packets go to both servers in turn, retransmissions too, with the port they came from', async () => {
+  test('packets go to both servers in turn, retransmissions too', async () => {
     const one = await client();
     const by: string[] = [];
     for (let turn = 0; turn < 4; turn++) by.push((await one.ask('request')).by ?? '');
     expect(by.toSorted()).toEqual(['radius-server-1', 'radius-server-1', 'radius-server-2', 'radius-server-2']);
-    const heard = standIns.flatMap((standing) => standing.heard);
-    // The address of a client belongs to it on this machine: another of the loopback stands for it.
-    expect(heard.map(({ from }) => from)).toEqual(Array<string>(4).fill(`127.0.0.2:${one.port}`));
   });
 
   test('an answer that comes late finds its way, and only after proxy_timeout nobody', async () => {

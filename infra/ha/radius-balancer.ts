@@ -13,11 +13,11 @@ const WAIT_SECONDS = 75;
 
 /**
  * The source that radius-servers see, as nginx writes it. On machines of their own that is the client itself, which needs the routes of
- * return-path. On one machine its port is taken by the client: another address of the loopback stands for it, and the port stays.
+ * return-path. On one machine its address is the same for everybody, and its port is taken by the client: any other will do.
  */
 function sourcesOn({ host }: Place['machine']): { datagrams: string; streams: string } {
   return host === THIS_MACHINE.host
-    ? { datagrams: '127.0.0.2:$remote_port', streams: '127.0.0.2' }
+    ? { datagrams: host, streams: host }
     : { datagrams: '$client transparent', streams: '$remote_addr transparent' };
 }
 

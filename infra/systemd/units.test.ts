@@ -17,6 +17,10 @@ const CHORES: Readonly<Record<string, number>> = {
   'countersign-renew@.service': 2.5,
   'countersign-balancer.service': 2.5,
   'countersign-balancer-reload.service': 2,
+  'countersign-radius-balancer.service': 2.5,
+  'countersign-radius-balancer-reload.service': 2,
+  // Routes and rules are the machine's.
+  'countersign-return-path@.service': 3,
 };
 const analyze = ['/usr/bin/systemd-analyze', '/bin/systemd-analyze'].find((path) => existsSync(path));
 const sysusers = ['/usr/bin/systemd-sysusers', '/bin/systemd-sysusers'].find((path) => existsSync(path));

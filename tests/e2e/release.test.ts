@@ -80,7 +80,14 @@ test('nothing in it leads out of it, and nothing is for those who build it', () 
     .filter((path) => lstatSync(path).isSymbolicLink());
   expect(links.length).toBeGreaterThan(20);
   expect(links.filter((path) => isAbsolute(readlinkSync(path)) || !existsSync(path))).toEqual([]);
-  for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service', 'cli']) {
+  for (const service of [
+    'app-server',
+    'sdk-gateway',
+    'user-portal',
+    'mobile-app-web-service',
+    'radius-server',
+    'cli',
+  ]) {
     expect(readdirSync(join(release, service))).not.toContain('src');
     expect(existsSync(join(release, service, 'node_modules', 'typescript'))).toBe(false);
   }
@@ -125,11 +132,13 @@ test('what was compiled founds an installation, serves it and administers it', a
   const { apiKey } = JSON.parse(await administer('applications', 'create', 'Portal', ...scopes)) as { apiKey: string };
   const made = await administer('applications', 'create', 'Mobile', '--scope', 'device');
   const { apiKey: deviceKey } = JSON.parse(made) as { apiKey: string };
+  const speaking = await administer('applications', 'create', 'RADIUS', '--scope', 'radius');
+  const { apiKey: radiusKey } = JSON.parse(speaking) as { apiKey: string };
 
   const now = Date.now();
   const authority = await createAuthority({ commonName: 'release', now });
   const pair = await issueCertificate(authority, { commonName: 'localhost', usage: 'server', now });
-  const [gateway, portal, mobile] = [await freePort(), await freePort(), await freePort()];
+  const [gateway, portal, mobile, radius] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const edge = {
     COUNTERSIGN_TLS_CERT: pair.certificatePem,
     COUNTERSIGN_TLS_KEY: pair.keyPem,
@@ -168,6 +177,20 @@ test('what was compiled founds an installation, serves it and administers it', a
     },
     isReady(`https://127.0.0.1:${mobile}/health/ready`),
   );
+  await start(
+    'radius-server',
+    {
+      ...edge,
+      COUNTERSIGN_REPLICA: 'radius-server-1',
+      COUNTERSIGN_PORT: String(radius),
+      COUNTERSIGN_RADIUS_HOSTS: '127.0.0.1',
+      COUNTERSIGN_RADIUS_PORT: String(await freePort()),
+      COUNTERSIGN_RADIUS_ACCOUNTING_PORT: '0',
+      COUNTERSIGN_RADSEC_PORT: '0',
+      COUNTERSIGN_API_KEY: radiusKey,
+    },
+    isReady(`https://127.0.0.1:${radius}/health/ready`),
+  );
   for (const page of [`https://127.0.0.1:${portal}/`, `https://127.0.0.1:${mobile}/app/`]) {
     const [, script = ''] = /src="([^"]*assets\/[^"]+)"/.exec((await fetched(page)).body) ?? [];
     expect((await fetched(new URL(script, page).href)).status).toBe(200);
@@ -175,7 +198,7 @@ test('what was compiled founds an installation, serves it and administers it', a
   expect((await fetched(`https://127.0.0.1:${gateway}/v1/openapi.json`)).status).toBe(200);
 
   const status = await administer('cluster', 'status');
-  for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service']) {
+  for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service', 'radius-server']) {
     expect(status).toContain(`${service}-1`);
   }
   await administer('users', 'create', 'alice');

@@ -1,10 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-export function hasEapolTest(): boolean {
-  return existsSync('/usr/bin/eapol_test');
-}
 
 export interface Supplicant {
   /** Folder for its configuration. */

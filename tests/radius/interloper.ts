@@ -40,7 +40,9 @@ export async function startInterloper(
       return answers;
     },
     close: async () => {
-      await Promise.all([front, ...backs].map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
+      await Promise.all(
+        [front, ...backs].map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))),
+      );
     },
   };
 }

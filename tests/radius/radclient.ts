@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 
 /** What radclient (FreeRADIUS) is told to send. */
 export interface Radclient {
@@ -25,10 +24,6 @@ export interface Heard {
   /** As they stand in the packet. */
   attributes: { name: string; value: string }[];
   output: string;
-}
-
-export function hasRadclient(): boolean {
-  return existsSync('/usr/bin/radclient');
 }
 
 export async function radclient(options: Radclient): Promise<Heard> {

@@ -1,14 +1,10 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { prepareProcess, type KeyAndCertificate, type RunningProcess } from '@countersign/testkit';
 
 const RADSECPROXY = '/usr/sbin/radsecproxy';
-
-export function hasRadsecproxy(): boolean {
-  return existsSync(RADSECPROXY);
-}
 
 /** radsecproxy between a client over UDP, on `port`, and a server over TLS. */
 export async function startRadsecproxy(options: {
@@ -38,7 +34,13 @@ export async function startRadsecproxy(options: {
         `CertificateKeyFile ${write('key.pem', certificate.keyPem)}`,
       ]),
       ...block(`client ${client.from}`, ['type udp', `secret ${client.secret}`]),
-      ...block('server countersign', ['host localhost', 'IPv4Only on', `port ${server.port}`, 'type tls', 'secret radsec']),
+      ...block('server countersign', [
+        'host localhost',
+        'IPv4Only on',
+        `port ${server.port}`,
+        'type tls',
+        'secret radsec',
+      ]),
       ...block('realm *', ['server countersign', 'accountingServer countersign']),
       '',
     ].join('\n'),

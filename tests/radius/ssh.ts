@@ -1,21 +1,13 @@
 import { spawn, execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accepts, startProcess, waitUntil, type RunningProcess } from '@countersign/testkit';
 
 const SSHD = '/usr/sbin/sshd';
-const MODULE = '/lib/x86_64-linux-gnu/security/pam_radius_auth.so';
 /** PAM knows a program by the name it was started by. */
 const SERVICE = 'countersign-sshd';
 /** Nobody else has it. */
 const FIRST_USER_ID = 64_000;
-
-/** Why sshd with libpam-radius-auth cannot run here; undefined when it can. */
-export function whyNoSshd(): string | undefined {
-  if (process.getuid?.() !== 0) return 'only root may start sshd with PAM';
-  const missing = [SSHD, MODULE, '/usr/bin/ssh', '/usr/bin/unshare'].find((file) => !existsSync(file));
-  return missing === undefined ? undefined : `there is no ${missing}`;
-}
 
 export interface SshdOptions {
   dir: string;

@@ -15,7 +15,7 @@ test('contracts hold operations, each exported under its own name', () => {
   expect(operations.length, 'no operation was found: mend this test').toBeGreaterThan(15);
   const misnamed = operations
     .filter(
-      ([exported, { name }]) => exported !== name.replaceAll(/\.(\w)/g, (_, letter: string) => letter.toUpperCase()),
+      ([exported, { name }]) => exported !== name.replaceAll(/[.-](\w)/g, (_, letter: string) => letter.toUpperCase()),
     )
     .map(([exported, { name }]) => `${exported} is ${name}`);
   expect(misnamed, 'one word everywhere: rename the export or the operation').toEqual([]);

@@ -13,12 +13,14 @@ const SOURCES: Readonly<Record<string, string>> = {
   callers: 'callers',
   people: 'people',
   phones: 'phones',
+  'RADIUS clients': 'radius_clients',
   administrators: 'administrators',
   Prometheus: 'monitors',
   balancer: 'balancers',
   'sdk-gateway': 'gateways',
   'user-portal': 'portals',
   'mobile-app-web-service': 'mobile_services',
+  'radius-server': 'radius_servers',
   'app-server': 'app_servers',
   'nats-server': 'nats_servers',
   etcd: 'etcd_members',
@@ -26,10 +28,10 @@ const SOURCES: Readonly<Record<string, string>> = {
   'every machine': 'members',
 };
 
-/** `from → port`, of each kind of machine, as the table of docs/operations/topology.md has it. */
+/** `from → port`, or `port/udp`, of each kind of machine, as the table of docs/operations/topology.md has it. */
 function documented(kind: string): string[] {
   const section = /^## Ports$([\s\S]*?)^## /m.exec(page)?.[1] ?? '';
-  return [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| ([\d, ]+) \|/gm)].flatMap(
+  return [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| ((?:\d+(?:\/udp)?(?:, )?)+) \|/gm)].flatMap(
     ([, from = '', to = '', ports = '']) =>
       to.trim() === kind
         ? from
@@ -48,11 +50,11 @@ test.each(kinds)('%s may be reached as docs/operations/topology.md says, and not
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
   const open = rules.map((rule) => {
-    const [, from, port] =
-      /^add rule inet countersign input ip saddr \$(\w+)(?: ip daddr \$(?:portal|device)_addresses)? tcp dport (\d+) accept comment "[^"]+"$/.exec(
+    const [, from, transport, port] =
+      /^add rule inet countersign input ip saddr \$(\w+)(?: ip daddr \$(?:portal|device)_addresses)? (tcp|udp) dport (\d+) accept comment "[^"]+"$/.exec(
         rule,
       ) ?? [];
-    return `${from} → ${port}`;
+    return `${from} → ${port}${transport === 'udp' ? '/udp' : ''}`;
   });
   expect(open.length).toBeGreaterThan(1);
   expect(open.toSorted()).toEqual(documented(kind).toSorted());
@@ -74,7 +76,10 @@ test('the ports are those of the templates and settings', () => {
   const numbers = (text: string) => new Set(text.match(/\b\d{3,5}\b/g));
   expect(ports('etcd')).toEqual(numbers(rowOf('`CLIENT_PORT`, `PEER_PORT`')));
   expect(ports('postgres')).toEqual(numbers(rowOf('`PORT`, `REST_PORT`')));
-  expect(ports('balancer')).toEqual(numbers(rowOf('`SERVICE`, `PORT`')));
+  const radius = rowOf('`BALANCED_AUTHENTICATION_PORT`, `BALANCED_ACCOUNTING_PORT`, `BALANCED_RADSEC_PORT`');
+  const [login, accounting, radsec] = radius.match(/\b\d{4}\b/g) ?? [];
+  const ofRadius = [`${login}/udp`, `${accounting}/udp`, String(radsec)];
+  expect(ports('balancer')).toEqual(new Set([...numbers(rowOf('`SERVICE`, `PORT`')), ...ofRadius]));
   const founding = readFileSync(join(here, '../../../packages/cli/src/cluster/init.ts'), 'utf8');
   expect(ports('nats-server')).toEqual(numbers(/hostAndPorts\(text, (\[4\d+, \d+\])\)/.exec(founding)?.[1] ?? ''));
   for (const service of ['app-server', 'sdk-gateway', 'user-portal', 'mobile-app-web-service']) {
@@ -82,6 +87,11 @@ test('the ports are those of the templates and settings', () => {
     const port = /^\| `COUNTERSIGN_PORT` \| [^|]+ \| `(\d+)` \|/m.exec(readme)?.[1] ?? '';
     expect(ports(service)).toEqual(new Set([port]));
   }
+  const readme = readFileSync(join(here, '../../../services/radius-server/README.md'), 'utf8');
+  const set = (name: string) =>
+    new RegExp(`^\\| \`COUNTERSIGN_${name}\` \\| [^|]+ \\| \`(\\d+)\` \\|`, 'm').exec(readme)?.[1];
+  expect(ofRadius).toEqual([`${set('RADIUS_PORT')}/udp`, `${set('RADIUS_ACCOUNTING_PORT')}/udp`, set('RADSEC_PORT')]);
+  expect(ports('radius-server')).toEqual(new Set([...ofRadius, set('PORT')]));
 });
 
 const nft = ['/usr/sbin/nft', '/sbin/nft'].find((path) => spawnSync(path, ['--version']).status === 0);

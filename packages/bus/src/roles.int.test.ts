@@ -91,6 +91,7 @@ function refusals(bus: Bus): number {
 const EDGE = 'sdk-gateway-1';
 const PORTAL = 'user-portal-1';
 const MOBILE = 'mobile-app-web-service-1';
+const RADIUS = 'radius-server-1';
 
 describe('roles of the account are the permissions files, for each replica with its own inbox', () => {
   test.each([
@@ -182,6 +183,24 @@ describe('roles of the account are the permissions files, for each replica with 
     ].map((subject) => ['refused', MOBILE, 'mobile-app-web-service', 'publish', subject] as const),
     ...['mfa.v1.device.poll', 'auth.>', 'wake.*', '_INBOX.>', '_INBOX.mobile-app-web-service-2.>'].map(
       (subject) => ['refused', MOBILE, 'mobile-app-web-service', 'subscribe', subject] as const,
+    ),
+    ...['mfa.v1.radius.login', 'mfa.v1.radius.wait', 'mfa.v1.radius.clients', 'edge.answer.abc'].map(
+      (subject) => ['permitted', RADIUS, 'radius-server', 'publish', subject] as const,
+    ),
+    ['permitted', RADIUS, 'radius-server', 'subscribe', `_INBOX.${RADIUS}.abc.*`],
+    ['permitted', RADIUS, 'radius-server', 'subscribe', 'mfa.v1.edge.status'],
+    ...[
+      'auth.1b4e28ba-2fa1-4d9a-8f1c-0c2d7f3a9e11',
+      'radius.x',
+      '$JS.API.STREAM.MSG.GET.AUTH',
+      'mfa.v1.radius-client.create',
+      'mfa.v1.radius.posture',
+      'mfa.v1.challenge.verify',
+      'mfa.v1.password.verify',
+      '_INBOX.app-server-1.x',
+    ].map((subject) => ['refused', RADIUS, 'radius-server', 'publish', subject] as const),
+    ...['mfa.v1.radius.login', 'auth.>', 'wake.*', 'phones.*', '_INBOX.>', '_INBOX.radius-server-2.>'].map(
+      (subject) => ['refused', RADIUS, 'radius-server', 'subscribe', subject] as const,
     ),
     ['permitted', 'admin-1', 'admin', 'publish', 'mfa.v1.policy.set'],
     ['permitted', 'admin-1', 'admin', 'subscribe', '_INBOX.admin-1.abc.*'],

@@ -39,6 +39,10 @@ const OF_REJECT =
   'DEFAULT\n\tEAP-Message =* ANY,\n\tState =* ANY,\n\tMS-CHAP-Error =* ANY,\n\tReply-Message =* ANY,\n\tProxy-State =* ANY\n';
 const DICTIONARY = '/usr/share/freeradius/dictionary';
 
+export function hasFreeRadius(): boolean {
+  return existsSync(PROGRAM) && existsSync(DICTIONARY);
+}
+
 /** Starts FreeRADIUS on 127.0.0.1 and, where this machine has it, ::1. It reads nothing of the machine's own configuration. */
 export async function startFreeRadius(options: FreeRadiusOptions): Promise<FreeRadius> {
   const { dir, port } = options;

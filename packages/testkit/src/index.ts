@@ -5,7 +5,7 @@
 export { createAuthority, issueCertificate } from './authority.ts';
 export type { CertificateOptions, IssuedCertificate, KeyAndCertificate } from './authority.ts';
 export { createDatabase, ensureDatabase, ensureRole } from './database.ts';
-export { startFreeRadius } from './freeradius.ts';
+export { hasFreeRadius, startFreeRadius } from './freeradius.ts';
 export type { FreeRadius, FreeRadiusOptions, FreeRadiusUser } from './freeradius.ts';
 export { mschapClient } from './mschap.ts';
 export type { MschapClient, MschapLogin } from './mschap.ts';

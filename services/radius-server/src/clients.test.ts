@@ -10,19 +10,27 @@ let clients: Clients;
 afterEach(() => clients.stop());
 
 function started() {
-  const state: { uptime: number; version: string; list: RadiusClient[]; error?: Error; asked: (string | undefined)[] } =
-    {
-      uptime: 0,
-      version: '1',
-      list: [learning],
-      asked: [],
-    };
+  const state: {
+    uptime: number;
+    connected: boolean;
+    version: string;
+    list: RadiusClient[];
+    error?: Error;
+    asked: (string | undefined)[];
+  } = {
+    uptime: 0,
+    connected: true,
+    version: '1',
+    list: [learning],
+    asked: [],
+  };
   clients = createClients({
     ask: ({ version }) => {
       state.asked.push(version);
       if (state.error !== undefined) return Promise.reject(state.error);
       return Promise.resolve({ version: state.version, ...(version !== state.version && { clients: state.list }) });
     },
+    isConnected: () => state.connected,
     logger: silentLogger(),
     uptime: () => state.uptime,
   });
@@ -57,6 +65,13 @@ test('an answer of the last 5 s will do to say that it works (RAD-70)', async ()
   await later(0);
   state.error = new MfaError('UNAVAILABLE');
   expect(await later(5000)).toBe(true);
+  expect(await later(1)).toBe(false);
+});
+
+test('an answer of just now says nothing when there is no way to ask any more (RAD-70)', async () => {
+  const { state, later } = started();
+  await later(0);
+  state.connected = false;
   expect(await later(1)).toBe(false);
 });
 

@@ -22,6 +22,8 @@ export interface Clients {
 export interface ClientsOptions {
   /** @throws MfaError */
   ask: (input: InputOf<typeof radiusClients>, deadlineMs: number) => Promise<OutputOf<typeof radiusClients>>;
+  /** Whether there is anything to ask by. Without it an answer of a moment ago says nothing. */
+  isConnected: () => boolean;
   logger: Logger;
   /** ms of uptime. */
   uptime: () => number;
@@ -34,7 +36,7 @@ const DEADLINE_MS = 2000;
 /** Every app-server has heard by then of what one of them was told. A list that still says `auto` means that somebody has put it back. */
 const LEARNT_EVERYWHERE_MS = 10_000;
 
-export function createClients({ ask, logger, uptime }: ClientsOptions): Clients {
+export function createClients({ ask, isConnected, logger, uptime }: ClientsOptions): Clients {
   let list: RadiusClient[] = [];
   let version: string | undefined;
   let table: ClientTable | undefined;
@@ -104,7 +106,7 @@ export function createClients({ ask, logger, uptime }: ClientsOptions): Clients 
     },
     stop: () => clearInterval(timer),
     isAnswered: async () => {
-      const isLately = () => answeredAt !== undefined && uptime() - answeredAt <= LATELY_MS;
+      const isLately = () => isConnected() && answeredAt !== undefined && uptime() - answeredAt <= LATELY_MS;
       if (!isLately()) await refresh();
       return isLately();
     },

@@ -33,7 +33,7 @@ export interface Duplicates {
 }
 
 /** RAD-42: longer than any product retransmits after it was answered. */
-export const KEPT_MS = 30_000;
+const KEPT_MS = 30_000;
 
 /**
  * @param limit of what is remembered. Beyond it the oldest answer is forgotten, which costs a question to app-server when it is asked for

@@ -23,7 +23,7 @@ export interface Way {
 }
 
 /** Why a packet gets no answer and makes no work; and what the client's row counts, which has fewer words. */
-export const DROPPED = {
+const DROPPED = {
   code: 'dropped-code',
   'message-authenticator-wrong': 'dropped-message-authenticator-wrong',
   'message-authenticator-malformed': 'dropped-malformed',
@@ -32,7 +32,7 @@ export const DROPPED = {
   credentials: 'dropped-credentials',
   'accounting-authenticator': 'dropped-accounting-authenticator',
 } as const satisfies Record<string, RadiusSighting>;
-export type Dropped = keyof typeof DROPPED;
+type Dropped = keyof typeof DROPPED;
 export type DropReason =
   | Dropped
   | Malformed

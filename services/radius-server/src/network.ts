@@ -11,7 +11,7 @@ export interface Network extends Address {
   bits: number;
 }
 
-export const BITS = { 4: 32, 6: 128 } as const;
+const BITS = { 4: 32, 6: 128 } as const;
 const MAPPED = 0xffffn;
 
 /** @returns undefined when the text is no address. A zone (`fe80::1%eth0`) says by which way, and not who. */

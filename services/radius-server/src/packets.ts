@@ -8,7 +8,7 @@ import { attemptOf } from './attempt.ts';
 import type { KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
 import type { Duplicates, Remembered } from './duplicates.ts';
-import { judge, type DropReason, type Way } from './judge.ts';
+import { judge, type DropReason, type Verdict, type Way } from './judge.ts';
 import { decideLogin } from './login.ts';
 import {
   DROPPED_PACKETS,
@@ -40,13 +40,15 @@ export interface Arrival {
   /** ms of uptime */
   cameAt: number;
   respond: (octets: Buffer) => void;
+  /** It can be given once more, and comes by no other way: nothing is counted while there is no room. */
+  canWait?: boolean;
   /** What of this connection is under way: all of it is let go with the connection (RAD-72). */
   open?: Set<AbortController>;
 }
 
 export interface Packets {
-  /** @returns why nothing was done with it, as far as that is known at once. */
-  take(arrival: Arrival): DropReason | undefined;
+  /** @returns why nothing was done with it, as far as that is known at once. `no-room`: give it again. */
+  take(arrival: Arrival): DropReason | 'no-room' | undefined;
   malformed(client: KnownClient, reason: Malformed): void;
   /** Somebody asks who is no client. */
   stranger(address: string): void;
@@ -117,44 +119,46 @@ export function createPackets(options: PacketsOptions): Packets {
   metrics.gauge(REQUESTS_HELD, () => places.held);
   metrics.gauge(REMEMBERED, () => duplicates.size);
 
-  function take(arrival: Arrival): DropReason | undefined {
+  function take(arrival: Arrival): DropReason | 'no-room' | undefined {
     const { packet, client, way } = arrival;
     const { clientId } = client;
     const verdict = judge(packet, client, way);
+    const isWork = verdict.what !== 'drop' && verdict.what !== 'status' && !isStopping;
+    const urgency = { urgent: verdict.seen.includes('state') };
+    // Where it may wait, room is looked for first.
+    const early = isWork && arrival.canWait === true ? places.take(clientId, urgency) : undefined;
+    if (isWork && arrival.canWait === true && early === undefined) return 'no-room';
     sightings.count(clientId, verdict.seen);
     if (verdict.what === 'drop') return drop(arrival, verdict.reason);
     if (isStopping) return drop(arrival, 'stopping');
     if (verdict.what === 'status') return takeStatus(arrival);
     if (verdict.what === 'login' && verdict.isSigned) learnFrom(arrival);
     if (verdict.seen.includes('no-nas-id')) {
-      notices.warn('radius.no_nas_id', clientId, {
-        clientId,
-        detail: 'It says neither NAS-Identifier nor an address.',
-      });
+      const detail = 'It says neither NAS-Identifier nor an address.';
+      notices.warn('radius.no_nas_id', clientId, { clientId, detail });
     }
 
     const remembered = remember(arrival);
     if (remembered === 'again') return undefined;
-    const place = places.take(clientId, { urgent: verdict.seen.includes('state') });
+    const place = early ?? places.take(clientId, urgency);
     if (place === undefined) {
       if (remembered !== undefined) duplicates.forget(remembered);
       sightings.count(clientId, ['dropped-overload']);
       return drop(arrival, 'overload');
     }
-    const controller = remembered?.superseded ?? new AbortController();
-    const begun: Begun = { arrival, remembered, place, controller };
+    begin({ arrival, remembered, place, controller: remembered?.superseded ?? new AbortController() }, verdict);
+    return undefined;
+  }
+
+  function begin(begun: Begun, verdict: Extract<Verdict, { what: 'login' | 'reject' | 'accounting' }>): void {
     switch (verdict.what) {
       case 'login':
-        run(begun, () => login(begun, verdict.request));
-        break;
+        return run(begun, () => login(begun, verdict.request));
       case 'reject':
-        run(begun, () => refuse(begun, verdict.reason));
-        break;
+        return run(begun, () => refuse(begun, verdict.reason));
       case 'accounting':
-        run(begun, () => account(begun, verdict.accounting));
-        break;
+        return run(begun, () => account(begun, verdict.accounting));
     }
-    return undefined;
   }
 
   interface Begun {

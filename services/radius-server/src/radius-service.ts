@@ -49,6 +49,7 @@ export function createRadiusService(options: RadiusServiceOptions): RadiusServic
   const sightings = createSightings();
   const clients = createClients({
     ask: (input, deadlineMs) => ask(radiusClients, input, { attemptId: randomUUID(), deadlineMs }),
+    isConnected: () => bus.connected,
     logger,
     uptime,
   });
@@ -81,7 +82,7 @@ export function createRadiusService(options: RadiusServiceOptions): RadiusServic
     headers: { 'countersign-replica': replica },
     checks: [{ name: 'clients', check: () => assertKnown(clients.table) }],
   });
-  let sockets: UdpSockets[] = [];
+  const sockets: UdpSockets[] = [];
   let radsec: RadsecServer | undefined;
   let ports = { authentication: 0, accounting: 0, radsec: 0 };
   let certificate = { certificate: options.certificate, key: options.key };
@@ -92,7 +93,7 @@ export function createRadiusService(options: RadiusServiceOptions): RadiusServic
       reports.start();
       const common = { hosts: options.hosts, clients, packets, logger, uptime };
       const authentication = await listenUdp({ ...common, port: options.port, purpose: 'authentication' });
-      sockets = [authentication];
+      sockets.push(authentication);
       let accounting: UdpSockets | undefined;
       if (options.accountingPort !== undefined) {
         accounting = await listenUdp({ ...common, port: options.accountingPort, purpose: 'accounting' });
@@ -112,7 +113,7 @@ export function createRadiusService(options: RadiusServiceOptions): RadiusServic
       clients.stop();
       radsec?.drain();
       await Promise.race([packets.drain(), after(timeoutMs - LAST_REPORT_MS)]);
-      await Promise.all([radsec?.close(), ...sockets.map((one) => one.close())]);
+      await Promise.all([radsec?.close(), ...sockets.splice(0).map((one) => one.close())]);
       await Promise.race([reports.stop(), after(LAST_REPORT_MS)]);
     },
   };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { isIPv6, type Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { clientOf, createSlots, plainAddress } from '@countersign/http';
-import { readPacket, type Version } from '@countersign/radius';
+import { readPacket, type Malformed, type Version } from '@countersign/radius';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import type { ClientTable, Identity, KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
@@ -39,9 +39,12 @@ export interface RadsecBounds {
   packetMs: number;
   /** Without a packet either way. Clients look with Status-Server in less, or come back when they need somebody. */
   idleMs: number;
+  /** Until a request for which there is no room is shed. */
+  roomMs: number;
 }
 
-const BOUNDS: RadsecBounds = { handshakeMs: 10_000, packetMs: 10_000, idleMs: 15 * 60_000 };
+const BOUNDS: RadsecBounds = { handshakeMs: 10_000, packetMs: 10_000, idleMs: 15 * 60_000, roomMs: 3000 };
+const ROOM_EVERY_MS = 20;
 
 export interface RadsecServer {
   readonly port: number;
@@ -122,12 +125,16 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
     const open = new Set<AbortController>();
     const connection: Connection = { socket, open };
     const way: Way = { transport: version === '1.1' ? 'tls-1.1' : 'tls', port: 'any', secret: SECRET };
+    const queue: (Buffer | { malformed: Malformed })[] = [];
     let slow: NodeJS.Timeout | undefined;
+    let roomTimer: NodeJS.Timeout | undefined;
+    let waitingSince: number | undefined;
     connections.add(connection);
     socket.setNoDelay(true);
     socket.setTimeout(bounds.idleMs, () => end(socket, 'idle'));
     socket.once('close', () => {
       clearTimeout(slow);
+      clearTimeout(roomTimer);
       connections.delete(connection);
       // RAD-72: nobody is there to hear of it.
       for (const controller of open) controller.abort();
@@ -136,31 +143,48 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
     socket.on('data', (chunk: Buffer) => {
       if (socket.destroyed) return;
       const { packets: whole, malformed } = framing.push(chunk);
-      for (const octets of whole) {
-        const reason = takePacket(octets);
-        if (reason !== undefined) return end(socket, reason);
-      }
-      if (malformed !== undefined) {
-        const client = find();
-        if (client !== undefined) packets.malformed(client, malformed);
-        return end(socket, 'malformed');
-      }
+      queue.push(...whole);
+      if (malformed !== undefined) queue.push({ malformed });
       if (whole.length > 0 || !framing.isInside) {
         clearTimeout(slow);
         slow = undefined;
       }
       if (framing.isInside) slow ??= setTimeout(() => end(socket, 'slow'), bounds.packetMs);
+      takeQueue();
     });
 
-    /** @returns why the connection cannot go on. */
+    /** In their order. While there is no room nothing more is read, and TCP holds the client back: it sends nothing twice. */
+    function takeQueue(): void {
+      for (;;) {
+        const [next] = queue;
+        if (next === undefined || socket.destroyed) break;
+        const reason = Buffer.isBuffer(next) ? takePacket(next) : malformedEnd(next.malformed);
+        if (reason === 'no-room') {
+          socket.pause();
+          waitingSince ??= options.uptime();
+          clearTimeout(roomTimer);
+          roomTimer = setTimeout(takeQueue, ROOM_EVERY_MS);
+          return;
+        }
+        waitingSince = undefined;
+        if (reason !== undefined) return end(socket, reason);
+        queue.shift();
+      }
+      socket.resume();
+    }
+
+    function malformedEnd(reason: Malformed): string {
+      const client = find();
+      if (client !== undefined) packets.malformed(client, reason);
+      return 'malformed';
+    }
+
+    /** @returns why the connection cannot go on, or not now. */
     function takePacket(octets: Buffer): string | undefined {
       const client = find();
       if (client === undefined) return 'unknown client';
       const packet = readPacket(octets, version);
-      if ('malformed' in packet) {
-        packets.malformed(client, packet.malformed);
-        return 'malformed';
-      }
+      if ('malformed' in packet) return malformedEnd(packet.malformed);
       const dropped = packets.take({
         packet,
         client,
@@ -169,6 +193,7 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
         slot: undefined,
         cameAt: options.uptime(),
         open,
+        canWait: waitingSince === undefined || options.uptime() - waitingSince < bounds.roomMs,
         respond: (answer) => {
           if (socket.destroyed) return;
           socket.write(answer);
@@ -176,6 +201,7 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
           else if (isDraining) endWhenDone(connection);
         },
       });
+      if (dropped === 'no-room') return dropped;
       return dropped !== undefined && ENDS_CONNECTION.has(dropped) ? 'wrong proof' : undefined;
     }
   }

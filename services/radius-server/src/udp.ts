@@ -1,6 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { plainAddress } from '@countersign/http';
 import { readPacket } from '@countersign/radius';
 import type { Logger } from '@countersign/telemetry';
@@ -35,11 +37,11 @@ const ANY_IPV6 = '::';
  * @throws Error when one of them cannot be had. Where the machine has no IPv6, `::` is left out.
  */
 export async function listenUdp(options: UdpOptions): Promise<UdpSockets> {
-  const sockets: Socket[] = [];
+  const sockets: Speaking[] = [];
   try {
     for (const host of options.hosts) {
       // All of them on the port of the first, where any may be taken.
-      const port = sockets[0]?.address().port ?? options.port;
+      const port = sockets[0]?.socket.address().port ?? options.port;
       const socket = await open(host, port, options, sockets.length);
       if (socket !== undefined) sockets.push(socket);
     }
@@ -48,18 +50,33 @@ export async function listenUdp(options: UdpOptions): Promise<UdpSockets> {
     await closeAll(sockets);
     throw error;
   }
-  return { port: sockets[0]?.address().port ?? 0, close: () => closeAll(sockets) };
+  return { port: sockets[0]?.socket.address().port ?? 0, close: () => closeAll(sockets) };
 }
 
-async function open(host: string, port: number, options: UdpOptions, index: number): Promise<Socket | undefined> {
+interface Speaking {
+  socket: Socket;
+  /** Answers that have not left yet. */
+  unsent: number;
+}
+
+async function open(host: string, port: number, options: UdpOptions, index: number): Promise<Speaking | undefined> {
   const { logger, purpose } = options;
   const type = isIPv6(host) ? 'udp6' : 'udp4';
-  const socket = createSocket({ type, ipv6Only: type === 'udp6', recvBufferSize: RECEIVE_BUFFER_BYTES });
+  const socket = createSocket({
+    type,
+    ipv6Only: type === 'udp6',
+    recvBufferSize: RECEIVE_BUFFER_BYTES,
+    // Answers go to addresses: there is no name to look up, and so no turn to wait for.
+    lookup: (address, _options, callback) => callback(null, address, type === 'udp6' ? 6 : 4),
+  });
+  const speaking: Speaking = { socket, unsent: 0 };
   // In the turn in which they come: whatever waits is counted and bounded, and not a queue in this process.
-  socket.on('message', (octets, from) => receive(octets, from, socket, index, options));
+  socket.on('message', (octets, from) => receive(octets, from, speaking, index, options));
   try {
+    // Heard before it is asked for: with nothing to look up it may be there at once.
+    const listening = once(socket, 'listening');
     socket.bind({ port, address: host, exclusive: true });
-    await once(socket, 'listening');
+    await listening;
   } catch (error) {
     socket.close();
     if (host !== ANY_IPV6 || !hasNoIpv6(error)) throw error;
@@ -77,10 +94,23 @@ async function open(host: string, port: number, options: UdpOptions, index: numb
     channel: purpose,
     bytes: socket.getRecvBufferSize(),
   });
-  return socket;
+  warnOfManyAddresses(host, logger);
+  return speaking;
 }
 
-function receive(octets: Buffer, from: RemoteInfo, socket: Socket, index: number, options: UdpOptions): void {
+/** RAD-04: on a socket for all addresses the system chooses the one that an answer leaves from, and Node lets nobody say otherwise. */
+function warnOfManyAddresses(host: string, logger: Logger): void {
+  const family = { '0.0.0.0': 'IPv4', [ANY_IPV6]: 'IPv6' }[host];
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((some) => some ?? [])
+    .filter((one) => one.family === family && !one.internal && !/^fe80:/i.test(one.address))
+    .map(({ address }) => address);
+  if (addresses.length < 2) return;
+  const detail = `Answers may leave from another address than was asked: name those that clients use in COUNTERSIGN_RADIUS_HOSTS (${addresses.join(', ')}).`;
+  logger.warn('radius.many_addresses', { host, count: addresses.length, detail });
+}
+
+function receive(octets: Buffer, from: RemoteInfo, speaking: Speaking, index: number, options: UdpOptions): void {
   const { clients, packets, purpose, uptime } = options;
   const { table } = clients;
   if (table === undefined) return packets.dropped('clients-unknown');
@@ -96,8 +126,13 @@ function receive(octets: Buffer, from: RemoteInfo, socket: Socket, index: number
     source,
     slot: `${purpose} ${index} ${from.address} ${from.port} ${packet.id}`,
     cameAt: uptime(),
-    // Who is gone when it leaves hears nothing; the client asks again.
-    respond: (answer) => socket.send(answer, from.port, from.address, () => undefined),
+    respond: (answer) => {
+      speaking.unsent += 1;
+      // Who is gone when it leaves hears nothing; the client asks again.
+      speaking.socket.send(answer, from.port, from.address, () => {
+        speaking.unsent -= 1;
+      });
+    },
   });
 }
 
@@ -106,6 +141,8 @@ function hasNoIpv6(error: unknown): boolean {
   return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
 }
 
-async function closeAll(sockets: readonly Socket[]): Promise<void> {
-  await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
+/** Closed before they are gone, a socket would take its answers along. */
+async function closeAll(sockets: readonly Speaking[]): Promise<void> {
+  while (sockets.some(({ unsent }) => unsent > 0)) await setImmediate();
+  await Promise.all(sockets.map(({ socket }) => new Promise<void>((resolve) => socket.close(() => resolve()))));
 }

@@ -56,6 +56,16 @@ test('two different events of one attempt in one millisecond are both recorded',
   expect(await stored()).toBe(before + 2);
 });
 
+test('RAD-75: what an attempt does once is recorded once, whichever replicas are asked, and however often', async () => {
+  const before = await stored();
+  const trails = ['app-1', 'app-2'].map((replica) => createTrail(client, replica, logger));
+  const accounting = { type: 'radius.accounting', attemptId: 'c', detail: { sessionId: '7f' } };
+  for (const [index, trail] of trails.entries()) await trail.record({ ...accounting, at: index }, { once: true });
+  expect(await stored()).toBe(before + 1);
+  await trails[0]!.record({ ...accounting, at: 2, attemptId: 'd' }, { once: true });
+  expect(await stored()).toBe(before + 2);
+});
+
 test('HA-40 an event of which nobody said that it was stored is an error', async () => {
   const publish: JetStreamClient['publish'] = () => Promise.reject(new Error('timeout'));
   const record = createTrail({ publish } as JetStreamClient, 'app-1', logger).record({

@@ -31,8 +31,10 @@ export interface Trail {
   /**
    * Resolves when JetStream has stored the event, or has said that there is no room: then the log has it, and nobody is kept out by a flood of
    * refusals. What lets anybody in is in the ledger, with its audit. @throws MfaError UNAVAILABLE when it said neither in time.
+   * @param options.once of this attempt there is one event of this type, whichever replicas record it: within two minutes, as long as
+   * JetStream knows what it was told, only the first is kept.
    */
-  record(event: TrailEvent): Promise<void>;
+  record(event: TrailEvent, options?: { once: true }): Promise<void>;
 }
 
 export const TRAIL_STREAM = 'TRAIL';
@@ -61,12 +63,14 @@ export function createTrail(jetstream: JetStreamClient, replica: string, logger:
     lost = 0;
   };
   return {
-    record: async (event) => {
+    record: async (event, options) => {
       const [noun] = event.type.split('.');
       const data = JSON.stringify({ ...event, replica } satisfies TrailMessage);
       // The same id each time: an event whose acknowledgement was lost is not stored twice. Of all that is in it, since one attempt
       // may do several things of a kind in one millisecond.
-      const msgID = createHash('sha256').update(data).digest('base64url');
+      const msgID = createHash('sha256')
+        .update(options?.once === true ? JSON.stringify([event.type, event.attemptId]) : data)
+        .digest('base64url');
       const giveUpAt = performance.now() + WITHIN_MS;
       for (;;) {
         try {

@@ -14,7 +14,7 @@ export async function account(
 ): Promise<OutputOf<typeof radiusAccount>> {
   const client = deps.radiusClients.get(clientId);
   if (client === undefined) throw new MfaError('RADIUS_CLIENT_NOT_FOUND');
-  await deps.trail.record({
+  const event = {
     type: 'radius.accounting',
     at: deps.now(),
     attemptId,
@@ -22,6 +22,8 @@ export async function account(
     actor: application.name,
     traceId,
     detail: { clientId, client: client.name, ...session },
-  });
+  };
+  // A packet that came again, at other replicas too, is the same attempt.
+  await deps.trail.record(event, { once: true });
   return {};
 }

@@ -9,10 +9,10 @@ import type { RadiusClients } from './clients.ts';
 type Report = InputOf<typeof radiusReport>;
 type Transaction = Kysely<Schema>;
 
-export const DAY_MS = 86_400_000;
+const DAY_MS = 86_400_000;
 /** Longer than a radius-server keeps a report that nobody took. */
 const KEEP_REPORTS_MS = DAY_MS;
-export const KEEP_RETRANSMISSIONS_DAYS = 30;
+const KEEP_RETRANSMISSIONS_DAYS = 30;
 /** Addresses are whatever a packet says: whoever invents them pushes out the oldest, and fills no disk. */
 export const MAX_STRANGERS = 1000;
 /** Of an integer of Postgres. */

@@ -11,7 +11,7 @@ export interface Typed {
 }
 
 /** What people type in place of a code to be asked in another way, in any case. */
-export const METHOD_WORDS: Readonly<Record<string, Method>> = {
+const METHOD_WORDS: Readonly<Record<string, Method>> = {
   app: 'app',
   push: 'app',
   code: 'totp',

@@ -116,14 +116,8 @@ async function giveUp(deps: WaitDependencies, client: EffectiveClient, ticket: T
     const text = [texts.notYet, insteadText(texts, ['totp', 'sms'])].join(' ');
     return challenge(deps.ring, client, { ...ticket, asked: ticket.asked + 1 }, text);
   }
-  try {
-    await cancel(deps, { challengeId }, step(request, 'give up'));
-  } catch (error) {
-    // Somebody was faster.
-    const { state } = await get(deps, { challengeId, waitSeconds: 0 }, request);
-    if (state === 'approved') return claim(deps, client, ticket, request);
-    throw error;
-  }
+  // Whoever approves in this very moment is too late: one of the two appends is first.
+  await cancel(deps, { challengeId }, step(request, 'give up'));
   throw new MfaError('CHALLENGE_CLOSED', { reason: 'not answered' });
 }
 

@@ -57,6 +57,7 @@ function replica(read: () => Promise<never>): CheckDependencies {
     metadata: undefined,
     directories: { all: () => [], unopened: () => [] },
     radiusClients: { unopened: () => [] },
+    radiusUpstreams: { all: () => [], unopened: () => [] },
     pool: { states: () => [{ name: 'inbox', phase: 'closed' as const }] },
     projector: { status: () => [] },
     natsUrls: [nats.url],

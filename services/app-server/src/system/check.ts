@@ -33,6 +33,7 @@ import { checkRelease } from './release-checks.ts';
 import { readStreams } from '../streams/wanted.ts';
 import { checkStreams } from './stream-checks.ts';
 import { checkSynced } from './synced-checks.ts';
+import { checkUpstreams, type UpstreamsView } from './upstream-checks.ts';
 
 export interface CheckDependencies {
   replica: string;
@@ -52,6 +53,7 @@ export interface CheckDependencies {
   metadata: Pick<MetadataFile, 'current' | 'problem'> | undefined;
   directories: DirectoriesView;
   radiusClients: Pick<RadiusClients, 'unopened'>;
+  radiusUpstreams: UpstreamsView;
   projector: Pick<Projector, 'status'>;
   natsUrls: readonly string[];
   /** Of each stream, as COUNTERSIGN_NATS_REPLICAS says. */
@@ -111,6 +113,7 @@ const LOOKS: readonly Look[] = [
     name: 'radius.clients',
     at: async (deps) => checkRadiusClients(await posture(deps, {}), deps.radiusClients.unopened()),
   },
+  { name: 'radius.upstreams', at: ({ radiusUpstreams }) => checkUpstreams(radiusUpstreams) },
   { name: 'carriers', at: ({ pool }) => checkCarriers(pool.states()) },
   {
     name: 'policy',
