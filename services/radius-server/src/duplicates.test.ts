@@ -47,6 +47,14 @@ test('another authenticator is another request, and the one before it is let go 
   expect(after.entry.superseded.signal.aborted).toBe(false);
 });
 
+test('of a request that is answered nothing is let go: nobody waits for it', () => {
+  const duplicates = createDuplicates({ limit: 10 });
+  const { entry } = duplicates.take('a', one, 0);
+  duplicates.answer(entry, answer, 1);
+  expect(duplicates.take('a', two, 2).is).toBe('new');
+  expect(entry.superseded.signal.aborted).toBe(false);
+});
+
 test('what was not answered is decided again (RAD-44)', () => {
   const duplicates = createDuplicates({ limit: 10 });
   duplicates.forget(duplicates.take('a', one, 0).entry);
