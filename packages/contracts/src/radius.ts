@@ -130,6 +130,8 @@ export const radiusWait = operation('radius.wait', {
     {
       clientId: Uuid,
       ticket: Type.String({ minLength: 1, maxLength: 512 }),
+      /** Drawn by whoever waits, and the same each time that they ask: of several, one is told to send. */
+      run: Type.String({ minLength: 8, maxLength: 64 }),
       waitSeconds: Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS }),
     },
     closed,

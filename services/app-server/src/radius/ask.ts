@@ -36,9 +36,9 @@ export interface Asking {
 /** Nobody is handed a signed result: the answer is the packet. */
 const NO_RESULT = { sign: () => Promise.resolve('') };
 
-/** Who alone may have the approval of a login: as much of its name as tells those of one user apart. */
-export function askerOf(login: string): string {
-  return login.slice(0, 11);
+/** Who alone may have an approval: as much of the name of the request that waits as tells those of one user apart. */
+export function askerOf(request: string): string {
+  return request.slice(0, 11);
 }
 
 /** Codes and texts cannot travel with these (RAD-64), and not every product shows what is asked (RAD-24). */
@@ -61,6 +61,9 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
   }
 
   const isAsked = canAsk(client, input);
+  if (isAsked && asking.asked >= client.settings.maxChallenges) {
+    throw new MfaError('CHALLENGE_CLOSED', { reason: 'asked too often' });
+  }
   const policies = policiesOver(deps.policies, { canAsk: isAsked, waitSeconds: client.waitSeconds });
   const isPossible = policies.effective(client.settings.applicationId).methods.order.length > 0;
   if (!isPossible || (!isAsked && !client.settings.allowPlainApproval)) {

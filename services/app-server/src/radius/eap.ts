@@ -3,7 +3,7 @@ import { MfaError, type RadiusAnswer, type RadiusAttribute } from '@countersign/
 import { ATTRIBUTE, readText } from '@countersign/radius';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { KeyRing } from '../keys/ring.ts';
-import { accept } from './accept.ts';
+import { acceptStranger } from './accept.ts';
 import { ask, type AskDependencies } from './ask.ts';
 import { requestName, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
@@ -53,7 +53,7 @@ export async function converse(
   const isRight = said.outcome === 'accept';
   const outcome = async () => (isRight ? ('right' as const) : ('wrong' as const));
   const { isStranger } = await countedOnce(deps, client, whom, outcome, step(request, 'first'));
-  if (isStranger) return accept(deps, { client, login, userId: undefined });
+  if (isStranger) return acceptStranger(deps, { client, input: whom, login }, request);
   return ask(deps, { client, input: { ...whom, eap }, typed: {}, login, asked: 0 }, request);
 }
 

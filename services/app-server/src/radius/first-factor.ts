@@ -40,6 +40,9 @@ export async function holdFirst(
   return holdUpstream(deps, { upstreamId: firstFactor.upstreamId, client, input, password, login }, attempt);
 }
 
+/** A challenge wants to know more than a password: that is nothing to let anybody in for. */
+const OUTCOMES = { accept: 'right', reject: 'wrong', challenge: 'barred' } as const;
+
 interface Upstream {
   upstreamId: string;
   client: EffectiveClient;
@@ -64,8 +67,7 @@ async function holdUpstream(
     input,
     async () => {
       const { outcome } = await saidOnce(deps, { upstreamId, input, login }, credential, request);
-      // A challenge wants to know more than a password: that is nothing to let anybody in for.
-      return outcome === 'accept' ? 'right' : outcome === 'reject' ? 'wrong' : 'unknown';
+      return OUTCOMES[outcome];
     },
     request,
   );

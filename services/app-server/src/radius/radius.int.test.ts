@@ -20,6 +20,7 @@ import { Directories } from '../directory/directories.ts';
 import { DirectoryStatus } from '../directory/status.ts';
 import { effectiveSettings } from '../radius-client/effective.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
+import { block } from '../user/block.ts';
 import { update } from '../user/update.ts';
 import { create as createUser } from '../user/create.ts';
 import { set } from '../policy/set.ts';
@@ -134,16 +135,28 @@ function packet({ station = '203.0.113.7', ...rest }: Sent) {
   };
 }
 const ask = (on: Desk, asked: Sent) => packet(asked).at(on);
-const askedOnce = (on: Desk, clientId: string, answer: RadiusAnswer, waitSeconds: number) =>
+const askedOnce = (
+  on: Desk,
+  clientId: string,
+  answer: RadiusAnswer,
+  waitSeconds: number,
+  run: string = crypto.randomUUID(),
+) =>
   wait(
     on,
-    { clientId, ticket: answer.answer === 'wait' ? answer.ticket : '', waitSeconds },
+    { clientId, ticket: answer.answer === 'wait' ? answer.ticket : '', run, waitSeconds },
     { ...requestOf({ scopes: ['radius'] }), deadline: Date.now() + 20_000 },
   );
 /** As a radius-server does: it waits, and asks then what came. */
-const waiting = async (on: Desk, clientId: string, answer: RadiusAnswer, waitSeconds = 5) => {
-  if (waitSeconds > 0) await askedOnce(on, clientId, answer, waitSeconds);
-  return askedOnce(on, clientId, answer, 0);
+const waiting = async (
+  on: Desk,
+  clientId: string,
+  answer: RadiusAnswer,
+  waitSeconds = 5,
+  run: string = crypto.randomUUID(),
+) => {
+  if (waitSeconds > 0) await askedOnce(on, clientId, answer, waitSeconds, run);
+  return askedOnce(on, clientId, answer, 0, run);
 };
 
 const textOf = (answer: RadiusAnswer) =>
@@ -339,6 +352,21 @@ describe('a challenge', () => {
     expect((await eventsOf(userId)).filter((type) => type === 'challenge.started')).toHaveLength(3);
   });
 
+  test('R13: after as many as a client may have no further message is sent', async () => {
+    const clientId = clientWith({ maxChallenges: 1 });
+    const { username } = await person({ sms: true, totp: true });
+    const asked = await ask(a, { clientId, username, password: '' });
+    const more = { clientId, username, password: 'sms', state: stateOf(asked) };
+    expect(await ask(b, more)).toMatchObject({ answer: 'reject' });
+    expect(sent).toHaveLength(0);
+  });
+
+  test('takes only the kinds of password that the client may send', async () => {
+    const clientId = clientWith({ passwords: ['mschapv2'] });
+    const { username, code } = await person({ totp: true });
+    expect(await ask(a, { clientId, username, password: code() })).toMatchObject({ answer: 'reject' });
+  });
+
   test('RAD-24: is never sent where the client does not show it', async () => {
     const clientId = clientWith({ profile: 'nps-rd-gateway' });
     const { username } = await person({ sms: true, totp: true });
@@ -401,6 +429,57 @@ describe('an approval in the app', () => {
     const number = numberIn(asked);
     await approve(owner, String((Number(number) + 1) % 1000).padStart(3, '0')).catch(() => undefined);
     expect(await told).toMatchObject({ answer: 'reject' });
+  });
+
+  test('RAD-43: whose answer was lost on its way is told to whoever waits for it, and asks again', async () => {
+    const clientId = clientWith({ profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true });
+    const owner = await person({ app: true });
+    const answer = await ask(a, { clientId, username: owner.username, password: '' });
+    await approve(owner);
+    for (const on of [a, b]) {
+      expect(await waiting(on, clientId, answer, 5, 'run of one')).toMatchObject({ answer: 'accept', send: true });
+    }
+    expect(await waiting(b, clientId, answer, 5, 'run of another')).toMatchObject({ answer: 'accept', send: false });
+  });
+
+  test('RAD-45: is for whoever pressed Enter last, whichever replica still waits for one before', async () => {
+    const clientId = clientWith();
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    const enter = { clientId, username: owner.username, password: '', state: stateOf(asked) };
+    const before = waiting(b, clientId, await ask(b, enter));
+    const last = await ask(a, enter);
+    await approve(owner, numberIn(asked));
+    expect(await before).toMatchObject({ answer: 'reject', send: false });
+    expect(await waiting(a, clientId, last)).toMatchObject({ answer: 'accept', send: true });
+  });
+
+  test('is had by Enter also where it was approved before', async () => {
+    const clientId = clientWith();
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    await approve(owner, numberIn(asked));
+    const enter = await ask(b, { clientId, username: owner.username, password: '', state: stateOf(asked) });
+    expect(await waiting(b, clientId, enter)).toMatchObject({ answer: 'accept', send: true });
+  });
+
+  test('R17: is nothing for whoever was blocked since', async () => {
+    const clientId = clientWith({ profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true });
+    const owner = await person({ app: true });
+    const answer = await ask(a, { clientId, username: owner.username, password: '' });
+    await approve(owner);
+    await block(a, { userId: owner.userId, reason: 'phone stolen' }, requestOf());
+    expect(await waiting(b, clientId, answer)).toMatchObject({ answer: 'reject', send: true });
+    expect(trailed.at(-1)).toMatchObject({ type: 'radius.refused', reason: 'blocked' });
+  });
+
+  test('RAD-45: is withdrawn from the phone once the client was asked as often as it may be', async () => {
+    const clientId = clientWith({ timeoutSeconds: 4, tries: 1, maxChallenges: 1 });
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    const enter = await ask(a, { clientId, username: owner.username, password: '', state: stateOf(asked) });
+    expect(await waiting(b, clientId, enter)).toMatchObject({ answer: 'reject' });
+    expect(await promptsOf(a, owner.phone)).toEqual([]);
   });
 
   test('is as good as a code that is typed in its place, and over then', async () => {
@@ -534,6 +613,8 @@ describe('an upstream server', () => {
     upstream.mockRejectedValue(new MfaError('RADIUS_UPSTREAM_UNAVAILABLE'));
     const one = packet({ clientId, username, password: 'secret' });
     await expect(one.at(a)).rejects.toMatchObject({ code: 'RADIUS_UPSTREAM_UNAVAILABLE' });
+    // Nobody could say, and nobody can now: that is no reject.
+    for (const on of [a, b]) await expect(one.at(on)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(upstream).toHaveBeenCalledTimes(1);
   });
 
@@ -551,6 +632,7 @@ describe('an upstream server', () => {
     const asked = await ask(a, { clientId: strict, username: 'guest', password: 'secret' });
     expect(asked.answer).not.toBe('accept');
     expect(await ask(a, { clientId: lax, username: 'guest', password: 'secret' })).toMatchObject({ answer: 'accept' });
+    expect(trailed.at(-1)).toMatchObject({ type: 'radius.accepted', detail: { username: 'guest' } });
   });
 
   test('RAD-51: hears the password without what was typed behind it, once', async () => {
