@@ -774,6 +774,23 @@ describe('RADIUS over TLS (RAD-71 to RAD-73)', () => {
     expect(modern.heard.every((octets) => octets[0] === CODE.accessAccept)).toBe(true);
   });
 
+  test('what finds no room holds the connection back for a while, and is shed together with what stands behind it', async () => {
+    const bounds = { roomMs: 300 };
+    const { ports } = await start({
+      maxWaiting: 4,
+      radsec: { port: 0, authorities: authority.certificatePem, bounds },
+    });
+    const { send, hears, heard } = await connect(ports().radsec, ['radius/1.1']);
+    send(Buffer.concat(Array.from({ length: 8 }, (_, token) => recent(token, 'push'))));
+    await waitUntil(async () => (await dropped('overload')) === 6, { what: 'six to be shed' });
+    expect(app.pushes.size).toBe(2);
+    // A place that is free in time is taken by whoever waited for it.
+    send(recent(9, 'accept'));
+    pushOf().approved.resolve();
+    await hears(2);
+    expect(heard.map((octets) => read(octets, '1.1').id)).toEqual([0, 9]);
+  });
+
   test('identifiers that come twice at a time are answered each with its own authenticator', async () => {
     const { ports } = await start();
     const { send, heard, hears } = await connect(ports().radsec, ['radius/1.0']);

@@ -166,10 +166,10 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
           roomTimer = setTimeout(takeQueue, ROOM_EVERY_MS);
           return;
         }
-        waitingSince = undefined;
         if (reason !== undefined) return end(socket, reason);
         queue.shift();
       }
+      waitingSince = undefined;
       socket.resume();
     }
 
@@ -202,6 +202,8 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
         },
       });
       if (dropped === 'no-room') return dropped;
+      // Once one was shed, so is what stands behind it while there is no room: who sent it may have given up by then.
+      if (dropped !== 'overload') waitingSince = undefined;
       return dropped !== undefined && ENDS_CONNECTION.has(dropped) ? 'wrong proof' : undefined;
     }
   }
