@@ -252,7 +252,10 @@ describe('what is away', () => {
     const challenges = asked.flatMap(({ heard }) => heard);
     expect(new Set(challenges.map((octets) => octets.toString('hex'))).size, 'one answer, from whichever').toBe(1);
     expect(challenges[0]?.readUInt8(0)).toBe(CODE.accessChallenge);
-    await expect.poll(() => phone.poll(mobile()).then(({ length }) => length), { message: 'one push' }).toBe(1);
+    // It has the patience of the app, which asks no more often than it may.
+    await expect
+      .poll(() => phone.poll(mobile()).then(({ length }) => length), { message: 'one push', interval: 1000 })
+      .toBe(1);
     await expect
       .poll(async () => (await audited(user))['challenge.started'])
       .toBe((before['challenge.started'] ?? 0) + 1);

@@ -78,7 +78,10 @@ async function answerOf(
   throw new MfaError('CHALLENGE_CLOSED', { reason: state });
 }
 
-/** Once, for this login, and told by one: whoever draws the run that is recorded. */
+/**
+ * Once, for this login, and told by one of those that waited: whoever draws the run that is recorded. A replica that the request reaches later
+ * has a retransmission of it, since the answer was lost, and tells it again.
+ */
 async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ticket, request: AuthorisedRequest) {
   const { userId, key } = addressOf(ticket);
   const user = await deps.users.byId(userId);
@@ -106,7 +109,7 @@ async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ti
     throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   }
   const accepted = await accept(deps, { client, login: ticket.login, userId });
-  return { ...accepted, send: event.run === run };
+  return { ...accepted, send: event.run === run || ticket.since > event.at };
 }
 
 /** The client gives up now, or nearly. Whoever saw a number may press Enter and wait longer; nobody else can be asked to. */
