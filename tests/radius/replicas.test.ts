@@ -31,14 +31,13 @@ const REPEAT_MS = 600;
 
 let house: RadiusHouse;
 let products: Product[];
-let survivor: RadiusReplica;
 let victim: RadiusReplica;
 
 beforeAll(async () => {
   house = await startRadiusHouse([], { radiusServers: 2, mobileServices: 1 });
-  const [one, two] = house.stack.radiusServers;
-  if (one === undefined || two === undefined) throw new Error('fewer than two replicas');
-  [victim, survivor] = [one, two];
+  const [first] = house.stack.radiusServers;
+  if (first === undefined) throw new Error('no replica');
+  victim = first;
   products = await Promise.all(alike().map((profiles, n) => installed(profiles, `127.0.0.${21 + n}`)));
   await house.admitted();
 });
@@ -184,9 +183,12 @@ test(
         await waitUntil(() => answersTo(login).length > 0, { what: `the answer to ${product.profiles.join(', ')}` });
       }),
     );
+    // Time for a second one, if anybody would send it.
+    await sleep(REPEAT_MS);
     for (const login of logins) {
       const { product, server, request } = login;
       const [accept] = answersTo(login);
+      expect(answersTo(login), product.profiles.join(', ')).toHaveLength(1);
       expect(accept?.readUInt8(0), product.profiles.join(', ')).toBe(CODE.accessAccept);
       expect(accept === undefined ? false : isSignedFirst(accept)).toBe(true);
       // It was lost on the way: once more, of two turns one is the survivor's.
