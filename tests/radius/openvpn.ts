@@ -162,7 +162,13 @@ async function startRelay(networkNamespace: string, radius: OpenvpnOptions['radi
   const child: ChildProcess = spawn(
     '/sbin/ip',
     [
-      ...['netns', 'exec', networkNamespace, process.execPath, '--input-type=module', '--eval', program],
+      'netns',
+      'exec',
+      networkNamespace,
+      process.execPath,
+      '--input-type=module',
+      '--eval',
+      program,
       ...Object.values(RADIUS_PORTS).map(String),
     ],
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },

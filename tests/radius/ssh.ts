@@ -102,19 +102,17 @@ export function ssh(dir: string, port: number, username: string): SshLogin {
     ].join('\n'),
   );
   chmodSync(askpass, 0o700);
-  const child = spawn(
-    'ssh',
-    [
-      ...['-F', 'none', '-p', String(port)],
-      ...['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR'],
-      ...['-o', 'PreferredAuthentications=keyboard-interactive', '-o', 'NumberOfPasswordPrompts=1'],
-      ...[`${username}@127.0.0.1`, 'id', '-un'],
-    ],
-    {
-      env: { PATH: process.env['PATH'], SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const options = [
+    'StrictHostKeyChecking=no',
+    'UserKnownHostsFile=/dev/null',
+    'LogLevel=ERROR',
+    'PreferredAuthentications=keyboard-interactive',
+    'NumberOfPasswordPrompts=1',
+  ].flatMap((option) => ['-o', option]);
+  const child = spawn('ssh', ['-F', 'none', '-p', String(port), ...options, `${username}@127.0.0.1`, 'id', '-un'], {
+    env: { PATH: process.env['PATH'], SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [output, errors, isOver] = ['', '', false];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));

@@ -62,6 +62,7 @@ import { natsSessions, type Sessions } from './session/sessions.ts';
 import { ensureSessionStreams } from './session/stream.ts';
 import { StartRefused } from './start-refused.ts';
 import { assertStreams } from './streams/assert-streams.ts';
+import { keepStreams } from './streams/keep-streams.ts';
 import { assertSynced } from './streams/synced.ts';
 import { readStreams } from './streams/wanted.ts';
 import { CLOCK_TICK_MS, ClockWatch } from './system/clock-watch.ts';
@@ -221,16 +222,17 @@ export async function createContext(
   const natsUrls = environment.COUNTERSIGN_NATS_URLS;
   assertSynced(await greetServers(natsUrls), copies, environment.COUNTERSIGN_NATS_UNSYNCED);
   const partitions = partitionsOf(streams);
+  const inMemory = () => Promise.all([ensureNoncesStream(setup, copies), ensureRadiusStream(setup, copies)]);
   // At once: in a cluster each of them waits for an election.
   await Promise.all([
     ...partitions.map((partition) => ensureLedgerStream(setup, partition, copies)),
     ensureTrailStream(setup, copies),
     ensureIdempotencyStream(setup, copies),
     ensureSessionStreams(setup, copies),
-    ensureNoncesStream(setup, copies),
-    ensureRadiusStream(setup, copies),
+    inMemory(),
   ]);
   assertStreams(await readStreams(setup, partitions), partitions, copies);
+  void keepStreams(bus.nats, inMemory, problem('streams.unmade'));
 
   const processes = copies === 1 ? undefined : await followServers(access);
   const { ledger, parts, leave } = await startLedger({

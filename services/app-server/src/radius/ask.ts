@@ -143,7 +143,8 @@ export function wait(
   token: Token,
   { request, endsAt }: { request: AuthorisedRequest; endsAt?: number },
 ): RadiusAnswer {
-  const until = Math.min(endsAt ?? Infinity, now() + waitSeconds * 1000);
-  const ticket = writeTicket(ring, settings.applicationId, { ...token, request: requestName(request), until });
+  const since = now();
+  const until = Math.min(endsAt ?? Infinity, since + waitSeconds * 1000);
+  const ticket = writeTicket(ring, settings.applicationId, { ...token, request: requestName(request), since, until });
   return { answer: 'wait', ticket, expiresAt: new Date(until).toISOString() };
 }

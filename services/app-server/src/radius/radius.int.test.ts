@@ -407,7 +407,13 @@ describe('an approval in the app', () => {
     const both = Promise.all([askedOnce(a, clientId, killed, 5), askedOnce(b, clientId, other, 5)]);
     await approve(owner, numberIn(asked));
     expect(await both).toMatchObject([{ answer: 'wait' }, { answer: 'wait' }]);
-    expect(await askedOnce(b, clientId, other, 0)).toMatchObject({ answer: 'accept', send: true });
+    const accepted = await askedOnce(b, clientId, other, 0);
+    expect(accepted).toMatchObject({ answer: 'accept', send: true });
+    // It is back; and the answer was lost.
+    const again = await enter.at(a);
+    expect(await waiting(a, clientId, again)).toEqual(accepted);
+    expect(await waiting(a, clientId, killed), 'who had it before is not to tell it').toMatchObject({ send: false });
+    expect((await eventsOf(owner.userId)).filter((type) => type === 'challenge.claimed')).toHaveLength(1);
   });
 
   test('is asked for in the language of the person, and the client may have one for all', async () => {

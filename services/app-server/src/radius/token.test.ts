@@ -13,18 +13,19 @@ const tickets: fc.Arbitrary<Ticket> = fc.record({
   turn: fc.nat(255),
   asked: fc.integer({ min: 1, max: 255 }),
   request: sixteen.map((bytes) => Buffer.from(bytes).toString('base64url')),
+  since: fc.nat(2 ** 47),
   until: fc.nat(2 ** 47),
 });
 
 describe('what a client brings back', () => {
   test('RAD-21: says what was written, in at most 253 octets, and the same each time', () => {
     fc.assert(
-      fc.property(tickets, ({ request, until, ...token }) => {
+      fc.property(tickets, ({ request, since, until, ...token }) => {
         const state = writeState(ring, 'vpn', token);
         expect(state.length).toBeLessThanOrEqual(253);
         expect(writeState(ring, 'vpn', token)).toEqual(state);
         expect(readState(ring, 'vpn', state)).toEqual(token);
-        const ticket = { ...token, request, until };
+        const ticket = { ...token, request, since, until };
         expect(readTicket(ring, 'vpn', writeTicket(ring, 'vpn', ticket))).toEqual(ticket);
       }),
     );
@@ -32,9 +33,9 @@ describe('what a client brings back', () => {
 
   test('R14: is nothing at another application, nor as something else, nor with any bit of it changed', () => {
     fc.assert(
-      fc.property(tickets, fc.nat(), ({ request, until, ...token }, at) => {
+      fc.property(tickets, fc.nat(), ({ request, since, until, ...token }, at) => {
         const state = writeState(ring, 'vpn', token);
-        const ticket = writeTicket(ring, 'vpn', { ...token, request, until });
+        const ticket = writeTicket(ring, 'vpn', { ...token, request, since, until });
         expect(readState(ring, 'payroll', state)).toBeUndefined();
         expect(readTicket(ring, 'payroll', ticket)).toBeUndefined();
         expect(readTicket(ring, 'vpn', state.toString('base64url'))).toBeUndefined();

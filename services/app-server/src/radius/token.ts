@@ -21,7 +21,8 @@ export interface Token {
 export interface Ticket extends Token {
   /** Names the request that is answered in the end: 16 bytes of it, base64url. */
   request: string;
-  /** ms since the epoch. */
+  /** From when to when, ms since the epoch. */
+  since: number;
   until: number;
 }
 
@@ -29,7 +30,7 @@ type Macs = Pick<KeyRing, 'mac'>;
 
 const FORM = 1;
 const TOKEN_BYTES = 4 + 32 + 16;
-const TICKET_BYTES = TOKEN_BYTES + 16 + 6;
+const TICKET_BYTES = TOKEN_BYTES + 16 + 6 + 6;
 const MAC_BYTES = 16;
 
 /**
@@ -51,7 +52,8 @@ export function writeTicket(ring: Macs, applicationId: string, ticket: Ticket): 
   const bytes = Buffer.alloc(TICKET_BYTES);
   bytesOf(ticket).copy(bytes);
   Buffer.from(ticket.request, 'base64url').copy(bytes, TOKEN_BYTES);
-  bytes.writeUIntBE(ticket.until, TOKEN_BYTES + 16, 6);
+  bytes.writeUIntBE(ticket.since, TOKEN_BYTES + 16, 6);
+  bytes.writeUIntBE(ticket.until, TOKEN_BYTES + 22, 6);
   return sealed(ring, 'radius-ticket', applicationId, bytes).toString('base64url');
 }
 
@@ -64,7 +66,8 @@ export function readTicket(ring: Macs, applicationId: string, text: string): Tic
   return {
     ...token,
     request: bytes.subarray(TOKEN_BYTES, TOKEN_BYTES + 16).toString('base64url'),
-    until: bytes.readUIntBE(TOKEN_BYTES + 16, 6),
+    since: bytes.readUIntBE(TOKEN_BYTES + 16, 6),
+    until: bytes.readUIntBE(TOKEN_BYTES + 22, 6),
   };
 }
 

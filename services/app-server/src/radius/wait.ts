@@ -88,7 +88,10 @@ async function answerOf(
   throw new MfaError('CHALLENGE_CLOSED', { reason: state });
 }
 
-/** Once, for this request, and told by one: whose run is recorded. */
+/**
+ * Once, for this request, and told by one of those that waited: whose run is recorded. A replica that the request reaches later has a
+ * retransmission of it, since the answer was lost, and tells it again.
+ */
 async function claim(
   deps: WaitDependencies,
   { client, ticket, run }: Omit<Waiting, 'waitSeconds'>,
@@ -120,7 +123,7 @@ async function claim(
     throw new MfaError('INTERNAL', { reason: `this attempt was ${event.type}` });
   }
   const accepted = await accept(deps, { client, login: ticket.login, userId });
-  return { ...accepted, send: event.run === run };
+  return { ...accepted, send: event.run === run || ticket.since > event.at };
 }
 
 /** The client gives up now, or nearly. Whoever saw a number may press Enter and wait longer; nobody else can be asked to. */
