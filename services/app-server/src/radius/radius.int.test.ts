@@ -123,6 +123,7 @@ interface Sent {
   password?: string;
   state?: string;
   mschap?: { challenge: string; response: string };
+  eap?: string;
   station?: string;
 }
 function packet({ station = '203.0.113.7', ...rest }: Sent) {
@@ -542,5 +543,54 @@ describe('an upstream server', () => {
     upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
     expect(await ask(a, { clientId, username, password: `secret${code()}` })).toMatchObject({ answer: 'accept' });
     expect(upstream.mock.calls.map(([request]) => request)).toEqual([expect.objectContaining({ password: 'secret' })]);
+  });
+
+  describe('EAP, where the name that was proved is inside a tunnel', () => {
+    /** The last response of PEAP, and of MS-CHAPv2 without a tunnel (RFC 3748 section 4). */
+    const [PEAP, MSCHAPV2] = [
+      [2, 7, 0, 6, 25, 0],
+      [2, 7, 0, 6, 26, 3],
+    ].map((octets) => Buffer.from(octets).toString('base64'));
+    const SUCCESS = { type: 79, value: Buffer.from([3, 7, 0, 4]).toString('base64') };
+    const named = (name: string) => ({ type: 1, value: Buffer.from(name).toString('base64') });
+    const accepted = (...more: RadiusAttribute[]) =>
+      upstream.mockResolvedValue({ outcome: 'accept', attributes: [SUCCESS, KEY, CLASS, ...more] });
+
+    test('asks whoever the server says it was, and the client hears that name too', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true });
+      const owner = await person({ app: true });
+      accepted(named(owner.username));
+      const answer = await ask(a, { clientId, username: 'anonymous', eap: PEAP! });
+      const told = waiting(b, clientId, answer);
+      await approve(owner);
+      const accept = await told;
+      expect(accept).toMatchObject({ answer: 'accept' });
+      expect('attributes' in accept && accept.attributes).toEqual(
+        expect.arrayContaining([SUCCESS, KEY, CLASS, named(owner.username)]),
+      );
+    });
+
+    test('R22: lets nobody ask the phone of another with a password of their own', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true });
+      const [owner, thief] = [await person({ app: true }), await person({ app: true })];
+      // A server that does not say who it was, and one that does.
+      accepted();
+      expect(await ask(a, { clientId, username: owner.username, eap: PEAP! })).toMatchObject({ answer: 'reject' });
+      accepted(named(thief.username));
+      expect(await ask(a, { clientId, username: owner.username, eap: PEAP! })).toMatchObject({ answer: 'reject' });
+      expect(await promptsOf(a, owner.phone)).toEqual([]);
+      expect(await promptsOf(a, thief.phone)).toEqual([]);
+      // Without a tunnel the name of the packet is the one that was proved.
+      accepted();
+      expect(await ask(a, { clientId, username: owner.username, eap: MSCHAPV2! })).toMatchObject({ answer: 'wait' });
+    });
+
+    test('lets in no stranger: people who are users here may call themselves anything outside the tunnel', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true, requireUserMatch: false });
+      accepted(named('anonymous'));
+      expect((await ask(a, { clientId, username: 'anonymous', eap: PEAP! })).answer).not.toBe('accept');
+      accepted();
+      expect((await ask(a, { clientId, username: 'anonymous', eap: PEAP! })).answer).not.toBe('accept');
+    });
   });
 });
