@@ -537,6 +537,25 @@ describe('an upstream server', () => {
     expect(await ask(a, { clientId: lax, username: 'guest', password: 'secret' })).toMatchObject({ answer: 'accept' });
   });
 
+  test('R3: takes no user for a stranger whom it knows by more names than are known here', async () => {
+    const clientId = viaUpstream({ requireUserMatch: false });
+    const { username } = await person({ totp: true });
+    upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
+    const names = [`EXAMPLE\\${username}`, `${username}@example.com`, `example.com/${username}`, `X\\${username}@y.z`];
+    for (const name of names) {
+      const answer = await ask(a, { clientId, username: name, password: 'secret' });
+      expect(answer, name).toMatchObject({ answer: 'reject' });
+    }
+    // As the directory, which is asked whose the name is, knows them.
+    const known = { objectId: 'x', dn: 'x', username, names: ['short'], phones: [], status: 'enabled' } as const;
+    const person1 = { ...known, names: [...known.names], phones: [] };
+    const directory = { directoryId: crypto.randomUUID(), mayKnow: () => true, find: async () => person1 };
+    const all = vi.spyOn(a.directories, 'all').mockReturnValue([directory as never]);
+    const answer = await ask(a, { clientId, username: 'short', password: 'secret' });
+    all.mockRestore();
+    expect(answer).toMatchObject({ answer: 'reject' });
+  });
+
   test('RAD-51: hears the password without what was typed behind it, once', async () => {
     const clientId = viaUpstream({ appended: { how: 'digits', digits: 6 } });
     const { username, code } = await person({ totp: true });
