@@ -125,9 +125,11 @@ interface Sent {
   mschap?: { challenge: string; response: string };
   eap?: string;
   station?: string;
+  port?: string;
 }
-function packet({ station = '203.0.113.7', ...rest }: Sent) {
-  const input = { ...rest, source: '192.0.2.1', transport: 'udp', accessServer: { callingStation: station } } as const;
+function packet({ station = '203.0.113.7', port = '1', ...rest }: Sent) {
+  const accessServer = { callingStation: station, port };
+  const input = { ...rest, source: '192.0.2.1', transport: 'udp', accessServer } as const;
   const attemptId = createHash('sha256').update(randomBytes(16)).digest('base64url');
   return {
     at: (on: Desk): Promise<RadiusAnswer> =>
@@ -436,16 +438,21 @@ describe('an approval in the app', () => {
     ]);
   });
 
-  test('RAD-46: somebody with the same password at another place never shares it', async () => {
+  test.each([
+    ['at another place', { station: '198.51.100.9' }, {}],
+    ['behind the same address', { port: '2' }, {}],
+    ['at RD Gateway, which names no place', { station: 'UserAuthType:PW' }, { station: 'UserAuthType:PW' }],
+  ])('RAD-46: somebody with the same password %s never shares it', async (_where, theirWay, ownWay) => {
     const clientId = clientWith({ profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true });
     const owner = await person({ app: true });
-    const thief = await ask(b, { clientId, username: owner.username, password: '', station: '198.51.100.9' });
-    const own = await ask(a, { clientId, username: owner.username, password: '' });
+    const thief = await ask(b, { clientId, username: owner.username, password: '', ...theirWay });
+    const own = await ask(a, { clientId, username: owner.username, password: '', ...ownWay });
     const both = Promise.all([waiting(a, clientId, own), waiting(b, clientId, thief)]);
     await approve(owner);
     const [ours, theirs] = await both;
     expect(theirs).toMatchObject({ answer: 'reject' });
     expect(ours).toMatchObject({ answer: 'accept' });
+    expect(await eventsOf(owner.userId)).not.toContain('challenge.joined');
   });
 
   test('RAD-45: is over when the client gives up: what is approved after that changes nothing', async () => {
