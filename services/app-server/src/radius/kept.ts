@@ -16,6 +16,10 @@ export const RADIUS = 'RADIUS';
 /** Longer than any login takes, with as many challenges as a client may have. */
 const KEPT_SECONDS = 3600;
 const NANOSECONDS_PER_SECOND = 1e9;
+/**
+ * Of more, the oldest goes: whoever makes up names would else keep everybody out for an hour. A login whose answer is gone before its end lets
+ * nobody in, and a request that comes again so late is counted once by the ledger.
+ */
 const MAX_BYTES = 67_108_864;
 /** nats-server `errors.json`: JSStreamWrongLastSequenceErrF. */
 const TAKEN = 10_071;
@@ -60,7 +64,7 @@ export async function ensureRadiusStream(manager: JetStreamManager, replicas: nu
       max_age: KEPT_SECONDS * NANOSECONDS_PER_SECOND,
       max_bytes: MAX_BYTES,
       max_msg_size: 16 * 1024,
-      discard: DiscardPolicy.New,
+      discard: DiscardPolicy.Old,
       allow_direct: false,
     },
     'update',

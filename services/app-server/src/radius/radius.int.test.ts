@@ -24,7 +24,7 @@ import { update } from '../user/update.ts';
 import { create as createUser } from '../user/create.ts';
 import { set } from '../policy/set.ts';
 import type { EffectiveClient } from './clients.ts';
-import { ensureRadiusStream, jetStreamKept } from './kept.ts';
+import { ensureRadiusStream, jetStreamKept, RADIUS } from './kept.ts';
 import { login } from './login.ts';
 import { wait } from './wait.ts';
 
@@ -526,6 +526,18 @@ describe('an upstream server', () => {
     const one = packet({ clientId, username, password: 'secret' });
     await expect(one.at(a)).rejects.toMatchObject({ code: 'RADIUS_UPSTREAM_UNAVAILABLE' });
     expect(upstream).toHaveBeenCalledTimes(1);
+  });
+
+  test('R26: is asked for newcomers also when strangers have filled what is kept of its answers', async () => {
+    const clientId = viaUpstream();
+    upstream.mockResolvedValue({ outcome: 'reject', attributes: [KEY, KEY, KEY, KEY] });
+    const { config } = await a.manager.streams.info(RADIUS);
+    await a.manager.streams.update(RADIUS, { ...config, max_bytes: 8192 });
+    for (let tried = 0; tried < 60; tried += 1) {
+      const answer = await ask(a, { clientId, username: `nobody${tried}`, password: 'guess' });
+      expect(answer, String(tried)).toMatchObject({ answer: 'reject' });
+    }
+    await a.manager.streams.update(RADIUS, config);
   });
 
   test('R17: whoever is disabled here is refused whatever it says', async () => {
