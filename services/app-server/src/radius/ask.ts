@@ -12,7 +12,7 @@ import { start, type Door, type StartDependencies } from '../challenge/start.ts'
 import { canonicalUsername } from '../user/canonical.ts';
 import { accept, type AcceptDependencies } from './accept.ts';
 import { challenge } from './answers.ts';
-import { contextOf, policiesOver, requestName, step, type AskedFrom } from './client-request.ts';
+import { contextOf, policiesOver, requestName, stationOf, step, type AskedFrom } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
 import { insteadText, textsIn } from './texts.ts';
 import { writeTicket, type Token } from './token.ts';
@@ -85,15 +85,20 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
   return shown(deps, asking, started, request);
 }
 
-/** @see RAD-46: the same person, password and place, at the same application; without Calling-Station-Id nobody can tell. */
+/**
+ * @see RAD-46: the same person, password and place, at the same application; without Calling-Station-Id nobody can tell. Many may share an
+ * address: a client that asks its next server asks for the same port of its own.
+ */
 function doorOf({ ring }: AskDependencies, { client, input, login, hollow }: Asking, isAsked: boolean): Door {
-  const { callingStation } = input.accessServer;
+  const { identifier = '', address = '', port = '' } = input.accessServer;
+  const station = stationOf(input.accessServer);
   const name = canonicalUsername(input.username);
   const credential = input.password ?? input.mschap?.response;
-  const mayJoin = callingStation !== undefined && 'canonical' in name && credential !== undefined;
+  const mayJoin = station !== undefined && 'canonical' in name && credential !== undefined;
+  const place = JSON.stringify([station, identifier, address, port]);
   const join = mayJoin
     ? ring
-        .mac('radius-join', client.settings.applicationId, name.canonical, callingStation, credential)
+        .mac('radius-join', client.settings.applicationId, name.canonical, place, credential)
         .subarray(0, 12)
         .toString('base64url')
     : undefined;

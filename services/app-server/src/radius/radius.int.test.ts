@@ -25,7 +25,7 @@ import { update } from '../user/update.ts';
 import { create as createUser } from '../user/create.ts';
 import { set } from '../policy/set.ts';
 import type { EffectiveClient } from './clients.ts';
-import { ensureRadiusStream, jetStreamKept } from './kept.ts';
+import { ensureRadiusStream, jetStreamKept, RADIUS } from './kept.ts';
 import { login } from './login.ts';
 import { wait } from './wait.ts';
 
@@ -124,10 +124,13 @@ interface Sent {
   password?: string;
   state?: string;
   mschap?: { challenge: string; response: string };
+  eap?: string;
   station?: string;
+  port?: string;
 }
-function packet({ station = '203.0.113.7', ...rest }: Sent) {
-  const input = { ...rest, source: '192.0.2.1', transport: 'udp', accessServer: { callingStation: station } } as const;
+function packet({ station = '203.0.113.7', port = '1', ...rest }: Sent) {
+  const accessServer = { callingStation: station, port };
+  const input = { ...rest, source: '192.0.2.1', transport: 'udp', accessServer } as const;
   const attemptId = createHash('sha256').update(randomBytes(16)).digest('base64url');
   return {
     at: (on: Desk): Promise<RadiusAnswer> =>
@@ -537,16 +540,21 @@ describe('an approval in the app', () => {
     ]);
   });
 
-  test('RAD-46: somebody with the same password at another place never shares it', async () => {
+  test.each([
+    ['at another place', { station: '198.51.100.9' }, {}],
+    ['behind the same address', { port: '2' }, {}],
+    ['at RD Gateway, which names no place', { station: 'UserAuthType:PW' }, { station: 'UserAuthType:PW' }],
+  ])('RAD-46: somebody with the same password %s never shares it', async (_where, theirWay, ownWay) => {
     const clientId = clientWith({ profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true });
     const owner = await person({ app: true });
-    const thief = await ask(b, { clientId, username: owner.username, password: '', station: '198.51.100.9' });
-    const own = await ask(a, { clientId, username: owner.username, password: '' });
+    const thief = await ask(b, { clientId, username: owner.username, password: '', ...theirWay });
+    const own = await ask(a, { clientId, username: owner.username, password: '', ...ownWay });
     const both = Promise.all([waiting(a, clientId, own), waiting(b, clientId, thief)]);
     await approve(owner);
     const [ours, theirs] = await both;
     expect(theirs).toMatchObject({ answer: 'reject' });
     expect(ours).toMatchObject({ answer: 'accept' });
+    expect(await eventsOf(owner.userId)).not.toContain('challenge.joined');
   });
 
   test('RAD-45: is over when the client gives up: what is approved after that changes nothing', async () => {
@@ -624,6 +632,18 @@ describe('an upstream server', () => {
     expect(upstream).toHaveBeenCalledTimes(1);
   });
 
+  test('R26: is asked for newcomers also when strangers have filled what is kept of its answers', async () => {
+    const clientId = viaUpstream();
+    upstream.mockResolvedValue({ outcome: 'reject', attributes: [KEY, KEY, KEY, KEY] });
+    const { config } = await a.manager.streams.info(RADIUS);
+    await a.manager.streams.update(RADIUS, { ...config, max_bytes: 8192 });
+    for (let tried = 0; tried < 60; tried += 1) {
+      const answer = await ask(a, { clientId, username: `nobody${tried}`, password: 'guess' });
+      expect(answer, String(tried)).toMatchObject({ answer: 'reject' });
+    }
+    await a.manager.streams.update(RADIUS, config);
+  });
+
   test('R17: whoever is disabled here is refused whatever it says', async () => {
     const clientId = viaUpstream();
     const { userId, username } = await person({ totp: true });
@@ -641,11 +661,79 @@ describe('an upstream server', () => {
     expect(trailed.at(-1)).toMatchObject({ type: 'radius.accepted', detail: { username: 'guest' } });
   });
 
+  test('R3: takes no user for a stranger whom it knows by more names than are known here', async () => {
+    const clientId = viaUpstream({ requireUserMatch: false });
+    const { username } = await person({ totp: true });
+    upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
+    const names = [`EXAMPLE\\${username}`, `${username}@example.com`, `example.com/${username}`, `X\\${username}@y.z`];
+    for (const name of names) {
+      const answer = await ask(a, { clientId, username: name, password: 'secret' });
+      expect(answer, name).toMatchObject({ answer: 'reject' });
+    }
+    // As the directory, which is asked whose the name is, knows them.
+    const known = { objectId: 'x', dn: 'x', username, names: ['short'], phones: [], status: 'enabled' } as const;
+    const person1 = { ...known, names: [...known.names], phones: [] };
+    const directory = { directoryId: crypto.randomUUID(), mayKnow: () => true, find: async () => person1 };
+    const all = vi.spyOn(a.directories, 'all').mockReturnValue([directory as never]);
+    const answer = await ask(a, { clientId, username: 'short', password: 'secret' });
+    all.mockRestore();
+    expect(answer).toMatchObject({ answer: 'reject' });
+  });
+
   test('RAD-51: hears the password without what was typed behind it, once', async () => {
     const clientId = viaUpstream({ appended: { how: 'digits', digits: 6 } });
     const { username, code } = await person({ totp: true });
     upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
     expect(await ask(a, { clientId, username, password: `secret${code()}` })).toMatchObject({ answer: 'accept' });
     expect(upstream.mock.calls.map(([request]) => request)).toEqual([expect.objectContaining({ password: 'secret' })]);
+  });
+
+  describe('EAP, where the name that was proved is inside a tunnel', () => {
+    /** The last response of PEAP, and of MS-CHAPv2 without a tunnel (RFC 3748 section 4). */
+    const [PEAP, MSCHAPV2] = [
+      [2, 7, 0, 6, 25, 0],
+      [2, 7, 0, 6, 26, 3],
+    ].map((octets) => Buffer.from(octets).toString('base64'));
+    const SUCCESS = { type: 79, value: Buffer.from([3, 7, 0, 4]).toString('base64') };
+    const named = (name: string) => ({ type: 1, value: Buffer.from(name).toString('base64') });
+    const accepted = (...more: RadiusAttribute[]) =>
+      upstream.mockResolvedValue({ outcome: 'accept', attributes: [SUCCESS, KEY, CLASS, ...more] });
+
+    test('asks whoever the server says it was, and the client hears that name too', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true });
+      const owner = await person({ app: true });
+      accepted(named(owner.username));
+      const answer = await ask(a, { clientId, username: 'anonymous', eap: PEAP! });
+      const told = waiting(b, clientId, answer);
+      await approve(owner);
+      const accept = await told;
+      expect(accept).toMatchObject({ answer: 'accept' });
+      expect('attributes' in accept && accept.attributes).toEqual(
+        expect.arrayContaining([SUCCESS, KEY, CLASS, named(owner.username)]),
+      );
+    });
+
+    test('R22: lets nobody ask the phone of another with a password of their own', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true });
+      const [owner, thief] = [await person({ app: true }), await person({ app: true })];
+      // A server that does not say who it was, and one that does.
+      accepted();
+      expect(await ask(a, { clientId, username: owner.username, eap: PEAP! })).toMatchObject({ answer: 'reject' });
+      accepted(named(thief.username));
+      expect(await ask(a, { clientId, username: owner.username, eap: PEAP! })).toMatchObject({ answer: 'reject' });
+      expect(await promptsOf(a, owner.phone)).toEqual([]);
+      expect(await promptsOf(a, thief.phone)).toEqual([]);
+      // Without a tunnel the name of the packet is the one that was proved.
+      accepted();
+      expect(await ask(a, { clientId, username: owner.username, eap: MSCHAPV2! })).toMatchObject({ answer: 'wait' });
+    });
+
+    test('lets in no stranger: people who are users here may call themselves anything outside the tunnel', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true, requireUserMatch: false });
+      accepted(named('anonymous'));
+      expect((await ask(a, { clientId, username: 'anonymous', eap: PEAP! })).answer).not.toBe('accept');
+      accepted();
+      expect((await ask(a, { clientId, username: 'anonymous', eap: PEAP! })).answer).not.toBe('accept');
+    });
   });
 });
