@@ -455,9 +455,15 @@ describe('logins over UDP', () => {
     app.error = new MfaError('UNAVAILABLE');
     send(asked.octets, ports().authentication);
     await waitUntil(async () => (await dropped('unavailable')) === 1, { what: 'it to be given up' });
-    app.error = new MfaError('CHALLENGE_CLOSED');
-    send(asked.octets, ports().authentication);
-    await waitUntil(async () => (await dropped('refused')) === 1, { what: 'it to be given up' });
+    for (const [code, reason, times] of [
+      ['DIRECTORY_UNAVAILABLE', 'unavailable', 2],
+      ['CHALLENGE_CLOSED', 'failed', 1],
+      ['UNAUTHENTICATED', 'not-authorised', 1],
+    ] as const) {
+      app.error = new MfaError(code);
+      send(asked.octets, ports().authentication);
+      await waitUntil(async () => (await dropped(reason)) === times, { what: `it to be given up as ${reason}` });
+    }
     expect(await hear(SILENCE_MS)).toBeUndefined();
     app.error = undefined;
     send(asked.octets, ports().authentication);
@@ -767,7 +773,7 @@ describe('RADIUS over TLS (RAD-71 to RAD-73)', () => {
     await waitUntil(async () => (await count('countersign_radius_requests_waiting')) === 300, {
       what: 'half to be gone',
     });
-    expect(await dropped('superseded')).toBe(300);
+    expect(await dropped('connection-lost')).toBe(300);
     for (const { approved } of app.pushes.values()) approved.resolve();
     await modern.hears(300);
     expect(new Set(modern.heard.map((octets) => read(octets, '1.1').id)).size).toBe(300);
