@@ -921,6 +921,18 @@ describe('a replica', () => {
     expect(app.logins).toEqual([]);
   });
 
+  test('is not ready once app-server has not answered for 5 s, so that balancers send nobody there (RAD-70)', async () => {
+    const { app: https } = await start();
+    const ready = async () => (await https.inject('/health/ready')).json<{ status: string; checks: unknown[] }>();
+    expect(await ready()).toMatchObject({ status: 'ok' });
+    app.error = new MfaError('UNAUTHENTICATED');
+    await waitUntil(async () => (await ready()).status === 'unavailable', { everyMs: 250, what: 'it to be said' });
+    expect((await ready()).checks).toContainEqual({ name: 'clients', ok: false });
+    expect((await ready()).checks).toContainEqual({ name: 'bus', ok: true });
+    app.error = undefined;
+    await waitUntil(async () => (await ready()).status === 'ok', { everyMs: 250, what: 'it to be ready again' });
+  });
+
   test('is silent about Status-Server and logins while NATS is away, and there again with it (RAD-44, RAD-70)', async () => {
     const { ports } = await start();
     const { send, hear } = await caller();
