@@ -455,9 +455,15 @@ describe('logins over UDP', () => {
     app.error = new MfaError('UNAVAILABLE');
     send(asked.octets, ports().authentication);
     await waitUntil(async () => (await dropped('unavailable')) === 1, { what: 'it to be given up' });
-    app.error = new MfaError('CHALLENGE_CLOSED');
-    send(asked.octets, ports().authentication);
-    await waitUntil(async () => (await dropped('refused')) === 1, { what: 'it to be given up' });
+    for (const [code, reason, times] of [
+      ['DIRECTORY_UNAVAILABLE', 'unavailable', 2],
+      ['CHALLENGE_CLOSED', 'failed', 1],
+      ['UNAUTHENTICATED', 'not-authorised', 1],
+    ] as const) {
+      app.error = new MfaError(code);
+      send(asked.octets, ports().authentication);
+      await waitUntil(async () => (await dropped(reason)) === times, { what: `it to be given up as ${reason}` });
+    }
     expect(await hear(SILENCE_MS)).toBeUndefined();
     app.error = undefined;
     send(asked.octets, ports().authentication);
@@ -767,7 +773,7 @@ describe('RADIUS over TLS (RAD-71 to RAD-73)', () => {
     await waitUntil(async () => (await count('countersign_radius_requests_waiting')) === 300, {
       what: 'half to be gone',
     });
-    expect(await dropped('superseded')).toBe(300);
+    expect(await dropped('connection-lost')).toBe(300);
     for (const { approved } of app.pushes.values()) approved.resolve();
     await modern.hears(300);
     expect(new Set(modern.heard.map((octets) => read(octets, '1.1').id)).size).toBe(300);
@@ -930,6 +936,18 @@ describe('a replica', () => {
     await waitUntil(async () => heard.length + (await dropped('status-rate')) === 32, { what: 'all of them' });
     expect(heard.length).toBeLessThan(16);
     expect(app.logins).toEqual([]);
+  });
+
+  test('is not ready once app-server has not answered for 5 s, so that balancers send nobody there (RAD-70)', async () => {
+    const { app: https } = await start();
+    const ready = async () => (await https.inject('/health/ready')).json<{ status: string; checks: unknown[] }>();
+    expect(await ready()).toMatchObject({ status: 'ok' });
+    app.error = new MfaError('UNAUTHENTICATED');
+    await waitUntil(async () => (await ready()).status === 'unavailable', { everyMs: 250, what: 'it to be said' });
+    expect((await ready()).checks).toContainEqual({ name: 'clients', ok: false });
+    expect((await ready()).checks).toContainEqual({ name: 'bus', ok: true });
+    app.error = undefined;
+    await waitUntil(async () => (await ready()).status === 'ok', { everyMs: 250, what: 'it to be ready again' });
   });
 
   test('is silent about Status-Server and logins while NATS is away, and there again with it (RAD-44, RAD-70)', async () => {

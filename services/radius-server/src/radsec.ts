@@ -7,6 +7,7 @@ import { readPacket, type Malformed, type Version } from '@countersign/radius';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import type { ClientTable, Identity, KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
+import { CONNECTION_LOST } from './failure.ts';
 import { createFraming } from './framing.ts';
 import type { DropReason, Way } from './judge.ts';
 import { CONNECTIONS, CONNECTIONS_CUT } from './metrics.ts';
@@ -136,8 +137,7 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
       clearTimeout(slow);
       clearTimeout(roomTimer);
       connections.delete(connection);
-      // RAD-72: nobody is there to hear of it.
-      for (const controller of open) controller.abort();
+      for (const controller of open) controller.abort(CONNECTION_LOST);
     });
 
     socket.on('data', (chunk: Buffer) => {
