@@ -141,7 +141,7 @@ export const radiusWait = operation('radius.wait', {
 
 export const ACCOUNTING_STATUS = ['start', 'stop', 'interim', 'on', 'off', 'other'] as const;
 
-/** Puts an Accounting-Request into the audit (RAD-75). */
+/** Puts an Accounting-Request into the audit, as far as the client's settings have it (RAD-75). */
 export const radiusAccount = operation('radius.account', {
   scope: 'radius',
   changes: true,

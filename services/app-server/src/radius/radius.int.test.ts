@@ -100,6 +100,7 @@ function clientWith(changes: Partial<RadiusClientSettings> = {}): string {
     requireUserMatch: true,
     uniformChallenge: false,
     maxChallenges: 3,
+    accounting: 'sessions',
     attributes: [{ name: 'Filter-Id', value: 'staff' }],
     groups: [],
     upstreamAttributes: ['Class'],
