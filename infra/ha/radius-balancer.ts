@@ -15,18 +15,21 @@ const WAIT_SECONDS = 75;
  * The source that radius-servers see, as nginx writes it. On machines of their own that is the client itself, which needs the routes of
  * return-path. On one machine its address is the same for everybody, and its port is taken by the client: any other will do.
  */
-function sourcesOn({ host }: Place['machine']): { datagrams: string; streams: string } {
+function sourcesOn({ host }: Place['machine'], standIn?: string): { datagrams: string; streams: string } {
   return host === THIS_MACHINE.host
-    ? { datagrams: host, streams: host }
+    ? { datagrams: standIn ?? host, streams: standIn ?? host }
     : { datagrams: '$client transparent', streams: '$remote_addr transparent' };
 }
 
-/** nginx with the same configuration on each machine that has a balancer. */
+/**
+ * nginx with the same configuration on each machine that has a balancer.
+ * @param options `standIn`: another address of this machine, that radius-servers see clients come from where everything is on it.
+ */
 export function prepareRadiusBalancers(
   { dir, logs, radiusBalancers }: Pick<HaLayout, 'dir' | 'logs' | 'radiusBalancers'>,
   replicas: readonly RadiusPlace[],
   onCrash: (name: string, reason: string) => void,
-  { waitSeconds = WAIT_SECONDS } = {},
+  { waitSeconds = WAIT_SECONDS, standIn }: { waitSeconds?: number; standIn?: string } = {},
 ): RunningProcess[] {
   return radiusBalancers.map(({ name, machine, port, authentication, accounting, radsec }) => {
     const home = join(dir, name);
@@ -36,7 +39,7 @@ export function prepareRadiusBalancers(
         replicas.map((replica) => ({ name: replica.name, host: replica.machine.host, port: portOf(replica) })),
         '    ',
       );
-    const source = sourcesOn(machine);
+    const source = sourcesOn(machine, standIn);
     const [first] = replicas;
     const section = fillTemplate('nginx-radius.conf', {
       NAME: 'radius',

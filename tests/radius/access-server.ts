@@ -19,6 +19,8 @@ export async function openAccessServer(from: string): Promise<AccessServer> {
   const heard: Buffer[] = [];
   const waiting = new Set<() => void>();
   socket.on('message', (octets) => {
+    // nginx tells so of a server that refused.
+    if (octets.length === 0) return;
     heard.push(octets);
     for (const wake of waiting) wake();
   });

@@ -118,7 +118,10 @@ export const radiusLogin = operation('radius.login', {
   output: RadiusAnswer,
 });
 
-/** Waits for whoever is asked in the app. Once it is known what came of it, one of those that ask is told to say so. */
+/**
+ * Waits for whoever is asked in the app, until something comes of it, which is told with `wait`. With `waitSeconds` 0 it is told what: whoever
+ * asks so is there to hear it. Of all who ask about one request one is told to say so.
+ */
 export const radiusWait = operation('radius.wait', {
   scope: 'radius',
   changes: true,

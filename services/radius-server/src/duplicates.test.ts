@@ -40,6 +40,7 @@ test('another authenticator is another request, and the one before it is let go 
   expect(before.entry.superseded.signal.aborted).toBe(true);
   // An answer that comes too late is nobody's.
   duplicates.answer(before.entry, answer, 2);
+  expect(before.entry.octets).toBeUndefined();
   expect(duplicates.take('a', two, 3)).toMatchObject({ is: 'again', entry: { octets: undefined } });
   duplicates.forget(before.entry);
   expect(duplicates.take('a', two, 4).is).toBe('again');

@@ -31,7 +31,7 @@ type Waiting = Extract<RadiusAnswer, { answer: 'wait' }>;
 
 /** Two machines may disagree this much about the time (HA-51), and app-server says itself when the time is over. */
 const CLOCK_SKEW_MS = 2000;
-/** Between two questions that were answered at once: a replica that stops says how things stand. */
+/** An app-server that stops says at once that nothing has come yet: before another is asked. */
 const PAUSE_MS = 250;
 
 /**
@@ -51,15 +51,18 @@ async function waitOn(waiting: Waiting, { ask, input, traceparent, signal, now }
   const { ticket, expiresAt } = waiting;
   const leftMs = Date.parse(expiresAt) + CLOCK_SKEW_MS - now();
   if (signal.aborted || leftMs <= 0) throw new MfaError('UNAVAILABLE', { reason: 'nobody answered in time' });
-  const waitSeconds = Math.min(MAX_WAIT_SECONDS, Math.ceil(leftMs / 1000));
-  try {
-    const answer = await ask(
+  const askWait = (waitSeconds: number) =>
+    ask(
       radiusWait,
       { clientId: input.clientId, ticket, waitSeconds },
       { attemptId: randomUUID(), deadlineMs: waitSeconds * 1000 + WAIT_MARGIN_MS, traceparent, signal },
     );
-    if (answer.answer !== 'wait') return answer;
-    await pause(PAUSE_MS, signal);
+  try {
+    const waited = await askWait(Math.min(MAX_WAIT_SECONDS, Math.ceil(leftMs / 1000)));
+    if (waited.answer !== 'wait') return waited;
+    // Something has come, or the time is over. What, is told only to whoever has not waited.
+    const answer = await askWait(0);
+    if (answer.answer === 'wait') await pause(PAUSE_MS, signal);
     return answer;
   } catch (error) {
     // A client that asks once and waits a minute would never hear of the approval, so whoever is there later is asked.

@@ -232,6 +232,8 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
         logger.warn('radius.no_ipv6', { host, error, detail: 'RADIUS over TLS is spoken over IPv4 alone.' });
         continue;
       }
+      // Too many files open, for one: whoever is connected goes on.
+      server.on('error', (error) => logger.error('radius.socket', { host, error }));
       servers.push(server);
       logger.info('radius.listening', { host, port: portOf(server), channel: 'tls' });
     }

@@ -134,12 +134,17 @@ function packet({ station = '203.0.113.7', ...rest }: Sent) {
   };
 }
 const ask = (on: Desk, asked: Sent) => packet(asked).at(on);
-const waiting = (on: Desk, clientId: string, answer: RadiusAnswer, waitSeconds = 5) =>
+const askedOnce = (on: Desk, clientId: string, answer: RadiusAnswer, waitSeconds: number) =>
   wait(
     on,
     { clientId, ticket: answer.answer === 'wait' ? answer.ticket : '', waitSeconds },
     { ...requestOf({ scopes: ['radius'] }), deadline: Date.now() + 20_000 },
   );
+/** As a radius-server does: it waits, and asks then what came. */
+const waiting = async (on: Desk, clientId: string, answer: RadiusAnswer, waitSeconds = 5) => {
+  if (waitSeconds > 0) await askedOnce(on, clientId, answer, waitSeconds);
+  return askedOnce(on, clientId, answer, 0);
+};
 
 const textOf = (answer: RadiusAnswer) =>
   'attributes' in answer
@@ -363,6 +368,18 @@ describe('an approval in the app', () => {
     // Another packet with the same State has no part in it.
     const late = await ask(a, { clientId, username: owner.username, password: '', state: stateOf(asked) });
     expect(await waiting(b, clientId, late)).toMatchObject({ answer: 'reject' });
+  });
+
+  test('RAD-43: is not handed to a replica that was killed while it waited', async () => {
+    const clientId = clientWith();
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    const enter = packet({ clientId, username: owner.username, password: '', state: stateOf(asked) });
+    const [killed, other] = [await enter.at(a), await enter.at(b)];
+    const both = Promise.all([askedOnce(a, clientId, killed, 5), askedOnce(b, clientId, other, 5)]);
+    await approve(owner, numberIn(asked));
+    expect(await both).toMatchObject([{ answer: 'wait' }, { answer: 'wait' }]);
+    expect(await askedOnce(b, clientId, other, 0)).toMatchObject({ answer: 'accept', send: true });
   });
 
   test('is asked for in the language of the person, and the client may have one for all', async () => {

@@ -26,7 +26,8 @@ type Input = InputOf<typeof radiusWait>;
 
 /**
  * Waits with a login until somebody has approved it, for a while. Every replica that has the request may ask: the approval is handed out once,
- * and one of them is told to send it (RAD-43).
+ * and one of them is told to send it (RAD-43). That it has come is told with "wait", and what came to whoever asks then without waiting: a
+ * replica that was killed while it waited would be handed the approval, and take it along.
  * @throws MfaError where nobody can say yes or no.
  */
 export async function wait(deps: WaitDependencies, input: Input, asking: AuthorisedRequest): Promise<RadiusAnswer> {
@@ -67,11 +68,11 @@ async function answerOf(
   const leftSeconds = Math.ceil((until - deps.now()) / 1000);
   const patience = Math.max(0, Math.min(waitSeconds, leftSeconds));
   const { state } = await get(deps, { challengeId, waitSeconds: patience }, request);
-  if (state === 'approved') return claim(deps, client, ticket, request);
-  if (state === 'pending' && deps.now() < until) {
+  if (patience > 0 || (state === 'pending' && deps.now() < until)) {
     const same = writeTicket(deps.ring, client.settings.applicationId, ticket);
     return { answer: 'wait', ticket: same, expiresAt: new Date(until).toISOString() };
   }
+  if (state === 'approved') return claim(deps, client, ticket, request);
   if (state === 'pending') return giveUp(deps, client, ticket, request);
   if (state === 'expired' && ticket.kind === 'number') return askForCode(deps, client, ticket, request);
   throw new MfaError('CHALLENGE_CLOSED', { reason: state });
