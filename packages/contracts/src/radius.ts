@@ -2,7 +2,6 @@ import { Type, type Static } from 'typebox';
 import { MAX_WAIT_SECONDS } from './challenge.ts';
 import { Uuid } from './ids.ts';
 import { operation } from './operation.ts';
-import { RADIUS_PASSWORDS } from './radius-profile.ts';
 
 const closed = { additionalProperties: false } as const;
 const octets = (minimum: number, maximum: number, description?: string) =>
@@ -15,7 +14,7 @@ const octets = (minimum: number, maximum: number, description?: string) =>
 const Text = Type.String({ maxLength: 253 });
 const Timestamp = Type.String({ format: 'date-time' });
 
-/** A client as a radius-server must know it: settings and profile already joined, and its secret. */
+/** A client as a radius-server must know it, and no more: settings and profile already joined, and its secret. */
 const RadiusClient = Type.Object({
   clientId: Uuid,
   name: Type.String(),
@@ -27,8 +26,6 @@ const RadiusClient = Type.Object({
   /** What was learnt counts already. */
   requireMessageAuthenticator: Type.Enum(['yes', 'auto', 'no']),
   limitProxyState: Type.Boolean(),
-  supportsChallenge: Type.Boolean(),
-  passwords: Type.Array(Type.Enum([...RADIUS_PASSWORDS])),
   timeoutSeconds: Type.Integer(),
   tries: Type.Integer(),
   legacyCharset: Type.Optional(Type.Enum(['iso-8859-1', 'windows-1252'])),
