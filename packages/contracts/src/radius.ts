@@ -90,8 +90,9 @@ const RadiusAnswer = Type.Union([
 export type RadiusAnswer = Static<typeof RadiusAnswer>;
 
 /**
- * Decides one Access-Request. Its attempt id is made of the packet (client, addresses, identifier, authenticator), so that whichever
- * replica a retransmission reaches, it is the same attempt and hears the same answer (RAD-40 to RAD-43, INV-13).
+ * Decides one Access-Request. Its attempt id is made of the client and the octets of the packet, and of no address or port: whichever replica a
+ * retransmission reaches, by whatever way, it is the same attempt and hears the same answer (RAD-40 to RAD-43, INV-13). RADIUS/1.1 has no
+ * retransmissions, and each packet is an attempt of its own.
  */
 export const radiusLogin = operation('radius.login', {
   scope: 'radius',
