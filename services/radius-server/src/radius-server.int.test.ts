@@ -843,6 +843,22 @@ describe('RADIUS over TLS (RAD-71 to RAD-73)', () => {
     expect(await dropped('unknown-client')).toBe(2);
   });
 
+  test('under overload what comes by one connection waits for room once, and those with State go first (RAD-48)', async () => {
+    const bounds = { roomMs: 300 };
+    const radsec = { port: 0, authorities: authority.certificatePem, bounds };
+    const { ports } = await start({ maxInFlight: 4, radsec });
+    app.takesMs = 3000;
+    const { send, heard, hears } = await connect(ports().radsec, undefined);
+    const urgent = request('challenge', [text(ATTRIBUTE.state, 'state')], RADSEC);
+    const others = Array.from({ length: 20 }, () => request('accept', [], RADSEC).octets);
+    send(Buffer.concat([...others, urgent.octets]));
+    // One client has two of the four places, and each of twenty by itself would wait longer than the answers take.
+    await waitUntil(async () => (await dropped('overload')) === 19, { timeoutMs: 2500, what: 'the others to be shed' });
+    expect(app.logins.map(({ input }) => input.username)).toEqual(['challenge', 'accept']);
+    await hears(2);
+    expect(heard.map((octets) => octets[0])).toEqual([CODE.accessAccept, CODE.accessAccept]);
+  });
+
   test('a client that is taken off the list is cut off at its next packet', async () => {
     const { ports } = await start();
     const { send, isClosed, hears } = await connect(ports().radsec, undefined);

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { isIPv6, type Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { clientOf, createSlots, plainAddress } from '@countersign/http';
-import { readPacket, type Malformed, type Version } from '@countersign/radius';
+import { readPacket, type Version } from '@countersign/radius';
 import type { Logger, Metrics } from '@countersign/telemetry';
+import { createBacklog, type Outcome, type Queued } from './backlog.ts';
 import type { ClientTable, Identity, KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
 import { CONNECTION_LOST } from './failure.ts';
@@ -40,7 +41,7 @@ export interface RadsecBounds {
   packetMs: number;
   /** Without a packet either way. Clients look with Status-Server in less, or come back when they need somebody. */
   idleMs: number;
-  /** Until a request for which there is no room is shed. */
+  /** Until those are shed for which there is no room: once for all that have come. */
   roomMs: number;
 }
 
@@ -126,10 +127,9 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
     const open = new Set<AbortController>();
     const connection: Connection = { socket, open };
     const way: Way = { transport: version === '1.1' ? 'tls-1.1' : 'tls', port: 'any', secret: SECRET };
-    const queue: (Buffer | { malformed: Malformed })[] = [];
+    const backlog = createBacklog(bounds);
     let slow: NodeJS.Timeout | undefined;
     let roomTimer: NodeJS.Timeout | undefined;
-    let waitingSince: number | undefined;
     connections.add(connection);
     socket.setNoDelay(true);
     socket.setTimeout(bounds.idleMs, () => end(socket, 'idle'));
@@ -143,57 +143,46 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
     socket.on('data', (chunk: Buffer) => {
       if (socket.destroyed) return;
       const { packets: whole, malformed } = framing.push(chunk);
-      queue.push(...whole);
-      if (malformed !== undefined) queue.push({ malformed });
+      for (const octets of whole) backlog.push(readPacket(octets, version));
+      if (malformed !== undefined) backlog.push({ malformed });
       if (whole.length > 0 || !framing.isInside) {
         clearTimeout(slow);
         slow = undefined;
       }
       if (framing.isInside) slow ??= setTimeout(() => end(socket, 'slow'), bounds.packetMs);
-      takeQueue();
+      takeBacklog();
     });
 
-    /** In their order. While there is no room nothing more is read, and TCP holds the client back: it sends nothing twice. */
-    function takeQueue(): void {
-      for (;;) {
-        const [next] = queue;
-        if (next === undefined || socket.destroyed) break;
-        const reason = Buffer.isBuffer(next) ? takePacket(next) : malformedEnd(next.malformed);
-        if (reason === 'no-room') {
-          socket.pause();
-          waitingSince ??= options.uptime();
-          clearTimeout(roomTimer);
-          roomTimer = setTimeout(takeQueue, ROOM_EVERY_MS);
-          return;
-        }
-        if (reason !== undefined) return end(socket, reason);
-        queue.shift();
+    /** While there is no room nothing more is read, and TCP holds the client back: it sends nothing twice. */
+    function takeBacklog(): void {
+      const outcome = backlog.takeAll(takeNext, options.uptime());
+      if (socket.destroyed) return;
+      if (outcome === 'no-room') {
+        socket.pause();
+        clearTimeout(roomTimer);
+        roomTimer = setTimeout(takeBacklog, ROOM_EVERY_MS);
+      } else if (outcome !== undefined) end(socket, outcome.end);
+      else socket.resume();
+    }
+
+    function takeNext(next: Queued, canWait: boolean): Outcome {
+      // Whoever reads no answers was cut off by the one before.
+      if (socket.destroyed) return { end: 'gone' };
+      const client = find();
+      if ('malformed' in next) {
+        if (client !== undefined) packets.malformed(client, next.malformed);
+        return { end: 'malformed' };
       }
-      waitingSince = undefined;
-      socket.resume();
-    }
-
-    function malformedEnd(reason: Malformed): string {
-      const client = find();
-      if (client !== undefined) packets.malformed(client, reason);
-      return 'malformed';
-    }
-
-    /** @returns why the connection cannot go on, or not now. */
-    function takePacket(octets: Buffer): string | undefined {
-      const client = find();
-      if (client === undefined) return 'unknown client';
-      const packet = readPacket(octets, version);
-      if ('malformed' in packet) return malformedEnd(packet.malformed);
+      if (client === undefined) return { end: 'unknown client' };
       const dropped = packets.take({
-        packet,
+        packet: next,
         client,
         way,
         source,
         slot: undefined,
         cameAt: options.uptime(),
         open,
-        canWait: waitingSince === undefined || options.uptime() - waitingSince < bounds.roomMs,
+        canWait,
         respond: (answer) => {
           if (socket.destroyed) return;
           socket.write(answer);
@@ -201,10 +190,8 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
           else if (isDraining) endWhenDone(connection);
         },
       });
-      if (dropped === 'no-room') return dropped;
-      // Once one was shed, so is what stands behind it while there is no room: who sent it may have given up by then.
-      if (dropped !== 'overload') waitingSince = undefined;
-      return dropped !== undefined && ENDS_CONNECTION.has(dropped) ? 'wrong proof' : undefined;
+      if (dropped === 'no-room' || dropped === 'overload') return dropped;
+      return dropped !== undefined && ENDS_CONNECTION.has(dropped) ? { end: 'wrong proof' } : undefined;
     }
   }
 

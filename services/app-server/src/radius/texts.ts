@@ -9,7 +9,6 @@ interface Texts {
   instead: (words: string) => string;
   wrong: string;
   notYet: string;
-  unanswered: string;
   again: string;
   /** Says neither which factor failed nor whether there is such a person (RAD-25). */
   refused: string;
@@ -22,7 +21,6 @@ const TEXTS = {
     instead: (words) => `Or type ${words}.`,
     wrong: 'That was not accepted.',
     notYet: 'Not approved yet. Press Enter to wait longer.',
-    unanswered: 'The request on your phone was not answered.',
     again: 'Enter the code again.',
     refused: 'Sign-in refused.',
     or: ' or ',
@@ -32,7 +30,6 @@ const TEXTS = {
     instead: (words) => `Или введите ${words}.`,
     wrong: 'Ответ не принят.',
     notYet: 'Ещё не подтверждено. Нажмите Enter, чтобы подождать.',
-    unanswered: 'На запрос на телефоне никто не ответил.',
     again: 'Введите код ещё раз.',
     refused: 'Вход отклонён.',
     or: ' или ',
