@@ -138,7 +138,11 @@ describe('RAD-47: of 20 logins in a row five ask the phone', () => {
 
   test('the others are refused by a client that can ask for nothing else, whichever gateway they come by', async () => {
     const { userId, username } = await personWithApp({ totp: true });
-    const silent = { profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true } as const;
+    const silent: Partial<RadiusClientSettings> = {
+      profile: 'windows-rras',
+      passwords: ['pap'],
+      allowPlainApproval: true,
+    };
     const [one, other] = [clientWith(silent), clientWith(silent)];
     expect(await logins(4, one, username)).toEqual(times(4, 'wait'));
     expect(await logins(16, other, username)).toEqual(['wait', ...times(15, 'reject')]);
