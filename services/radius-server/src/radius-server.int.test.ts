@@ -390,6 +390,33 @@ describe('logins over UDP', () => {
     expect(app.logins).toHaveLength(1);
   });
 
+  test('a refusal leaves in one window after its request, whatever was wrong and however long that took (RAD-49)', async () => {
+    const { ports } = await start();
+    const { socket, send } = await caller();
+    const askedAt = new Map<number | undefined, number>();
+    const tookMs: number[] = [];
+    socket.on('message', (octets) => void tookMs.push(performance.now() - (askedAt.get(octets[1]) ?? 0)));
+    const kinds = [
+      { what: 'name', takesMs: 0 },
+      { what: 'password', takesMs: 200 },
+      { what: 'code', takesMs: 400, more: [text(ATTRIBUTE.state, 'state')] },
+    ];
+    for (const [index, { what, takesMs, more }] of kinds.entries()) {
+      app.takesMs = takesMs;
+      for (let count = 0; count < 5; count += 1) {
+        const { octets } = request(`wrong ${what}`, more);
+        askedAt.set(octets[1], performance.now());
+        send(octets, ports().authentication);
+      }
+      await waitUntil(() => app.logins.length === 5 * (index + 1), { what: 'all of them to be asked about' });
+    }
+    await waitUntil(() => tookMs.length === 15, { what: 'the refusals' });
+    // Less than the slowest would take with the delay behind it.
+    const windowMs = 350;
+    expect(Math.min(...tookMs)).toBeGreaterThanOrEqual(DELAY_MS - 20);
+    expect(Math.max(...tookMs)).toBeLessThan(DELAY_MS + windowMs);
+  });
+
   test('retransmissions of a push make no second one, and after the answer get the same octets (RAD-41)', async () => {
     const { ports } = await start();
     const { send, hear, heard } = await caller();
