@@ -3,16 +3,13 @@ import { once } from 'node:events';
 import { isIPv6, type Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { clientOf, createSlots, plainAddress } from '@countersign/http';
-import { readPacket, type Version } from '@countersign/radius';
+import type { Version } from '@countersign/radius';
 import type { Logger, Metrics } from '@countersign/telemetry';
-import { createBacklog, type Outcome, type Queued } from './backlog.ts';
 import type { ClientTable, Identity, KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
-import { CONNECTION_LOST } from './failure.ts';
-import { createFraming } from './framing.ts';
-import type { DropReason, Way } from './judge.ts';
 import { CONNECTIONS, CONNECTIONS_CUT } from './metrics.ts';
 import type { Packets } from './packets.ts';
+import { serveConnection, type Connection, type ConnectionBounds } from './radsec-connection.ts';
 
 export interface RadsecOptions {
   hosts: readonly string[];
@@ -34,19 +31,11 @@ export interface RadsecOptions {
   bounds?: Partial<RadsecBounds>;
 }
 
-/** How long somebody may hold a connection without being of use (R29). */
-export interface RadsecBounds {
+export interface RadsecBounds extends ConnectionBounds {
   handshakeMs: number;
-  /** From the first octet of a packet to its last. */
-  packetMs: number;
-  /** Without a packet either way. Clients look with Status-Server in less, or come back when they need somebody. */
-  idleMs: number;
-  /** Until those are shed for which there is no room: once for all that have come. */
-  roomMs: number;
 }
 
 const BOUNDS: RadsecBounds = { handshakeMs: 10_000, packetMs: 10_000, idleMs: 15 * 60_000, roomMs: 3000 };
-const ROOM_EVERY_MS = 20;
 
 export interface RadsecServer {
   readonly port: number;
@@ -58,19 +47,9 @@ export interface RadsecServer {
   close(): Promise<void>;
 }
 
-/** RFC 6614 section 2.3: TLS proves who it is, and everybody knows this one. */
-const SECRET = Buffer.from('radsec');
 /** RFC 9765 section 3.3. */
 const ALPN = { '1.0': 'radius/1.0', '1.1': 'radius/1.1' } as const satisfies Record<Version, string>;
-/** Answers that nobody reads. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
 const CONNECTION_SHARE = 0.25;
-/** What shows that the other side is no client of ours, or has lost the border between packets (RFC 6614 section 2.6). */
-const ENDS_CONNECTION: ReadonlySet<DropReason> = new Set([
-  'message-authenticator-wrong',
-  'message-authenticator-malformed',
-  'accounting-authenticator',
-]);
 
 /** RADIUS over TLS, and RADIUS/1.1 where both sides speak it. @throws Error when it cannot listen or use its certificate. */
 export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer> {
@@ -112,87 +91,24 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
       packets.stranger(source);
       return end(socket, 'unknown client');
     }
-    serveConnection(socket, { source, version, identity });
+    const connection = serveConnection({
+      socket,
+      source,
+      version,
+      find: remembering(clients, identity),
+      packets,
+      bounds,
+      end,
+      isDraining: () => isDraining,
+      uptime: options.uptime,
+    });
+    connections.add(connection);
+    socket.once('close', () => connections.delete(connection));
   }
 
   function end(socket: TLSSocket, reason: string): void {
     cut.inc({ reason });
     socket.destroy();
-  }
-
-  function serveConnection(socket: TLSSocket, about: { source: string; version: Version; identity: Identity }): void {
-    const { source, version, identity } = about;
-    const framing = createFraming();
-    const find = remembering(clients, identity);
-    const open = new Set<AbortController>();
-    const connection: Connection = { socket, open };
-    const way: Way = { transport: version === '1.1' ? 'tls-1.1' : 'tls', port: 'any', secret: SECRET };
-    const backlog = createBacklog(bounds);
-    let slow: NodeJS.Timeout | undefined;
-    let roomTimer: NodeJS.Timeout | undefined;
-    connections.add(connection);
-    socket.setNoDelay(true);
-    socket.setTimeout(bounds.idleMs, () => end(socket, 'idle'));
-    socket.once('close', () => {
-      clearTimeout(slow);
-      clearTimeout(roomTimer);
-      connections.delete(connection);
-      for (const controller of open) controller.abort(CONNECTION_LOST);
-    });
-
-    socket.on('data', (chunk: Buffer) => {
-      if (socket.destroyed) return;
-      const { packets: whole, malformed } = framing.push(chunk);
-      for (const octets of whole) backlog.push(readPacket(octets, version));
-      if (malformed !== undefined) backlog.push({ malformed });
-      if (whole.length > 0 || !framing.isInside) {
-        clearTimeout(slow);
-        slow = undefined;
-      }
-      if (framing.isInside) slow ??= setTimeout(() => end(socket, 'slow'), bounds.packetMs);
-      takeBacklog();
-    });
-
-    /** While there is no room nothing more is read, and TCP holds the client back: it sends nothing twice. */
-    function takeBacklog(): void {
-      const outcome = backlog.takeAll(takeNext, options.uptime());
-      if (socket.destroyed) return;
-      if (outcome === 'no-room') {
-        socket.pause();
-        clearTimeout(roomTimer);
-        roomTimer = setTimeout(takeBacklog, ROOM_EVERY_MS);
-      } else if (outcome !== undefined) end(socket, outcome.end);
-      else socket.resume();
-    }
-
-    function takeNext(next: Queued, canWait: boolean): Outcome {
-      // Whoever reads no answers was cut off by the one before.
-      if (socket.destroyed) return { end: 'gone' };
-      const client = find();
-      if ('malformed' in next) {
-        if (client !== undefined) packets.malformed(client, next.malformed);
-        return { end: 'malformed' };
-      }
-      if (client === undefined) return { end: 'unknown client' };
-      const dropped = packets.take({
-        packet: next,
-        client,
-        way,
-        source,
-        slot: undefined,
-        cameAt: options.uptime(),
-        open,
-        canWait,
-        respond: (answer) => {
-          if (socket.destroyed) return;
-          socket.write(answer);
-          if (socket.writableLength > MAX_UNREAD_BYTES) end(socket, 'reads nothing');
-          else if (isDraining) endWhenDone(connection);
-        },
-      });
-      if (dropped === 'no-room' || dropped === 'overload') return dropped;
-      return dropped !== undefined && ENDS_CONNECTION.has(dropped) ? { end: 'wrong proof' } : undefined;
-    }
   }
 
   const tls: TlsOptions = {
@@ -242,25 +158,13 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
     drain: () => {
       isDraining = true;
       for (const server of servers) server.close();
-      for (const connection of connections) endWhenDone(connection);
+      for (const connection of connections) connection.endWhenDone();
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await Promise.all(servers.filter(({ listening }) => listening).map((server) => once(server.close(), 'close')));
     },
   };
-}
-
-interface Connection {
-  socket: TLSSocket;
-  open: ReadonlySet<AbortController>;
-}
-
-/** After this turn: what answers takes itself off the list behind its answer. */
-function endWhenDone({ socket, open }: Connection): void {
-  setImmediate(() => {
-    if (open.size === 0) socket.end();
-  });
 }
 
 function contextOf({ certificate, key }: { certificate: string; key: string }, authorities: string) {
