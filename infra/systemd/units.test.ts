@@ -53,6 +53,10 @@ test.each(services)('the unit of %s leaves its program the 10 s in which it stop
   expect(seconds).toBeLessThanOrEqual(20);
 });
 
+test('radius-server may ask which addresses the machine has (RAD-04)', () => {
+  expect(text(unitOf('radius-server'))).toMatch(/^RestrictAddressFamilies=.*\bAF_NETLINK\b/m);
+});
+
 /** Where units will be installed their programs are there; here any will do. */
 function prepared(folder: string, name: string): string {
   const path = join(folder, name.replace('@.', '@sdk-gateway.'));

@@ -28,7 +28,7 @@ import { memoryOf, probeEnvironment } from './heap.ts';
 import { costOf } from './process-cost.ts';
 import type { HoldResult, LoginKind, RunOrder, RunResult } from './radius-callers.ts';
 import { startCallers, type Callers } from './radius-load.ts';
-import { seedPhones } from './seed-phones.ts';
+import { seedLogins, seedPhones } from './seed-phones.ts';
 import { seededUser, seedUsers } from './seed.ts';
 import { writeSizing } from './sizing.ts';
 
@@ -48,6 +48,8 @@ const USERS = Number(options.users);
 const SECONDS = Number(options.seconds);
 const CALLERS = Number(options.callers);
 const HELD = Number(options.held);
+/** From here on nobody has logged in before. */
+const FIRST_NEWCOMER = Math.round(USERS * 0.85);
 const ROUNDS = 3;
 const ROUND_SECONDS = Math.min(SECONDS, 5);
 /** Whom FreeRADIUS knows: it reads them into memory. */
@@ -93,6 +95,7 @@ const rows: Row[] = [];
 const ratios: number[] = [];
 const closers: (() => Promise<unknown>)[] = [];
 let nextUser = HELD;
+let nextNewcomer = FIRST_NEWCOMER;
 let held: HoldResult | undefined;
 let packetsLost = Number.NaN;
 try {
@@ -100,6 +103,7 @@ try {
   say('seeding', `${USERS} users`);
   await seedUsers(url, ring, 0, USERS);
   await seedPhones({ url, nats, applicationId: stack.application.applicationId }, HELD - APPROVED);
+  await seedLogins({ nats, applicationId: stack.application.applicationId }, HELD, FIRST_NEWCOMER);
   const waits = { supportsChallenge: false, allowPlainApproval: true, timeoutSeconds: HOLD.timeoutSeconds, tries: 1 };
   await addClient('bench', '127.0.0.1');
   // One client may have half of the places of a replica.
@@ -113,18 +117,20 @@ try {
   // Clients are known within seconds.
   await sleep(5000);
   await callers.run({ port, login: 'sms', pace: { callers: CALLERS }, seconds: 3, first: 0, users: HELD });
-  await bareRun(callers, 1);
-  await projected();
+  await totp(callers, 'PAP and TOTP', { callers: CALLERS }, SECONDS);
+  await bareRun(callers, ROUND_SECONDS);
+  rows.length = 0;
 
   await profiled(() => totp(callers, 'PAP and TOTP, closed loop', { callers: CALLERS }, SECONDS));
   const rate = Math.max(10, Math.round(perSecond(rows.at(-1)) / 2));
   await totp(callers, `PAP and TOTP, ${rate} arrivals/s`, { perSecond: rate }, SECONDS);
+  await newcomers(callers, 'PAP and TOTP, closed loop, first logins');
   await ours('PAP, Access-Challenge and SMS, closed loop', callers, {
     login: 'sms',
     pace: { callers: CALLERS },
     seconds: SECONDS,
     first: 0,
-    users: USERS,
+    users: FIRST_NEWCOMER,
   });
   // In turn, so that a machine whose speed drifts slows both.
   for (let round = 0; round < ROUNDS; round++) {
@@ -218,11 +224,28 @@ async function ours(what: string, callers: Callers, order: Omit<RunOrder, 'do' |
 
 /** A code is good once, so each login is another user's. */
 async function totp(callers: Callers, what: string, pace: RunOrder['pace'], seconds: number): Promise<Row> {
-  const left = USERS - nextUser;
+  const left = FIRST_NEWCOMER - nextUser;
   const row = await ours(what, callers, { login: 'code', pace, seconds, first: nextUser, users: left });
   nextUser += row.result.completed + row.result.failed;
-  if (nextUser >= USERS) throw new Error(`too few users for so many logins: give more than --users ${USERS}`);
+  enough(nextUser, FIRST_NEWCOMER);
   return row;
+}
+
+/** The same of people who log in for the first time. */
+async function newcomers(callers: Callers, what: string): Promise<void> {
+  const row = await ours(what, callers, {
+    login: 'code',
+    pace: { callers: CALLERS },
+    seconds: ROUND_SECONDS,
+    first: nextNewcomer,
+    users: USERS - nextNewcomer,
+  });
+  nextNewcomer += row.result.completed + row.result.failed;
+  enough(nextNewcomer, USERS);
+}
+
+function enough(next: number, end: number): void {
+  if (next >= end) throw new Error(`too few users for so many logins: give more than --users ${USERS}`);
 }
 
 function bareRun(callers: Callers, seconds: number): Promise<Row> {

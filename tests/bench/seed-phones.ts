@@ -46,7 +46,7 @@ export async function seedPhones(
       const numbers = Array.from({ length: Math.min(BATCH, count - from) }, (_, index) => from + index);
       const deviceIds = numbers.map(() => uuidFrom(randomBytes(16)));
       await insert(client, numbers, deviceIds);
-      await record(nats, numbers, deviceIds, applicationId);
+      await record(nats, numbers, (index) => approved('enrol', deviceIds[index] ?? '', applicationId));
     }
     await client.query('analyze authenticator, device');
   } finally {
@@ -68,32 +68,39 @@ async function insert(client: pg.Client, numbers: readonly number[], deviceIds: 
   );
 }
 
+/** Lets seeded users have logged in before, as far as the ledger knows: whoever has not costs one more look into Postgres. */
+export async function seedLogins(
+  { nats, applicationId }: { nats: NatsConnection; applicationId: string },
+  from: number,
+  to: number,
+): Promise<void> {
+  const numbers = Array.from({ length: to - from }, (_, index) => from + index);
+  await record(nats, numbers, () => approved('login', uuidFrom(randomBytes(16)), applicationId));
+}
+
 async function record(
   nats: NatsConnection,
   numbers: readonly number[],
-  deviceIds: readonly string[],
-  applicationId: string,
+  recordOf: (index: number) => Uint8Array,
 ): Promise<void> {
   const client = jetstream(nats);
   for (let from = 0; from < numbers.length; from += PUBLISHED_AT_ONCE) {
     await Promise.all(
       numbers.slice(from, from + PUBLISHED_AT_ONCE).map((number, index) => {
         const subject = `${UNDIVIDED.prefix}${seededUser(number).userId}`;
-        return client.publish(subject, activated(deviceIds[from + index] ?? '', applicationId), {
-          expect: { lastSubjectSequence: 0 },
-        });
+        return client.publish(subject, recordOf(from + index), { expect: { lastSubjectSequence: 0 } });
       }),
     );
   }
 }
 
-function activated(authenticatorId: string, applicationId: string): Uint8Array {
+function approved(purpose: 'enrol' | 'login', authenticatorId: string, applicationId: string): Uint8Array {
   const [key, attemptId] = [randomBytes(16).toString('base64url'), randomBytes(16).toString('base64url')];
   const at = Date.now();
   const challenge = {
     key,
     applicationId,
-    purpose: 'enrol',
+    purpose,
     method: 'app',
     authenticatorId,
     digits: 0,
@@ -108,7 +115,7 @@ function activated(authenticatorId: string, applicationId: string): Uint8Array {
     at,
     key,
     applicationId,
-    purpose: 'enrol',
+    purpose,
     method: 'app',
     authenticatorId,
     attemptId,

@@ -47,6 +47,8 @@ const Appended = Type.Union(
   },
 );
 
+const RADIUS_ACCOUNTING = ['sessions', 'everything', 'none'] as const;
+
 /** Everything but the secret. */
 export const RadiusClientSettings = Type.Object(
   {
@@ -114,6 +116,11 @@ export const RadiusClientSettings = Type.Object(
       maximum: 10,
       description: 'Challenges of one login; then it is refused.',
     }),
+    accounting: Type.Enum([...RADIUS_ACCOUNTING], {
+      description:
+        'What of its accounting goes into the audit. `sessions`: that it, or a session, has started or stopped; the rest, as the updates in ' +
+        'between, is answered and not kept. `none` is answered as well.',
+    }),
     legacyCharset: Type.Optional(
       Type.Enum(['iso-8859-1', 'windows-1252'], { description: 'Of names and passwords that are no UTF-8.' }),
     ),
@@ -150,6 +157,7 @@ export const DEFAULT_RADIUS_CLIENT = {
   requireUserMatch: true,
   uniformChallenge: false,
   maxChallenges: 3,
+  accounting: 'sessions',
   attributes: [],
   groups: [],
   upstreamAttributes: [

@@ -130,6 +130,8 @@ export const radiusWait = operation('radius.wait', {
     {
       clientId: Uuid,
       ticket: Type.String({ minLength: 1, maxLength: 512 }),
+      /** Drawn by whoever waits, and the same each time that they ask: of several, one is told to send. */
+      run: Type.String({ minLength: 8, maxLength: 64 }),
       waitSeconds: Type.Integer({ minimum: 0, maximum: MAX_WAIT_SECONDS }),
     },
     closed,
@@ -139,7 +141,7 @@ export const radiusWait = operation('radius.wait', {
 
 export const ACCOUNTING_STATUS = ['start', 'stop', 'interim', 'on', 'off', 'other'] as const;
 
-/** Puts an Accounting-Request into the audit (RAD-75). */
+/** Puts an Accounting-Request into the audit, as far as the client's settings have it (RAD-75). */
 export const radiusAccount = operation('radius.account', {
   scope: 'radius',
   changes: true,

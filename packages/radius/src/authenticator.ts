@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { HEADER_OCTETS } from './packet.ts';
 
 /**
@@ -6,10 +6,9 @@ import { HEADER_OCTETS } from './packet.ts';
  * section 3), the authenticator of an Accounting-Request when it is zeros (RFC 2866 section 3).
  */
 export function authenticatorOver(octets: Buffer, authenticator: Buffer, secret: Buffer): Buffer {
-  return createHash('md5')
-    .update(octets.subarray(0, 4))
-    .update(authenticator)
-    .update(octets.subarray(HEADER_OCTETS))
-    .update(secret)
-    .digest();
+  return hash(
+    'md5',
+    Buffer.concat([octets.subarray(0, 4), authenticator, octets.subarray(HEADER_OCTETS), secret]),
+    'buffer',
+  );
 }

@@ -2,6 +2,7 @@ export { ATTRIBUTE, MICROSOFT, VENDOR } from './attributes.ts';
 export { attributeFrom, DICTIONARY, nameOf } from './dictionary.ts';
 export { messageAuthenticatorOf } from './message-authenticator.ts';
 export { hideKey, revealKey } from './mppe.ts';
+export { addressText, firstBits, networkText, readAddress, readNetwork } from './network.ts';
 export {
   attributesOf,
   CODE,

@@ -53,6 +53,7 @@ import { SecretHasher } from './secret-hash/hash.ts';
 import { smtpMailer, type Mailer } from './notice/mail.ts';
 import { NoticeSender } from './notice/sender.ts';
 import { Policies } from './policy/policies.ts';
+import { AccountingRates } from './radius/accounting-rates.ts';
 import { RadiusClients } from './radius/clients.ts';
 import { ensureRadiusStream, jetStreamKept, type Kept } from './radius/kept.ts';
 import { RadiusUpstreams } from './radius-upstream/upstreams.ts';
@@ -92,6 +93,7 @@ export interface Context {
   directoryStatus: DirectoryStatus;
   radiusClients: RadiusClients;
   radiusUpstreams: RadiusUpstreams;
+  accountingRates: AccountingRates;
   /** Undefined: nobody signs in by one. */
   identityProvider: IdentityProvider | undefined;
   pins: SecretHasher;
@@ -353,6 +355,7 @@ export async function createContext(
     directoryStatus,
     radiusClients,
     radiusUpstreams,
+    accountingRates: new AccountingRates({ uptime: () => performance.now(), logger, metrics }),
     identityProvider: providerOf(environment, now),
     pins: new SecretHasher('pin-hash', { ring, argon2, randomBytes }),
     answerHashes: new SecretHasher('security-answer', { ring, argon2, randomBytes }),

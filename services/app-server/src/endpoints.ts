@@ -278,16 +278,23 @@ function bound(request: AuthorisedRequest, input: unknown): AuthorisedRequest {
 
 const SECRET_INPUTS: ReadonlySet<string> = new Set(['password', 'mschap', 'eap', 'pin', 'answers', 'secret']);
 
+/** Says by which way a request came, and nothing of what is asked: the same one may come by another. */
+const WAYS: ReadonlySet<string> = new Set(['source', 'transport']);
+
 /**
  * What a repeated request is recognised by. Hashes of it stand in the ledger, the audit and the memory of answers: of a password, a PIN,
  * answers to security questions, and a shared secret, they hold a keyed one, which no guess can be held against.
  */
 function recognisable(ring: KeyRing, input: unknown): unknown {
   if (typeof input !== 'object' || input === null) return input;
-  const keyed = Object.entries(input)
-    .filter(([name, value]) => SECRET_INPUTS.has(name) && value !== undefined)
-    .map(([name, value]) => [name, ring.mac(name, JSON.stringify(value)).toString('base64url')] as const);
-  return keyed.length === 0 ? input : { ...input, ...Object.fromEntries(keyed) };
+  const entries = Object.entries(input).filter(([name]) => !WAYS.has(name));
+  return Object.fromEntries(
+    entries.map(([name, value]) =>
+      SECRET_INPUTS.has(name) && value !== undefined
+        ? [name, ring.mac(name, JSON.stringify(value)).toString('base64url')]
+        : [name, value],
+    ),
+  );
 }
 
 /** Who asks, whether they may, whether they asked before: the same for every operation, before its use case sees it. */

@@ -1,7 +1,6 @@
 import type { InputOf, RadiusClient, radiusLogin } from '@countersign/contracts';
 import { isCleanText } from '@countersign/http';
-import { ATTRIBUTE, firstOf, readText, type Packet } from '@countersign/radius';
-import { writeAddress } from './network.ts';
+import { addressText, ATTRIBUTE, firstOf, readText, type Packet } from '@countersign/radius';
 
 export type AccessServer = InputOf<typeof radiusLogin>['accessServer'];
 
@@ -33,5 +32,5 @@ export function numberOf(packet: Packet, type: number): number | undefined {
 
 export function addressOf(packet: Packet, type: number): string | undefined {
   const value = firstOf(packet, type);
-  return value === undefined ? undefined : writeAddress(value);
+  return value === undefined ? undefined : addressText(value);
 }

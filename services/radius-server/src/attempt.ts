@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { Packet } from '@countersign/radius';
 import type { Way } from './judge.ts';
 
@@ -12,5 +12,5 @@ import type { Way } from './judge.ts';
  */
 export function attemptOf(clientId: string, packet: Packet, { transport }: Pick<Way, 'transport'>): string {
   if (transport === 'tls-1.1') return randomUUID();
-  return createHash('sha256').update(clientId).update('\0').update(packet.octets).digest('base64url');
+  return hash('sha256', Buffer.concat([Buffer.from(`${clientId}\0`), packet.octets]), 'base64url');
 }

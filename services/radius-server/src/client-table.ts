@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import type { RadiusClient } from '@countersign/contracts';
-import { networkOf, readAddress, readNetwork, type Address } from './network.ts';
+import { firstBits, readAddress, readNetwork } from '@countersign/radius';
 
 export interface KnownClient extends RadiusClient {
   secretOctets: Buffer;
@@ -30,8 +30,10 @@ const MOST_REMEMBERED = 10_000;
 /** Where two clients have the same network or certificate, which app-server does not let happen, the first counts. */
 export function clientTable(clients: readonly RadiusClient[]): ClientTable {
   const known = clients.map((client) => ({ ...client, secretOctets: Buffer.from(client.secret) }));
-  const networks = { 4: new Map<number, Map<bigint, KnownClient>>(), 6: new Map<number, Map<bigint, KnownClient>>() };
+  const networks = new Map<string, KnownClient>();
   const fingerprints = new Map<string, KnownClient>();
+  /** Of the networks of IPv4 and of IPv6, by the octets of an address. */
+  const prefixes = new Map<number, Set<number>>();
   const names: { name: string; client: KnownClient }[] = [];
   for (const client of known) {
     for (const text of client.networks) addNetwork(text, client);
@@ -40,21 +42,21 @@ export function clientTable(clients: readonly RadiusClient[]): ClientTable {
       else if (!fingerprints.has(one.fingerprint)) fingerprints.set(one.fingerprint, client);
     }
   }
-  const prefixes = { 4: longestFirst(networks[4]), 6: longestFirst(networks[6]) };
+  const longestFirst = new Map([...prefixes].map(([octets, some]) => [octets, [...some].toSorted((a, b) => b - a)]));
   const remembered = new Map<string, KnownClient | undefined>();
 
   function addNetwork(text: string, client: KnownClient): void {
-    const network = readNetwork(text);
+    const network = networkOf(text);
     if (network === undefined) return;
-    const { family, bits, value } = network;
-    const sameBits = networks[family].get(bits) ?? new Map<bigint, KnownClient>();
-    networks[family].set(bits, sameBits);
-    if (!sameBits.has(value)) sameBits.set(value, client);
+    const { octets, prefix } = network;
+    const key = keyOf(octets, prefix);
+    if (!networks.has(key)) networks.set(key, client);
+    prefixes.set(octets.length, (prefixes.get(octets.length) ?? new Set()).add(prefix));
   }
 
-  function find(address: Address): KnownClient | undefined {
-    for (const bits of prefixes[address.family]) {
-      const client = networks[address.family].get(bits)?.get(networkOf(address, bits));
+  function find(address: Buffer): KnownClient | undefined {
+    for (const prefix of longestFirst.get(address.length) ?? []) {
+      const client = networks.get(keyOf(firstBits(address, prefix), prefix));
       if (client !== undefined) return client;
     }
     return undefined;
@@ -78,8 +80,18 @@ export function clientTable(clients: readonly RadiusClient[]): ClientTable {
   };
 }
 
-function longestFirst(networks: ReadonlyMap<number, unknown>): number[] {
-  return [...networks.keys()].toSorted((a, b) => b - a);
+function keyOf(octets: Buffer, prefix: number): string {
+  return `${octets.toString('hex')}/${prefix}`;
+}
+
+/** @returns undefined for what app-server would not have taken: it holds up no other client. */
+function networkOf(text: string): ReturnType<typeof readNetwork> | undefined {
+  try {
+    return readNetwork(text);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** Among its DNS names, letter by letter: no common name, no wildcard. */

@@ -40,10 +40,19 @@ test('another authenticator is another request, and the one before it is let go 
   expect(before.entry.superseded.signal.aborted).toBe(true);
   // An answer that comes too late is nobody's.
   duplicates.answer(before.entry, answer, 2);
+  expect(before.entry.octets).toBeUndefined();
   expect(duplicates.take('a', two, 3)).toMatchObject({ is: 'again', entry: { octets: undefined } });
   duplicates.forget(before.entry);
   expect(duplicates.take('a', two, 4).is).toBe('again');
   expect(after.entry.superseded.signal.aborted).toBe(false);
+});
+
+test('of a request that is answered nothing is let go: nobody waits for it', () => {
+  const duplicates = createDuplicates({ limit: 10 });
+  const { entry } = duplicates.take('a', one, 0);
+  duplicates.answer(entry, answer, 1);
+  expect(duplicates.take('a', two, 2).is).toBe('new');
+  expect(entry.superseded.signal.aborted).toBe(false);
 });
 
 test('what was not answered is decided again (RAD-44)', () => {

@@ -68,7 +68,8 @@ export function createDuplicates({ limit, keptMs = KEPT_MS }: { limit: number; k
       }
       if (before !== undefined) {
         remove(before);
-        before.superseded.abort();
+        // Nobody waits for what is answered; and who goes on without a break has each identifier again within half a minute.
+        if (before.octets === undefined) before.superseded.abort();
       }
       const entry: Remembered = {
         slot,

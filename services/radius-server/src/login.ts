@@ -43,18 +43,24 @@ export async function decideLogin(options: LoginOptions): Promise<Decision> {
   const { ask, input, attemptId, deadlineMs, traceparent, signal, onFirst } = options;
   let answer = await ask(radiusLogin, input, { attemptId, deadlineMs, traceparent, signal });
   onFirst(answer.answer);
-  while (answer.answer === 'wait') answer = await waitOn(answer, options);
+  // Of one wait, however often it asks: an approval whose answer was lost is told to whoever had it.
+  const run = randomUUID();
+  while (answer.answer === 'wait') answer = await waitOn(answer, run, options);
   return answer;
 }
 
-async function waitOn(waiting: Waiting, { ask, input, traceparent, signal, now }: LoginOptions): Promise<RadiusAnswer> {
+async function waitOn(
+  waiting: Waiting,
+  run: string,
+  { ask, input, traceparent, signal, now }: LoginOptions,
+): Promise<RadiusAnswer> {
   const { ticket, expiresAt } = waiting;
   const leftMs = Date.parse(expiresAt) + CLOCK_SKEW_MS - now();
   if (signal.aborted || leftMs <= 0) throw new MfaError('UNAVAILABLE', { reason: 'nobody answered in time' });
   const askWait = (waitSeconds: number) =>
     ask(
       radiusWait,
-      { clientId: input.clientId, ticket, waitSeconds },
+      { clientId: input.clientId, ticket, run, waitSeconds },
       { attemptId: randomUUID(), deadlineMs: waitSeconds * 1000 + WAIT_MARGIN_MS, traceparent, signal },
     );
   try {

@@ -1,5 +1,5 @@
 import type { Logger } from '@countersign/telemetry';
-import { createRate } from './rate.ts';
+import { createRate, type Rate } from './rate.ts';
 
 const ONCE_A_MINUTE = { burst: 1, everyMs: 60_000 };
 
@@ -9,11 +9,14 @@ export interface Notices {
   warn(event: string, about: string, fields: Parameters<Logger['warn']>[1]): void;
 }
 
+/** Each event by itself: whoever makes up addresses hides no other. */
 export function createNotices(logger: Logger, uptime: () => number): Notices {
-  const rate = createRate(ONCE_A_MINUTE);
+  const rates = new Map<string, Rate>();
   return {
     warn: (event, about, fields) => {
-      if (rate.take(`${event} ${about}`, uptime())) logger.warn(event, fields);
+      const rate = rates.get(event) ?? createRate(ONCE_A_MINUTE);
+      rates.set(event, rate);
+      if (rate.take(about, uptime())) logger.warn(event, fields);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { MfaError, radiusAccount, type InputOf, type radiusLogin, type RadiusSighting } from '@countersign/contracts';
+import { radiusAccount, type InputOf, type radiusLogin, type RadiusSighting } from '@countersign/contracts';
 import { CODE, type Malformed, type Packet } from '@countersign/radius';
 import { formatTraceparent, noTracing, type Logger, type Metrics, type Tracing } from '@countersign/telemetry';
 import type { AccessRequest } from './access-request.ts';
@@ -8,6 +8,7 @@ import { attemptOf } from './attempt.ts';
 import type { KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
 import type { Duplicates, Remembered } from './duplicates.ts';
+import { failureOf, STOPPING } from './failure.ts';
 import { judge, type DropReason, type Verdict, type Way } from './judge.ts';
 import { decideLogin } from './login.ts';
 import {
@@ -209,15 +210,12 @@ export function createPackets(options: PacketsOptions): Packets {
 
   function fail(arrival: Arrival, { signal }: AbortController, error: unknown): void {
     const { clientId } = arrival.client;
-    if (signal.aborted) return drop(arrival, signal.reason === STOPPING ? 'stopping' : 'superseded') && undefined;
-    if (error instanceof MfaError && error.code === 'UNAVAILABLE') {
-      sightings.count(clientId, ['dropped-unavailable']);
-      drop(arrival, 'unavailable');
-      return;
+    const { reason, event, detail } = failureOf(error, signal);
+    if (reason === 'unavailable') sightings.count(clientId, ['dropped-unavailable']);
+    if (event !== undefined) {
+      notices.warn(event, clientId, { clientId, error, ...(detail !== undefined && { detail }) });
     }
-    const isUnsendable = error instanceof RangeError;
-    notices.warn(isUnsendable ? 'radius.unsendable' : 'radius.refused', clientId, { clientId, error });
-    drop(arrival, isUnsendable ? 'unsendable' : 'refused');
+    drop(arrival, reason);
   }
 
   async function login(begun: Begun, request: AccessRequest): Promise<void> {
@@ -309,10 +307,12 @@ export function createPackets(options: PacketsOptions): Packets {
     if (!statusRate.take(client.clientId, uptime())) return drop(arrival, 'status-rate');
     void clients.isAnswered().then((isAnswered) => {
       // Silence tells the client to ask somebody else (RFC 5997 section 4.2).
-      if (!isAnswered || isStopping) return drop(arrival, 'status-unable');
+      if (!isAnswered || isStopping) {
+        drop(arrival, 'status-unable');
+        return;
+      }
       counted.inc({ code: codeName(packet), outcome: 'status' });
       respond(encodeStatus(packet, way));
-      return undefined;
     });
     return undefined;
   }
@@ -362,8 +362,6 @@ export function createPackets(options: PacketsOptions): Packets {
     },
   };
 }
-
-const STOPPING = new MfaError('UNAVAILABLE', { reason: 'this replica stops' });
 
 /** How long the client waits in all: what is decided later, it does not hear. */
 function patienceMs({ timeoutSeconds, tries }: KnownClient): number {

@@ -3,7 +3,7 @@ import type { Credential } from '@countersign/bus';
 import { MfaError, radiusClients, radiusReport } from '@countersign/contracts';
 import { createEdgeServer, type Beside, type EdgeFoundation, type EdgeServer } from '@countersign/edge';
 import { askFrom } from './ask-app-server.ts';
-import { createClients } from './clients.ts';
+import { createClients, type Clients } from './clients.ts';
 import { createDuplicates } from './duplicates.ts';
 import { CLIENTS, CLIENTS_AGE } from './metrics.ts';
 import { createNotices } from './notices.ts';
@@ -80,7 +80,7 @@ export function createRadiusService(options: RadiusServiceOptions): RadiusServic
 
   const server = createEdgeServer(options, {
     headers: { 'countersign-replica': replica },
-    checks: [{ name: 'clients', check: () => assertKnown(clients.table) }],
+    checks: [{ name: 'clients', check: () => assertAnswered(clients) }],
   });
   const sockets: UdpSockets[] = [];
   let radsec: RadsecServer | undefined;
@@ -125,9 +125,10 @@ export function createRadiusService(options: RadiusServiceOptions): RadiusServic
   };
 }
 
-function assertKnown(table: unknown): void {
-  if (table === undefined)
-    throw new MfaError('UNAVAILABLE', { reason: 'app-server has not said yet who the clients are' });
+/** RAD-70: Status-Server and readiness say the same. */
+async function assertAnswered(clients: Clients): Promise<void> {
+  if (await clients.isAnswered()) return;
+  throw new MfaError('UNAVAILABLE', { reason: 'app-server has not said lately who the clients are' });
 }
 
 function after(ms: number): Promise<void> {

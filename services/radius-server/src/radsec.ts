@@ -7,6 +7,7 @@ import { readPacket, type Malformed, type Version } from '@countersign/radius';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import type { ClientTable, Identity, KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
+import { CONNECTION_LOST } from './failure.ts';
 import { createFraming } from './framing.ts';
 import type { DropReason, Way } from './judge.ts';
 import { CONNECTIONS, CONNECTIONS_CUT } from './metrics.ts';
@@ -136,8 +137,7 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
       clearTimeout(slow);
       clearTimeout(roomTimer);
       connections.delete(connection);
-      // RAD-72: nobody is there to hear of it.
-      for (const controller of open) controller.abort();
+      for (const controller of open) controller.abort(CONNECTION_LOST);
     });
 
     socket.on('data', (chunk: Buffer) => {
@@ -166,10 +166,10 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
           roomTimer = setTimeout(takeQueue, ROOM_EVERY_MS);
           return;
         }
-        waitingSince = undefined;
         if (reason !== undefined) return end(socket, reason);
         queue.shift();
       }
+      waitingSince = undefined;
       socket.resume();
     }
 
@@ -202,6 +202,8 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
         },
       });
       if (dropped === 'no-room') return dropped;
+      // Once one was shed, so is what stands behind it while there is no room: who sent it may have given up by then.
+      if (dropped !== 'overload') waitingSince = undefined;
       return dropped !== undefined && ENDS_CONNECTION.has(dropped) ? 'wrong proof' : undefined;
     }
   }
@@ -232,6 +234,8 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
         logger.warn('radius.no_ipv6', { host, error, detail: 'RADIUS over TLS is spoken over IPv4 alone.' });
         continue;
       }
+      // Too many files open, for one: whoever is connected goes on.
+      server.on('error', (error) => logger.error('radius.socket', { host, error }));
       servers.push(server);
       logger.info('radius.listening', { host, port: portOf(server), channel: 'tls' });
     }

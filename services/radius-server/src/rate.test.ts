@@ -18,3 +18,11 @@ test('so many keys and no more are remembered, and who rested is forgotten', () 
   expect(rate.take('one more', 500)).toBe(false);
   expect(rate.take('one more', 1000)).toBe(true);
 });
+
+test('R29: whoever makes up more of them is not looked through all of them each time', () => {
+  const rate = createRate({ burst: 1, everyMs: 60_000 });
+  for (let key = 0; key < 10_000; key += 1) rate.take(String(key), 0);
+  const since = performance.now();
+  for (let key = 0; key < 20_000; key += 1) expect(rate.take(`made up ${key}`, 500)).toBe(false);
+  expect(performance.now() - since).toBeLessThan(1000);
+});

@@ -72,9 +72,11 @@ function asAttribute(
 
 /** Of an answer, no two the same, the top bit set (RFC 2548 section 2.4.2). Made of the request, whose authenticator is never the same twice. */
 function saltsFor(request: Packet, secret: Buffer): () => Buffer {
-  const first = createHmac('sha256', secret).update('mppe salt').update(request.authenticator).digest().readUInt16BE(0);
+  // Few answers hide anything.
+  let first: number | undefined;
   let made = 0;
   return () => {
+    first ??= createHmac('sha256', secret).update('mppe salt').update(request.authenticator).digest().readUInt16BE(0);
     const salt = Buffer.alloc(2);
     salt.writeUInt16BE(((first + made) & 0x7fff) | 0x8000);
     made += 1;

@@ -73,15 +73,33 @@ test('what app-server could not take is told again as the same attempt, apart fr
   expect(told[2]?.report.clients[0]?.counts).toEqual({ eap: 1 });
 });
 
-test('what it will never take does not stand in the way of the rest', async () => {
-  const { sightings, told, state, reports } = started();
-  state.error = new MfaError('REQUEST_INVALID');
-  sightings.count('a', ['pap']);
-  await reports.stop();
-  sightings.count('b', ['pap']);
-  await reports.stop();
-  expect(told.map(({ report }) => report.clients[0]?.clientId)).toEqual(['a', 'b']);
-});
+test.each(['PRIMARY_UNAVAILABLE', 'UNAUTHENTICATED', 'INTERNAL'] as const)(
+  'what was learnt outlives %s (RAD-32)',
+  async (code) => {
+    const { sightings, told, learnt, state, reports } = started();
+    state.error = new MfaError(code);
+    sightings.learnt('a');
+    await reports.stop();
+    expect(learnt).toEqual([]);
+    delete state.error;
+    await reports.stop();
+    expect(told[1]).toEqual(told[0]);
+    expect(learnt).toEqual([['a']]);
+  },
+);
+
+test.each(['REQUEST_INVALID', 'FORBIDDEN'] as const)(
+  'what gets %s does not stand in the way of the rest',
+  async (code) => {
+    const { sightings, told, state, reports } = started();
+    state.error = new MfaError(code);
+    sightings.count('a', ['pap']);
+    await reports.stop();
+    sightings.count('b', ['pap']);
+    await reports.stop();
+    expect(told.map(({ report }) => report.clients[0]?.clientId)).toEqual(['a', 'b']);
+  },
+);
 
 test('what was learnt is told at once (RAD-32)', async () => {
   const { sightings, told, learnt, reports } = started();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { MfaError } from '@countersign/contracts';
+import { MfaError, type ErrorCode } from '@countersign/contracts';
 import type { Logger } from '@countersign/telemetry';
 import type { Report, Sightings } from './sightings.ts';
 
@@ -22,6 +22,9 @@ export interface ReportsOptions {
   everyMs: number;
 }
 
+/** What is answered so will not be taken tomorrow either; after all else, what was learnt (RAD-32) is told again. */
+const NEVER_TAKEN: ReadonlySet<ErrorCode> = new Set(['REQUEST_INVALID', 'FORBIDDEN']);
+
 /** What app-server could not take is kept and told again, as the same attempt, so that it counts once. */
 export function createReports({ sightings, tell, onLearnt, logger, everyMs }: ReportsOptions): Reports {
   let untold: { report: Report; attemptId: string } | undefined;
@@ -40,8 +43,12 @@ export function createReports({ sightings, tell, onLearnt, logger, everyMs }: Re
       await tell(untold.report, untold.attemptId);
       onLearnt(untold.report.clients.filter(({ learnt }) => learnt === true).map(({ clientId }) => clientId));
     } catch (error) {
-      if (error instanceof MfaError && error.code === 'UNAVAILABLE') return false;
-      // It will not be taken tomorrow either.
+      const code = error instanceof MfaError ? error.code : 'INTERNAL';
+      if (!NEVER_TAKEN.has(code)) {
+        // That nobody is there, others say.
+        if (code !== 'UNAVAILABLE') logger.warn('radius.report', { error, detail: 'It is told again.' });
+        return false;
+      }
       logger.error('radius.report', { error, detail: 'What was seen of RADIUS clients is lost.' });
     }
     untold = undefined;

@@ -1,13 +1,13 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { plainAddress } from '@countersign/http';
 import { readPacket } from '@countersign/radius';
 import type { Logger } from '@countersign/telemetry';
 import type { Clients } from './clients.ts';
 import type { Port } from './judge.ts';
+import { warnOfManyAddresses } from './many-addresses.ts';
 import type { Packets } from './packets.ts';
 
 export interface UdpOptions {
@@ -96,18 +96,6 @@ async function open(host: string, port: number, options: UdpOptions, index: numb
   });
   warnOfManyAddresses(host, logger);
   return speaking;
-}
-
-/** RAD-04: on a socket for all addresses the system chooses the one that an answer leaves from, and Node lets nobody say otherwise. */
-function warnOfManyAddresses(host: string, logger: Logger): void {
-  const family = { '0.0.0.0': 'IPv4', [ANY_IPV6]: 'IPv6' }[host];
-  const addresses = Object.values(networkInterfaces())
-    .flatMap((some) => some ?? [])
-    .filter((one) => one.family === family && !one.internal && !/^fe80:/i.test(one.address))
-    .map(({ address }) => address);
-  if (addresses.length < 2) return;
-  const detail = `Answers may leave from another address than was asked: name those that clients use in COUNTERSIGN_RADIUS_HOSTS (${addresses.join(', ')}).`;
-  logger.warn('radius.many_addresses', { host, count: addresses.length, detail });
 }
 
 function receive(octets: Buffer, from: RemoteInfo, speaking: Speaking, index: number, options: UdpOptions): void {

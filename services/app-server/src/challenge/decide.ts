@@ -360,6 +360,25 @@ export function decideCancel(state: UserState, command: CancelCommand, now: numb
   return { append: { type: 'challenge.cancelled', key, applicationId, attemptId: command.attemptId } };
 }
 
+export interface TakeOverCommand extends CancelCommand {
+  asker: string;
+}
+
+/** Whether somebody is asked in the app, or has approved and nobody has had it yet. */
+export function isWaitedFor(state: UserState, key: string, now: number): boolean {
+  const isOpen = state.open.some((one) => one.key === key && now < one.expiresAt);
+  return isOpen || state.closed.some((one) => one.key === key && one.approvedAt !== undefined && one.claimed !== true);
+}
+
+/** Whoever asked last has the approval: the one before has given up, or has been told to ask again. */
+export function decideTakeOver(state: UserState, command: TakeOverCommand, now: number): Decision {
+  const { key, applicationId, attemptId, asker } = command;
+  const challenge = [...state.open, ...state.closed].find((one) => one.key === key);
+  if (challenge?.applicationId !== applicationId || challenge.method !== 'app') return refuse('CHALLENGE_NOT_FOUND');
+  if (!isWaitedFor(state, key, now)) return refuse('CHALLENGE_CLOSED');
+  return { append: { type: 'challenge.joined', key, applicationId, method: 'app', attemptId, asker } };
+}
+
 export interface ClaimCommand extends CancelCommand {
   /** Who asks, where the challenge says who alone may have it. */
   asker?: string;

@@ -70,7 +70,7 @@ export type UserEvent =
       assurance?: Assurance;
     }
   | {
-      /** The same login was begun anew, and is asked what it was asked before: no second prompt (RAD-46). */
+      /** The same login was begun anew, or somebody waits for it anew: no second prompt, and the approval is theirs (RAD-46). */
       type: 'challenge.joined';
       key: string;
       applicationId: string;

@@ -38,6 +38,7 @@ const TRANSITIONS: Transitions = {
   'challenge.joined': (state, { key, asker }) => ({
     ...state,
     open: state.open.map((challenge) => (challenge.key === key ? { ...challenge, asker } : challenge)),
+    closed: state.closed.map((challenge) => (challenge.key === key ? { ...challenge, asker } : challenge)),
   }),
 
   // A code that came with the login was never open: then there is nothing to close.

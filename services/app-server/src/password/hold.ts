@@ -11,6 +11,7 @@ import { DirectoryProblem, directoryUnavailable } from '../directory/problem.ts'
 import type { DirectoryStatus } from '../directory/status.ts';
 import type { KeyRing } from '../keys/ring.ts';
 import { assertKnown, type Settled } from '../ledger/state-form.ts';
+import { isUserByAnotherName } from '../user/another-name.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import type { LoginUser } from '../user/store.ts';
@@ -52,7 +53,7 @@ let usualLookupMs = 10;
 /**
  * Holds a password against the directory, once (ADR 17). Whoever is not there, may not come, or has another password hears the same, after
  * about the same time (R21).
- * @param options `strangers`: whoever the directory knows and who is no user here may have a right password as well.
+ * @param options `strangers`: whoever the directory knows and who is no user here, by any of their names, may have a right password as well.
  * @throws MfaError CREDENTIALS_REJECTED, PASSWORD_EXPIRED, TRY_LATER, DIRECTORY_UNAVAILABLE, UPGRADE_UNFINISHED, UNAVAILABLE.
  */
 export async function holdPassword(
@@ -88,7 +89,13 @@ export async function holdPassword(
   if (isKeptOut || state.disabled === true || state.blocked !== undefined) {
     throw new MfaError('CREDENTIALS_REJECTED', { reason: 'kept out' });
   }
-  if (prospect === undefined) return { userId, user: undefined, state };
+  if (prospect === undefined) {
+    const { username: theirs, names } = asked.person;
+    if (await isUserByAnotherName(deps.users, [username, theirs, ...names])) {
+      throw new MfaError('CREDENTIALS_REJECTED', { reason: 'a user by another name' });
+    }
+    return { userId, user: undefined, state };
+  }
   const user = await adopt(deps, asked, prospect, policy, request).catch(unavailable);
   if (user === undefined) throw new MfaError('CREDENTIALS_REJECTED', { reason: 'nobody here' });
   return { userId, user, state };

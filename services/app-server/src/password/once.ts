@@ -83,12 +83,19 @@ async function outcomeOfAnother(
         traceId,
         deadline,
       });
-      return outcomeIn(event.type === 'password.rejected' ? event.reason : event.type);
+      const outcome = outcomeIn(event.type === 'password.rejected' ? event.reason : event.type);
+      // Nobody can say, now as then: that is no "no".
+      if (outcome === 'unknown') throw unknown();
+      return outcome;
     } catch (error) {
       if (error !== pending || now() >= until) throw error;
       await sleep(LOOK_AGAIN_MS);
     }
   }
+}
+
+function unknown(): MfaError {
+  return new MfaError('UNAVAILABLE', { retryAfterSeconds: 1, reason: 'whoever was asked did not say' });
 }
 
 function outcomeIn(said: string): PasswordOutcome {

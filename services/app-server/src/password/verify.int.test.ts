@@ -23,6 +23,7 @@ import { set } from '../policy/set.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
 import { create as createUser } from '../user/create.ts';
 import { LoginUsers } from '../user/login-users.ts';
+import { holdPassword } from './hold.ts';
 import { verify } from './verify.ts';
 
 const RIGHT = 'Right-1!';
@@ -334,6 +335,10 @@ describe('two directories', () => {
     }
     expect(await rowsOf('Bob')).toMatchObject([{ directory_id: null }]);
     expect(await rowsOf('bob')).toEqual([]);
+    // Nor is whoever may be Bob a stranger, who needs no second factor where a RADIUS client says so.
+    const asStranger = (username: string) =>
+      holdPassword(a, { username, password: RIGHT }, request(), { strangers: true });
+    expect(await refusal(asStranger('beta\\bob'))).toBe('CREDENTIALS_REJECTED a user by another name');
 
     const other = await createUser(a, { username: 'bob-b', aliases: ['beta\\bob'] }, requestOf());
     expect(await refusal(signIn('beta\\bob', 'guess'))).toBe('CREDENTIALS_REJECTED wrong');

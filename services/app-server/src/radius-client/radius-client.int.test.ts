@@ -453,7 +453,8 @@ test('RAD-75: what a client says of sessions is in the audit', async () => {
     username: 'alice',
     accessServer: { address: '192.0.2.10' },
   } as const;
-  await account({ ...a, trail }, { clientId: client.clientId, ...session, sessionSeconds: 60 }, requestOf());
+  const deps = { ...a, trail, accountingRates: { take: () => undefined } };
+  await account(deps, { clientId: client.clientId, ...session, sessionSeconds: 60 }, requestOf());
   expect(events).toMatchObject([
     {
       type: 'radius.accounting',
@@ -461,7 +462,7 @@ test('RAD-75: what a client says of sessions is in the audit', async () => {
       detail: { clientId: client.clientId, client: 'Gateway', ...session, sessionSeconds: 60 },
     },
   ]);
-  const stranger = account({ ...a, trail }, { clientId: crypto.randomUUID(), ...session }, requestOf());
+  const stranger = account(deps, { clientId: crypto.randomUUID(), ...session }, requestOf());
   expect(await code(stranger)).toBe('RADIUS_CLIENT_NOT_FOUND');
 });
 

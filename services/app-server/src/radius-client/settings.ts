@@ -5,9 +5,8 @@ import {
   type Policy,
   type RadiusClientSettings,
 } from '@countersign/contracts';
-import { attributeFrom, DICTIONARY, type Attribute } from '@countersign/radius';
+import { attributeFrom, DICTIONARY, networkText, readNetwork, type Attribute } from '@countersign/radius';
 import { effectiveSettings } from './effective.ts';
-import { networkText, readNetwork } from './network.ts';
 
 /**
  * Of an Access-Accept of 4096 octets and 200 attributes, what settings may fill: the rest is for State, Proxy-State, keys, and what an

@@ -1,7 +1,10 @@
 import { MfaError, type RadiusAnswer, type RadiusAttribute } from '@countersign/contracts';
+import type { AuthorisedRequest } from '../application/authorise.ts';
+import type { Trail } from '../audit/trail.ts';
 import type { Directories } from '../directory/directories.ts';
 import { DirectoryProblem, directoryUnavailable } from '../directory/problem.ts';
 import type { LoginUsers } from '../user/login-users.ts';
+import type { LoginInput } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
 import type { Kept } from './kept.ts';
 import { returnedAttributes } from './returned-attributes.ts';
@@ -33,6 +36,29 @@ export async function accept(
   const upstream = settings.firstFactor.by === 'upstream' ? await saidOf(kept, login) : [];
   const groups = settings.groups.length === 0 ? [] : await groupsOf({ directories, users }, settings, userId);
   return { answer: 'accept', attributes: returnedAttributes({ settings, groups, upstream }), send: true };
+}
+
+/** Whoever is no user here, and is let in by the first factor alone because the client says so: nobody is, before that is in the audit (HA-40). */
+export async function acceptStranger(
+  deps: AcceptDependencies & { trail: Trail; now: () => number },
+  { client, input, login }: { client: EffectiveClient; input: LoginInput; login: string },
+  { attemptId, traceId, application: { applicationId } }: AuthorisedRequest,
+): Promise<RadiusAnswer> {
+  const { clientId, name } = client;
+  const { username, source, transport, accessServer } = input;
+  await deps.trail.record(
+    {
+      type: 'radius.accepted',
+      at: deps.now(),
+      attemptId,
+      traceId,
+      applicationId,
+      reason: 'no user here: the first factor alone',
+      detail: { clientId, client: name, username, source, transport, accessServer },
+    },
+    { once: true },
+  );
+  return accept(deps, { client, login, userId: undefined });
 }
 
 /** Keys of the connection are among it: without them nobody is let in. */

@@ -12,7 +12,7 @@ import { start, type Door, type StartDependencies } from '../challenge/start.ts'
 import { canonicalUsername } from '../user/canonical.ts';
 import { accept, type AcceptDependencies } from './accept.ts';
 import { challenge } from './answers.ts';
-import { contextOf, policiesOver, requestName, step, type AskedFrom } from './client-request.ts';
+import { contextOf, policiesOver, requestName, stationOf, step, type AskedFrom } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
 import { insteadText, textsIn } from './texts.ts';
 import { writeTicket, type Token } from './token.ts';
@@ -36,9 +36,9 @@ export interface Asking {
 /** Nobody is handed a signed result: the answer is the packet. */
 const NO_RESULT = { sign: () => Promise.resolve('') };
 
-/** Who alone may have the approval of a login: as much of its name as tells those of one user apart. */
-export function askerOf(login: string): string {
-  return login.slice(0, 11);
+/** Who alone may have an approval: as much of the name of the request that waits as tells those of one user apart. */
+export function askerOf(request: string): string {
+  return request.slice(0, 11);
 }
 
 /** Codes and texts cannot travel with these (RAD-64), and not every product shows what is asked (RAD-24). */
@@ -61,6 +61,9 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
   }
 
   const isAsked = canAsk(client, input);
+  if (isAsked && asking.asked >= client.settings.maxChallenges) {
+    throw new MfaError('CHALLENGE_CLOSED', { reason: 'asked too often' });
+  }
   const policies = policiesOver(deps.policies, { canAsk: isAsked, waitSeconds: client.waitSeconds });
   const isPossible = policies.effective(client.settings.applicationId).methods.order.length > 0;
   if (!isPossible || (!isAsked && !client.settings.allowPlainApproval)) {
@@ -82,15 +85,20 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
   return shown(deps, asking, started, request);
 }
 
-/** @see RAD-46: the same person, password and place, at the same application; without Calling-Station-Id nobody can tell. */
+/**
+ * @see RAD-46: the same person, password and place, at the same application; without Calling-Station-Id nobody can tell. Many may share an
+ * address: a client that asks its next server asks for the same port of its own.
+ */
 function doorOf({ ring }: AskDependencies, { client, input, login, hollow }: Asking, isAsked: boolean): Door {
-  const { callingStation } = input.accessServer;
+  const { identifier = '', address = '', port = '' } = input.accessServer;
+  const station = stationOf(input.accessServer);
   const name = canonicalUsername(input.username);
   const credential = input.password ?? input.mschap?.response;
-  const mayJoin = callingStation !== undefined && 'canonical' in name && credential !== undefined;
+  const mayJoin = station !== undefined && 'canonical' in name && credential !== undefined;
+  const place = JSON.stringify([station, identifier, address, port]);
   const join = mayJoin
     ? ring
-        .mac('radius-join', client.settings.applicationId, name.canonical, callingStation, credential)
+        .mac('radius-join', client.settings.applicationId, name.canonical, place, credential)
         .subarray(0, 12)
         .toString('base64url')
     : undefined;

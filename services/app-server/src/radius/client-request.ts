@@ -41,10 +41,24 @@ export function contextOf(
   { accessServer }: Pick<LoginInput, 'accessServer'>,
   { name }: Pick<EffectiveClient, 'name'>,
 ): EventContext {
-  const { callingStation } = accessServer;
-  if (callingStation === undefined || callingStation === '') return { location: name };
-  const from = callingStation.slice(0, 64);
+  const from = stationOf(accessServer)?.slice(0, 64);
+  if (from === undefined) return { location: name };
   return { ...(isIP(from) === 0 ? { device: from } : { ip: from }), location: name };
+}
+
+/** What says the same of everybody: no address, this machine, and what RD Gateway writes there, which is how people sign in. */
+const NOWHERE = /^(|0\.0\.0\.0|::|::1|127\..*|UserAuthType:.*)$/i;
+
+/** Calling-Station-Id, as far as it tells one place from another. */
+export function stationOf({
+  callingStation,
+  calledStation,
+  identifier,
+  address,
+}: LoginInput['accessServer']): string | undefined {
+  const station = callingStation?.trim();
+  const isItself = [calledStation, identifier, address].includes(station);
+  return station === undefined || isItself || NOWHERE.test(station) ? undefined : station;
 }
 
 /**

@@ -3,7 +3,7 @@ import { MfaError, type RadiusAnswer, type RadiusAttribute } from '@countersign/
 import { ATTRIBUTE, readText } from '@countersign/radius';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { KeyRing } from '../keys/ring.ts';
-import { accept } from './accept.ts';
+import { canonicalUsername } from '../user/canonical.ts';
 import { ask, type AskDependencies } from './ask.ts';
 import { requestName, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
@@ -19,10 +19,13 @@ const LONGEST_STATE = 253;
 /** RFC 3748 section 4. */
 const EAP_FAILURE = 4;
 const EAP_HEADER_BYTES = 4;
+/** MD5, GTC and MS-CHAPv2 prove the name that the packet has. In others (PEAP, TTLS, TLS) is one of its own, which the server alone sees. */
+const PROVES_OUTER_NAME: ReadonlySet<number> = new Set([4, 6, 26]);
 
 /**
  * One step of an EAP conversation with the upstream server, which alone understands it (RFC 3579). Once it accepts, whoever it says it was is
- * asked in the app: nothing can be typed (RAD-64).
+ * asked in the app: nothing can be typed (RAD-64). Strangers are asked in vain, whatever the client's settings say: what they call themselves
+ * outside the tunnel is theirs to choose, so that each of our users could be one.
  * @throws MfaError CREDENTIALS_REJECTED and what else is a "no"; RADIUS_UPSTREAM_UNAVAILABLE, UNAVAILABLE.
  */
 export async function converse(
@@ -48,13 +51,33 @@ export async function converse(
     const state = ownState(deps.ring, applicationId, Buffer.from(said.state ?? '', 'base64')).toString('base64');
     return { answer: 'challenge', state, attributes: conversationOf(said.attributes, 'challenge'), send: true };
   }
-  // Outside the tunnel people may call themselves anything; the server knows who it was (RFC 2865 section 5.1).
-  const whom = { ...input, username: nameIn(said.attributes) ?? input.username };
   const isRight = said.outcome === 'accept';
+  const whom = { ...input, username: isRight ? await provenName(deps, input, eap, said.attributes) : input.username };
   const outcome = async () => (isRight ? ('right' as const) : ('wrong' as const));
-  const { isStranger } = await countedOnce(deps, client, whom, outcome, step(request, 'first'));
-  if (isStranger) return accept(deps, { client, login, userId: undefined });
+  await countedOnce(deps, client, whom, outcome, step(request, 'first'));
   return ask(deps, { client, input: { ...whom, eap }, typed: {}, login, asked: 0 }, request);
+}
+
+/**
+ * Whose password it was, as the server says (RFC 2865 section 5.1). Else a password of one's own would be enough to ask the phone of anybody.
+ * @throws MfaError CREDENTIALS_REJECTED where nobody says so, or the client has been told the name of another user.
+ */
+async function provenName(
+  { users }: Pick<EapDependencies, 'users'>,
+  { username }: Pick<LoginInput, 'username'>,
+  eap: string,
+  said: readonly RadiusAttribute[],
+): Promise<string> {
+  const name = nameIn(said);
+  if (name === undefined) {
+    if (PROVES_OUTER_NAME.has(Buffer.from(eap, 'base64')[EAP_HEADER_BYTES] ?? 0)) return username;
+    throw new MfaError('CREDENTIALS_REJECTED', { reason: 'the upstream server does not say who it was' });
+  }
+  const [outer, inner] = [canonicalUsername(username), canonicalUsername(name)];
+  if ('refused' in outer || 'refused' in inner || outer.canonical === inner.canonical) return name;
+  const [outside, inside] = [await users.byName(outer.canonical), await users.byName(inner.canonical)];
+  if (outside === undefined || outside.userId === inside?.userId) return name;
+  throw new MfaError('CREDENTIALS_REJECTED', { reason: 'another user outside the tunnel' });
 }
 
 /** A refused conversation ends with a Failure to the response that came last (RFC 3579 section 2.6.3, RFC 3748 section 4.2). */

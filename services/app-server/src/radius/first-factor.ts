@@ -1,7 +1,11 @@
 import { MfaError, uuidFrom } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
+import { prospectOf } from '../directory/adopt.ts';
+import { personOfName } from '../directory/person-of-name.ts';
+import { DirectoryProblem, directoryUnavailable } from '../directory/problem.ts';
 import { holdPassword, type HoldPasswordDependencies } from '../password/hold.ts';
 import { once, type PasswordOutcome } from '../password/once.ts';
+import { isUserByAnotherName } from '../user/another-name.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import { contextOf, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
@@ -40,6 +44,9 @@ export async function holdFirst(
   return holdUpstream(deps, { upstreamId: firstFactor.upstreamId, client, input, password, login }, attempt);
 }
 
+/** A challenge wants to know more than a password: that is nothing to let anybody in for. */
+const OUTCOMES = { accept: 'right', reject: 'wrong', challenge: 'barred' } as const;
+
 interface Upstream {
   upstreamId: string;
   client: EffectiveClient;
@@ -64,8 +71,7 @@ async function holdUpstream(
     input,
     async () => {
       const { outcome } = await saidOnce(deps, { upstreamId, input, login }, credential, request);
-      // A challenge wants to know more than a password: that is nothing to let anybody in for.
-      return outcome === 'accept' ? 'right' : outcome === 'reject' ? 'wrong' : 'unknown';
+      return OUTCOMES[outcome];
     },
     request,
   );
@@ -92,7 +98,22 @@ export async function countedOnce(
   if (user?.status === 'disabled' || state.disabled === true || state.blocked !== undefined) {
     throw new MfaError('CREDENTIALS_REJECTED', { reason: 'kept out' });
   }
-  return { isStranger: user === undefined && !client.settings.requireUserMatch };
+  if (user !== undefined || client.settings.requireUserMatch) return { isStranger: false };
+  if (await isUserHere(deps, input.username)) {
+    throw new MfaError('CREDENTIALS_REJECTED', { reason: 'a user by another name' });
+  }
+  return { isStranger: true };
+}
+
+/** The upstream server knows people by names that nobody has entered here; the directories say whose they are. */
+async function isUserHere(deps: FirstFactorDependencies, typed: string): Promise<boolean> {
+  const found = await personOfName(deps.directories, typed, undefined).catch((error: unknown) => {
+    throw error instanceof DirectoryProblem ? directoryUnavailable(error) : error;
+  });
+  if (found === undefined) return isUserByAnotherName(deps.users, [typed]);
+  const prospect = await prospectOf(deps, found, { typed, known: undefined }, false);
+  const { username, names } = found.person;
+  return prospect !== undefined || (await isUserByAnotherName(deps.users, [typed, username, ...names]));
 }
 
 async function orProblem(ask: () => Promise<PasswordOutcome>) {

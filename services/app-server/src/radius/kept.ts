@@ -16,7 +16,8 @@ export const RADIUS = 'RADIUS';
 /** Longer than any login takes, with as many challenges as a client may have. */
 const KEPT_SECONDS = 3600;
 const NANOSECONDS_PER_SECOND = 1e9;
-const MAX_BYTES = 67_108_864;
+/** Some 100,000 answers. Beyond it the oldest makes room: a flood costs logins that are older than so many others, and nobody a way in. */
+const MAX_BYTES = 268_435_456;
 /** nats-server `errors.json`: JSStreamWrongLastSequenceErrF. */
 const TAKEN = 10_071;
 const TRIES = 3;
@@ -60,7 +61,7 @@ export async function ensureRadiusStream(manager: JetStreamManager, replicas: nu
       max_age: KEPT_SECONDS * NANOSECONDS_PER_SECOND,
       max_bytes: MAX_BYTES,
       max_msg_size: 16 * 1024,
-      discard: DiscardPolicy.New,
+      discard: DiscardPolicy.Old,
       allow_direct: false,
     },
     'update',

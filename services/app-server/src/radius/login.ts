@@ -1,19 +1,27 @@
-import { addressOfChallenge, MfaError, uuidFrom, type RadiusAnswer } from '@countersign/contracts';
+import {
+  addressOfChallenge,
+  MfaError,
+  uuidFrom,
+  type RadiusAnswer,
+  type RadiusPasswords,
+} from '@countersign/contracts';
 import { parseCode, parseLookupSecret } from '@countersign/otp';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { cancel, type CancelDependencies } from '../challenge/cancel.ts';
+import { decideTakeOver, isWaitedFor } from '../challenge/decide.ts';
 import { hollowIdOf } from '../challenge/start.ts';
+import type { UserState } from '../challenge/state.ts';
 import { verify, type VerifyDependencies } from '../challenge/verify.ts';
 import { canonicalUsername } from '../user/canonical.ts';
-import { accept } from './accept.ts';
+import { accept, acceptStranger } from './accept.ts';
 import { challenge, reject } from './answers.ts';
-import { ask, canAsk, wait, type AskDependencies } from './ask.ts';
+import { ask, askerOf, canAsk, wait, type AskDependencies } from './ask.ts';
 import { asClient, requestName, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient, RadiusClients } from './clients.ts';
 import { converse, eapFailure } from './eap.ts';
 import { holdFirst, type FirstFactorDependencies } from './first-factor.ts';
-import { isRefusal } from './refusal.ts';
+import { isRefusal, recordRefusal } from './refusal.ts';
 import { textsFor } from './texts.ts';
 import { readState, type Token } from './token.ts';
 import { methodOfWord, partTyped } from './typed.ts';
@@ -41,6 +49,10 @@ export async function login(
   const request = asClient(asking, client, deps.applications.all());
   try {
     const { eap, state } = input;
+    const kind = passwordsOf(input);
+    if (kind !== undefined && !client.passwords.includes(kind)) {
+      throw new MfaError('CREDENTIALS_REJECTED', { reason: `${kind} is not allowed` });
+    }
     if (eap !== undefined) return await converse(deps, client, { ...input, eap }, request);
     return state === undefined
       ? await begin(deps, client, input, request)
@@ -53,6 +65,12 @@ export async function login(
   }
 }
 
+function passwordsOf({ password, mschap, eap }: LoginInput): RadiusPasswords | undefined {
+  if (eap !== undefined) return 'eap';
+  if (mschap !== undefined) return 'mschapv2';
+  return password === undefined ? undefined : 'pap';
+}
+
 /** The first request of a login: the first factor, and then whoever it is is asked. */
 async function begin(deps: LoginDependencies, client: EffectiveClient, input: LoginInput, request: AuthorisedRequest) {
   const { password, ...typed } = partTyped(input.password ?? '', client.settings);
@@ -63,7 +81,7 @@ async function begin(deps: LoginDependencies, client: EffectiveClient, input: Lo
     throw error;
   });
   if ('isWrong' in first) return ask(deps, { client, input, typed, login: name, asked: 0, hollow: true }, request);
-  if (first.isStranger) return accept(deps, { client, login: name, userId: undefined });
+  if (first.isStranger) return acceptStranger(deps, { client, input, login: name }, request);
   return ask(deps, { client, input, typed, login: name, asked: 0 }, request);
 }
 
@@ -139,8 +157,29 @@ async function takeEnter(deps: LoginDependencies, answer: Answer, request: Autho
   const { client, token, typed } = answer;
   const method = methodOfWord(typed);
   if (method !== undefined && method !== 'app') return askInstead(deps, answer, request);
-  if (parseCode(typed) === undefined) return wait(deps, client, token, { request });
-  return askInstead(deps, answer, request);
+  if (parseCode(typed) !== undefined) return askInstead(deps, answer, request);
+  await takeOver(deps, answer, request);
+  return wait(deps, client, token, { request });
+}
+
+/** Who pressed Enter before waits in vain from now on, on whichever replica: there is one approval, and it is for this request. */
+async function takeOver(
+  { ledger, now }: Pick<LoginDependencies, 'ledger' | 'now'>,
+  { userId, key }: Answer,
+  request: AuthorisedRequest,
+): Promise<void> {
+  const has = ({ open, closed }: UserState) => [...open, ...closed].some((one) => one.key === key);
+  // What is over, whoever waits is told.
+  if (!isWaitedFor(await ledger.peek(userId, has), key, now())) return;
+  const { applicationId } = request.application;
+  const { attemptId } = step(request, 'enter');
+  const asker = askerOf(requestName(request));
+  await ledger.act(
+    userId,
+    attemptId,
+    (state, at) => decideTakeOver(state, { key, applicationId, purpose: 'login', attemptId, asker }, at),
+    request,
+  );
 }
 
 /** The question that was asked is over before another one is answered: of two requests with its State one goes on (RAD-21). */
@@ -175,23 +214,4 @@ async function isHollowOf(
     if (userId === own) return false;
   }
   throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'State of another user' });
-}
-
-/** Beside what the ledger has of it: which client it was, and what of its packet. */
-async function recordRefusal(
-  { trail, now }: Pick<LoginDependencies, 'trail' | 'now'>,
-  { clientId, name }: EffectiveClient,
-  { source, transport, accessServer }: LoginInput,
-  { code, reason }: MfaError,
-  { attemptId, traceId, application: { applicationId } }: AuthorisedRequest,
-): Promise<void> {
-  await trail.record({
-    type: 'radius.refused',
-    at: now(),
-    attemptId,
-    traceId,
-    applicationId,
-    reason: reason ?? code,
-    detail: { clientId, client: name, source, transport, accessServer },
-  });
 }

@@ -21,11 +21,12 @@ import { Directories } from '../directory/directories.ts';
 import { DirectoryStatus } from '../directory/status.ts';
 import { effectiveSettings } from '../radius-client/effective.ts';
 import { requestOf, startHouse, type House, type Replica } from '../testing/house.ts';
+import { block } from '../user/block.ts';
 import { update } from '../user/update.ts';
 import { create as createUser } from '../user/create.ts';
 import { set } from '../policy/set.ts';
 import type { EffectiveClient } from './clients.ts';
-import { ensureRadiusStream, jetStreamKept } from './kept.ts';
+import { ensureRadiusStream, jetStreamKept, RADIUS } from './kept.ts';
 import { login } from './login.ts';
 import { wait } from './wait.ts';
 
@@ -100,6 +101,7 @@ function clientWith(changes: Partial<RadiusClientSettings> = {}): string {
     requireUserMatch: true,
     uniformChallenge: false,
     maxChallenges: 3,
+    accounting: 'sessions',
     attributes: [{ name: 'Filter-Id', value: 'staff' }],
     groups: [],
     upstreamAttributes: ['Class'],
@@ -126,9 +128,11 @@ interface Sent {
   mschap?: { challenge: string; response: string };
   eap?: string;
   station?: string;
+  port?: string;
 }
-function packet({ station = '203.0.113.7', ...rest }: Sent) {
-  const input = { ...rest, source: '192.0.2.1', transport: 'udp', accessServer: { callingStation: station } } as const;
+function packet({ station = '203.0.113.7', port = '1', ...rest }: Sent) {
+  const accessServer = { callingStation: station, port };
+  const input = { ...rest, source: '192.0.2.1', transport: 'udp', accessServer } as const;
   const attemptId = createHash('sha256').update(randomBytes(16)).digest('base64url');
   return {
     at: (on: Desk): Promise<RadiusAnswer> =>
@@ -136,16 +140,28 @@ function packet({ station = '203.0.113.7', ...rest }: Sent) {
   };
 }
 const ask = (on: Desk, asked: Sent) => packet(asked).at(on);
-const askedOnce = (on: Desk, clientId: string, answer: RadiusAnswer, waitSeconds: number) =>
+const askedOnce = (
+  on: Desk,
+  clientId: string,
+  answer: RadiusAnswer,
+  waitSeconds: number,
+  run: string = crypto.randomUUID(),
+) =>
   wait(
     on,
-    { clientId, ticket: answer.answer === 'wait' ? answer.ticket : '', waitSeconds },
+    { clientId, ticket: answer.answer === 'wait' ? answer.ticket : '', run, waitSeconds },
     { ...requestOf({ scopes: ['radius'] }), deadline: Date.now() + 20_000 },
   );
 /** As a radius-server does: it waits, and asks then what came. */
-const waiting = async (on: Desk, clientId: string, answer: RadiusAnswer, waitSeconds = 5) => {
-  if (waitSeconds > 0) await askedOnce(on, clientId, answer, waitSeconds);
-  return askedOnce(on, clientId, answer, 0);
+const waiting = async (
+  on: Desk,
+  clientId: string,
+  answer: RadiusAnswer,
+  waitSeconds = 5,
+  run: string = crypto.randomUUID(),
+) => {
+  if (waitSeconds > 0) await askedOnce(on, clientId, answer, waitSeconds, run);
+  return askedOnce(on, clientId, answer, 0, run);
 };
 
 const textOf = (answer: RadiusAnswer) =>
@@ -341,6 +357,21 @@ describe('a challenge', () => {
     expect((await eventsOf(userId)).filter((type) => type === 'challenge.started')).toHaveLength(3);
   });
 
+  test('R13: after as many as a client may have no further message is sent', async () => {
+    const clientId = clientWith({ maxChallenges: 1 });
+    const { username } = await person({ sms: true, totp: true });
+    const asked = await ask(a, { clientId, username, password: '' });
+    const more = { clientId, username, password: 'sms', state: stateOf(asked) };
+    expect(await ask(b, more)).toMatchObject({ answer: 'reject' });
+    expect(sent).toHaveLength(0);
+  });
+
+  test('takes only the kinds of password that the client may send', async () => {
+    const clientId = clientWith({ passwords: ['mschapv2'] });
+    const { username, code } = await person({ totp: true });
+    expect(await ask(a, { clientId, username, password: code() })).toMatchObject({ answer: 'reject' });
+  });
+
   test('RAD-24: is never sent where the client does not show it', async () => {
     const clientId = clientWith({ profile: 'nps-rd-gateway' });
     const { username } = await person({ sms: true, totp: true });
@@ -411,6 +442,57 @@ describe('an approval in the app', () => {
     expect(await told).toMatchObject({ answer: 'reject' });
   });
 
+  test('RAD-43: whose answer was lost on its way is told to whoever waits for it, and asks again', async () => {
+    const clientId = clientWith({ profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true });
+    const owner = await person({ app: true });
+    const answer = await ask(a, { clientId, username: owner.username, password: '' });
+    await approve(owner);
+    for (const on of [a, b]) {
+      expect(await waiting(on, clientId, answer, 5, 'run of one')).toMatchObject({ answer: 'accept', send: true });
+    }
+    expect(await waiting(b, clientId, answer, 5, 'run of another')).toMatchObject({ answer: 'accept', send: false });
+  });
+
+  test('RAD-45: is for whoever pressed Enter last, whichever replica still waits for one before', async () => {
+    const clientId = clientWith();
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    const enter = { clientId, username: owner.username, password: '', state: stateOf(asked) };
+    const before = waiting(b, clientId, await ask(b, enter));
+    const last = await ask(a, enter);
+    await approve(owner, numberIn(asked));
+    expect(await before).toMatchObject({ answer: 'reject', send: false });
+    expect(await waiting(a, clientId, last)).toMatchObject({ answer: 'accept', send: true });
+  });
+
+  test('is had by Enter also where it was approved before', async () => {
+    const clientId = clientWith();
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    await approve(owner, numberIn(asked));
+    const enter = await ask(b, { clientId, username: owner.username, password: '', state: stateOf(asked) });
+    expect(await waiting(b, clientId, enter)).toMatchObject({ answer: 'accept', send: true });
+  });
+
+  test('R17: is nothing for whoever was blocked since', async () => {
+    const clientId = clientWith({ profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true });
+    const owner = await person({ app: true });
+    const answer = await ask(a, { clientId, username: owner.username, password: '' });
+    await approve(owner);
+    await block(a, { userId: owner.userId, reason: 'phone stolen' }, requestOf());
+    expect(await waiting(b, clientId, answer)).toMatchObject({ answer: 'reject', send: true });
+    expect(trailed.at(-1)).toMatchObject({ type: 'radius.refused', reason: 'blocked' });
+  });
+
+  test('RAD-45: is withdrawn from the phone once the client was asked as often as it may be', async () => {
+    const clientId = clientWith({ timeoutSeconds: 4, tries: 1, maxChallenges: 1 });
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    const enter = await ask(a, { clientId, username: owner.username, password: '', state: stateOf(asked) });
+    expect(await waiting(b, clientId, enter)).toMatchObject({ answer: 'reject' });
+    expect(await promptsOf(a, owner.phone)).toEqual([]);
+  });
+
   test('is as good as a code that is typed in its place, and over then', async () => {
     const clientId = clientWith();
     const owner = await person({ app: true, totp: true });
@@ -460,16 +542,21 @@ describe('an approval in the app', () => {
     ]);
   });
 
-  test('RAD-46: somebody with the same password at another place never shares it', async () => {
+  test.each([
+    ['at another place', { station: '198.51.100.9' }, {}],
+    ['behind the same address', { port: '2' }, {}],
+    ['at RD Gateway, which names no place', { station: 'UserAuthType:PW' }, { station: 'UserAuthType:PW' }],
+  ])('RAD-46: somebody with the same password %s never shares it', async (_where, theirWay, ownWay) => {
     const clientId = clientWith({ profile: 'windows-rras', passwords: ['pap'], allowPlainApproval: true });
     const owner = await person({ app: true });
-    const thief = await ask(b, { clientId, username: owner.username, password: '', station: '198.51.100.9' });
-    const own = await ask(a, { clientId, username: owner.username, password: '' });
+    const thief = await ask(b, { clientId, username: owner.username, password: '', ...theirWay });
+    const own = await ask(a, { clientId, username: owner.username, password: '', ...ownWay });
     const both = Promise.all([waiting(a, clientId, own), waiting(b, clientId, thief)]);
     await approve(owner);
     const [ours, theirs] = await both;
     expect(theirs).toMatchObject({ answer: 'reject' });
     expect(ours).toMatchObject({ answer: 'accept' });
+    expect(await eventsOf(owner.userId)).not.toContain('challenge.joined');
   });
 
   test('RAD-45: is over when the client gives up: what is approved after that changes nothing', async () => {
@@ -542,7 +629,21 @@ describe('an upstream server', () => {
     upstream.mockRejectedValue(new MfaError('RADIUS_UPSTREAM_UNAVAILABLE'));
     const one = packet({ clientId, username, password: 'secret' });
     await expect(one.at(a)).rejects.toMatchObject({ code: 'RADIUS_UPSTREAM_UNAVAILABLE' });
+    // Nobody could say, and nobody can now: that is no reject.
+    for (const on of [a, b]) await expect(one.at(on)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     expect(upstream).toHaveBeenCalledTimes(1);
+  });
+
+  test('R26: is asked for newcomers also when strangers have filled what is kept of its answers', async () => {
+    const clientId = viaUpstream();
+    upstream.mockResolvedValue({ outcome: 'reject', attributes: [KEY, KEY, KEY, KEY] });
+    const { config } = await a.manager.streams.info(RADIUS);
+    await a.manager.streams.update(RADIUS, { ...config, max_bytes: 8192 });
+    for (let tried = 0; tried < 60; tried += 1) {
+      const answer = await ask(a, { clientId, username: `nobody${tried}`, password: 'guess' });
+      expect(answer, String(tried)).toMatchObject({ answer: 'reject' });
+    }
+    await a.manager.streams.update(RADIUS, config);
   });
 
   test('R17: whoever is disabled here is refused whatever it says', async () => {
@@ -559,6 +660,26 @@ describe('an upstream server', () => {
     const asked = await ask(a, { clientId: strict, username: 'guest', password: 'secret' });
     expect(asked.answer).not.toBe('accept');
     expect(await ask(a, { clientId: lax, username: 'guest', password: 'secret' })).toMatchObject({ answer: 'accept' });
+    expect(trailed.at(-1)).toMatchObject({ type: 'radius.accepted', detail: { username: 'guest' } });
+  });
+
+  test('R3: takes no user for a stranger whom it knows by more names than are known here', async () => {
+    const clientId = viaUpstream({ requireUserMatch: false });
+    const { username } = await person({ totp: true });
+    upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
+    const names = [`EXAMPLE\\${username}`, `${username}@example.com`, `example.com/${username}`, `X\\${username}@y.z`];
+    for (const name of names) {
+      const answer = await ask(a, { clientId, username: name, password: 'secret' });
+      expect(answer, name).toMatchObject({ answer: 'reject' });
+    }
+    // As the directory, which is asked whose the name is, knows them.
+    const known = { objectId: 'x', dn: 'x', username, names: ['short'], phones: [], status: 'enabled' } as const;
+    const person1 = { ...known, names: [...known.names], phones: [] };
+    const directory = { directoryId: crypto.randomUUID(), mayKnow: () => true, find: async () => person1 };
+    const all = vi.spyOn(a.directories, 'all').mockReturnValue([directory as never]);
+    const answer = await ask(a, { clientId, username: 'short', password: 'secret' });
+    all.mockRestore();
+    expect(answer).toMatchObject({ answer: 'reject' });
   });
 
   test('R14: says whom it accepted behind a tunnel, and who it was called outside counts for nothing; nor do two names', async () => {
@@ -583,5 +704,54 @@ describe('an upstream server', () => {
     upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
     expect(await ask(a, { clientId, username, password: `secret${code()}` })).toMatchObject({ answer: 'accept' });
     expect(upstream.mock.calls.map(([request]) => request)).toEqual([expect.objectContaining({ password: 'secret' })]);
+  });
+
+  describe('EAP, where the name that was proved is inside a tunnel', () => {
+    /** The last response of PEAP, and of MS-CHAPv2 without a tunnel (RFC 3748 section 4). */
+    const [PEAP, MSCHAPV2] = [
+      [2, 7, 0, 6, 25, 0],
+      [2, 7, 0, 6, 26, 3],
+    ].map((octets) => Buffer.from(octets).toString('base64'));
+    const SUCCESS = { type: 79, value: Buffer.from([3, 7, 0, 4]).toString('base64') };
+    const named = (name: string) => ({ type: 1, value: Buffer.from(name).toString('base64') });
+    const accepted = (...more: RadiusAttribute[]) =>
+      upstream.mockResolvedValue({ outcome: 'accept', attributes: [SUCCESS, KEY, CLASS, ...more] });
+
+    test('asks whoever the server says it was, and the client hears that name too', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true });
+      const owner = await person({ app: true });
+      accepted(named(owner.username));
+      const answer = await ask(a, { clientId, username: 'anonymous', eap: PEAP! });
+      const told = waiting(b, clientId, answer);
+      await approve(owner);
+      const accept = await told;
+      expect(accept).toMatchObject({ answer: 'accept' });
+      expect('attributes' in accept && accept.attributes).toEqual(
+        expect.arrayContaining([SUCCESS, KEY, CLASS, named(owner.username)]),
+      );
+    });
+
+    test('R22: lets nobody ask the phone of another with a password of their own', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true });
+      const [owner, thief] = [await person({ app: true }), await person({ app: true })];
+      // A server that does not say who it was, and one that does.
+      accepted();
+      expect(await ask(a, { clientId, username: owner.username, eap: PEAP! })).toMatchObject({ answer: 'reject' });
+      accepted(named(thief.username));
+      expect(await ask(a, { clientId, username: owner.username, eap: PEAP! })).toMatchObject({ answer: 'reject' });
+      expect(await promptsOf(a, owner.phone)).toEqual([]);
+      expect(await promptsOf(a, thief.phone)).toEqual([]);
+      // Without a tunnel the name of the packet is the one that was proved.
+      accepted();
+      expect(await ask(a, { clientId, username: owner.username, eap: MSCHAPV2! })).toMatchObject({ answer: 'wait' });
+    });
+
+    test('lets in no stranger: people who are users here may call themselves anything outside the tunnel', async () => {
+      const clientId = viaUpstream({ allowPlainApproval: true, requireUserMatch: false });
+      accepted(named('anonymous'));
+      expect((await ask(a, { clientId, username: 'anonymous', eap: PEAP! })).answer).not.toBe('accept');
+      accepted();
+      expect((await ask(a, { clientId, username: 'anonymous', eap: PEAP! })).answer).not.toBe('accept');
+    });
   });
 });

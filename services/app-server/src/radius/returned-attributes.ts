@@ -12,6 +12,7 @@ interface Returned {
 
 /** RFC 2865 section 5.44: an Access-Accept has at most one of them. */
 const AT_MOST_ONE = new Set<number>([
+  ATTRIBUTE.userName,
   ATTRIBUTE.serviceType,
   ATTRIBUTE.framedProtocol,
   ATTRIBUTE.framedIpAddress,
@@ -51,12 +52,16 @@ export function returnedAttributes({ settings, groups, upstream }: Returned): Ra
     contractAttributes(attributeFrom(name, value)),
   );
   const allowed = new Set(settings.upstreamAttributes.map((name) => name.toLowerCase()));
-  const handedOn = upstream.filter((attribute) => isOfLogin(attribute) || isNamed(attribute, allowed));
+  // Who it was inside the tunnel: the client knows what they called themselves outside, and goes by this one (RFC 2865 section 5.1).
+  const isOfTunnel = upstream.some(isEapMessage) ? isUserName : () => false;
+  const handedOn = upstream.filter(
+    (attribute) => isOfLogin(attribute) || isOfTunnel(attribute) || isNamed(attribute, allowed),
+  );
   const seen = new Set<string>();
   return [...set, ...handedOn].filter((attribute) => {
     const { vendor, type, value } = attribute;
     // A message of EAP is all its pieces, and two of them may be the same.
-    if (vendor === undefined && type === ATTRIBUTE.eapMessage) return true;
+    if (isEapMessage(attribute)) return true;
     const isOnce = vendor === undefined && AT_MOST_ONE.has(type);
     const key = JSON.stringify([vendor, type, ...(isOnce ? [] : [value])]);
     return seen.size < seen.add(key).size;
@@ -76,8 +81,17 @@ export function conversationOf(
   return upstream.filter(({ vendor, type }) => vendor === undefined && types.includes(type));
 }
 
-function isOfLogin({ vendor, type }: RadiusAttribute): boolean {
-  return vendor === undefined ? type === ATTRIBUTE.eapMessage : vendor === VENDOR.microsoft && OF_MICROSOFT.has(type);
+function isOfLogin(attribute: RadiusAttribute): boolean {
+  const { vendor, type } = attribute;
+  return isEapMessage(attribute) || (vendor === VENDOR.microsoft && OF_MICROSOFT.has(type));
+}
+
+function isEapMessage({ vendor, type }: RadiusAttribute): boolean {
+  return vendor === undefined && type === ATTRIBUTE.eapMessage;
+}
+
+function isUserName({ vendor, type }: RadiusAttribute): boolean {
+  return vendor === undefined && type === ATTRIBUTE.userName;
 }
 
 function isNamed(attribute: RadiusAttribute, allowed: ReadonlySet<string>): boolean {

@@ -1,9 +1,16 @@
-import { addressOfChallenge, MfaError, type InputOf, type RadiusAnswer, type radiusWait } from '@countersign/contracts';
+import {
+  addressOfChallenge,
+  MfaError,
+  type InputOf,
+  type Method,
+  type RadiusAnswer,
+  type radiusWait,
+} from '@countersign/contracts';
 import { ATTRIBUTE } from '@countersign/radius';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { cancel, type CancelDependencies } from '../challenge/cancel.ts';
-import { decideClaim } from '../challenge/decide.ts';
+import { barredReason, decideClaim } from '../challenge/decide.ts';
 import { get, type GetDependencies } from '../challenge/get.ts';
 import { accept } from './accept.ts';
 import { challenge, reject } from './answers.ts';
@@ -11,8 +18,9 @@ import { ask, askerOf, type AskDependencies } from './ask.ts';
 import { asClient, step } from './client-request.ts';
 import type { EffectiveClient, RadiusClients } from './clients.ts';
 import { eapFailure } from './eap.ts';
-import { isRefusal } from './refusal.ts';
-import { insteadText, textsFor } from './texts.ts';
+import { isRefusal, recordRefusal } from './refusal.ts';
+import type { LoginUser } from '../user/store.ts';
+import { insteadText, textsIn } from './texts.ts';
 import { readTicket, writeTicket, type Ticket } from './token.ts';
 
 export type WaitDependencies = AskDependencies &
@@ -38,9 +46,10 @@ export async function wait(deps: WaitDependencies, input: Input, asking: Authori
   // Named by the request that is answered, and not by this call: all who wait for it take the same steps.
   const request = { ...asClient(asking, client, deps.applications.all()), attemptId: ticket.request };
   try {
-    return await answerOf(deps, { client, ticket, waitSeconds: input.waitSeconds }, request);
+    return await answerOf(deps, { client, ticket, run: input.run, waitSeconds: input.waitSeconds }, request);
   } catch (error) {
     if (!isRefusal(error)) throw error;
+    await recordRefusal(deps, client, {}, error, request);
     return reject(client.settings.language, { with: await endOf(deps, client, ticket) });
   }
 }
@@ -56,12 +65,13 @@ async function endOf({ kept }: WaitDependencies, { settings }: EffectiveClient, 
 interface Waiting {
   client: EffectiveClient;
   ticket: Ticket;
+  run: string;
   waitSeconds: number;
 }
 
 async function answerOf(
   deps: WaitDependencies,
-  { client, ticket, waitSeconds }: Waiting,
+  { client, ticket, run, waitSeconds }: Waiting,
   request: AuthorisedRequest,
 ): Promise<RadiusAnswer> {
   const { challengeId, until } = ticket;
@@ -72,24 +82,28 @@ async function answerOf(
     const same = writeTicket(deps.ring, client.settings.applicationId, ticket);
     return { answer: 'wait', ticket: same, expiresAt: new Date(until).toISOString() };
   }
-  if (state === 'approved') return claim(deps, client, ticket, request);
+  if (state === 'approved') return claim(deps, { client, ticket, run }, request);
   if (state === 'pending') return giveUp(deps, client, ticket, request);
   if (state === 'expired' && ticket.kind === 'number') return askForCode(deps, client, ticket, request);
   throw new MfaError('CHALLENGE_CLOSED', { reason: state });
 }
 
 /**
- * Once, for this login, and told by one of those that waited: whoever draws the run that is recorded. A replica that the request reaches later
- * has a retransmission of it, since the answer was lost, and tells it again.
+ * Once, for this request, and told by one of those that waited: whose run is recorded. A replica that the request reaches later has a
+ * retransmission of it, since the answer was lost, and tells it again.
  */
-async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ticket, request: AuthorisedRequest) {
+async function claim(
+  deps: WaitDependencies,
+  { client, ticket, run }: Omit<Waiting, 'waitSeconds'>,
+  request: AuthorisedRequest,
+): Promise<RadiusAnswer> {
   const { userId, key } = addressOf(ticket);
   const user = await deps.users.byId(userId);
-  if (user?.status === 'disabled') throw new MfaError('CHALLENGE_CLOSED', { reason: 'disabled' });
-  const run = deps.randomBytes(9).toString('base64url');
+  const barred = user?.status === 'disabled' ? 'disabled' : barredReason(await deps.ledger.peek(userId));
+  if (barred !== undefined) throw new MfaError('CHALLENGE_CLOSED', { reason: barred });
   const { applicationId } = client.settings;
   const { attemptId } = step(request, 'claim');
-  const asker = askerOf(ticket.login);
+  const asker = askerOf(ticket.request);
   const assurance = ticket.kind === 'plain' ? ({ assurance: 'oob-nonconformant' } as const) : {};
   const { event } = await deps.ledger
     .act(
@@ -115,9 +129,10 @@ async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ti
 /** The client gives up now, or nearly. Whoever saw a number may press Enter and wait longer; nobody else can be asked to. */
 async function giveUp(deps: WaitDependencies, client: EffectiveClient, ticket: Ticket, request: AuthorisedRequest) {
   const { kind, challengeId } = ticket;
-  if (kind === 'number') {
-    const texts = await textsFor(deps, client, addressOf(ticket).userId);
-    const text = [texts.notYet, insteadText(texts, ['totp', 'sms'])].join(' ');
+  if (kind === 'number' && ticket.asked < client.settings.maxChallenges) {
+    const user = await deps.users.byId(addressOf(ticket).userId);
+    const texts = textsIn(client.settings.language ?? user?.language);
+    const text = [texts.notYet, insteadText(texts, codesOf(user))].filter((part) => part !== '').join(' ');
     return challenge(deps.ring, client, { ...ticket, asked: ticket.asked + 1 }, text);
   }
   // Whoever approves in this very moment is too late: one of the two appends is first.
@@ -128,10 +143,17 @@ async function giveUp(deps: WaitDependencies, client: EffectiveClient, ticket: T
 /** Nobody took up the phone: a code in its place, where the person has one. */
 async function askForCode(deps: WaitDependencies, client: EffectiveClient, ticket: Ticket, request: AuthorisedRequest) {
   const user = await deps.users.byId(addressOf(ticket).userId);
-  if (user === undefined) throw new MfaError('CHALLENGE_CLOSED', { reason: 'expired' });
+  const [method] = codesOf(user);
+  if (user === undefined || method === undefined) throw new MfaError('CHALLENGE_CLOSED', { reason: 'expired' });
   const { login, asked } = ticket;
   const input = { username: user.username, accessServer: {} };
-  return ask(deps, { client, input, typed: { method: 'totp' }, login, asked }, step(request, 'code'));
+  return ask(deps, { client, input, typed: { method }, login, asked }, step(request, 'code'));
+}
+
+/** The ways in which somebody can be asked for a code. */
+function codesOf(user: LoginUser | undefined): Method[] {
+  const active = user?.authenticators.filter(({ state }) => state === 'active').map(({ type }) => type) ?? [];
+  return [...(active.includes('totp') ? ['totp' as const] : []), ...(active.includes('phone') ? ['sms' as const] : [])];
 }
 
 function addressOf({ challengeId }: Ticket) {

@@ -66,7 +66,7 @@ const OTHERS: readonly Wanted[] = [
   {
     name: RADIUS,
     purpose: 'what upstream RADIUS servers have said of logins under way',
-    settings: { retention: 'limits', storage: 'memory', discard: 'new', max_msgs_per_subject: 1, allow_direct: false },
+    settings: { retention: 'limits', storage: 'memory', discard: 'old', max_msgs_per_subject: 1, allow_direct: false },
   },
   {
     name: IDEMPOTENCY,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Check } from '@countersign/contracts';
 import { startNats, type NatsServer } from '@countersign/testkit';
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -10,6 +11,7 @@ import { ensureNoncesStream } from '../device/nonces.ts';
 import { ensureDispatchStreams } from '../dispatch/streams.ts';
 import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
+import { ensureRadiusStream } from '../radius/kept.ts';
 import { readNatsClock } from './nats-clock.ts';
 import { ensureSessionStreams } from '../session/stream.ts';
 import { readStreams } from '../streams/wanted.ts';
@@ -29,6 +31,7 @@ beforeAll(async () => {
   await ensureDispatchStreams(manager, 1);
   await ensureSessionStreams(manager, 1);
   await ensureNoncesStream(manager, 1);
+  await ensureRadiusStream(manager, 1);
   await ensureIdempotencyStream(manager, 1);
 });
 afterAll(async () => {
@@ -49,6 +52,7 @@ test('the streams as app-server makes them are as they must be', async () => {
     'nats.stream.SESSIONS ok',
     'nats.stream.SIGN_INS ok',
     'nats.stream.NONCES ok',
+    'nats.stream.RADIUS ok',
     'nats.stream.IDEMPOTENCY ok',
   ]);
 });
@@ -69,6 +73,24 @@ test('HA-42: a stream that is nearly full is told before it refuses', async () =
   expect((await look())[1]).toMatchObject({ level: 'warn', detail: '90 % full (9 of 10 messages)' });
   await jetstream(connection).publish('trail.test', '{}');
   expect((await look())[1]).toMatchObject({ level: 'fail' });
+});
+
+test('HA-42: so is one that keeps one message of each subject, and no stream that makes room by itself', async () => {
+  const fill = async (stream: string): Promise<Check | undefined> => {
+    const { config } = await manager.streams.info(stream);
+    const [subjects = ''] = config.subjects;
+    await manager.streams.update(stream, { ...config, max_msgs: 10 });
+    for (let count = 0; count < 9; count += 1)
+      await jetstream(connection).publish(subjects.replace('*', `test${count}`), '{}');
+    const found = (await look()).find(({ name }) => name === `nats.stream.${stream}`);
+    await manager.streams.purge(stream);
+    await manager.streams.update(stream, config);
+    return found;
+  };
+  const full = { level: 'warn', detail: '90 % full (9 of 10 messages)' };
+  expect(await fill('RADIUS')).toMatchObject(full);
+  expect(await fill('NONCES')).toMatchObject(full);
+  expect(await fill('SESSIONS')).toMatchObject({ level: 'ok' });
 });
 
 test('a stream that is gone is named, with what it was for', async () => {

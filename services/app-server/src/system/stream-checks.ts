@@ -69,16 +69,17 @@ function clusterFault({ cluster, config }: StreamInfo): Fault | undefined {
   return undefined;
 }
 
-/** A full stream refuses, so what is near its bound soon stops logins. */
+/**
+ * A full stream that discards what is new refuses, so what is near its bound soon stops logins, or loses audit. The others make room by
+ * themselves.
+ */
 function fullness({ config, state }: StreamInfo): Fault | undefined {
   const shares = [
     { of: 'bytes', used: state.bytes, bound: config.max_bytes },
     { of: 'messages', used: state.messages, bound: config.max_msgs },
   ].filter(({ bound }) => bound > 0);
   const fullest = shares.toSorted((a, b) => b.used / b.bound - a.used / a.bound)[0];
-  if (fullest === undefined || config.max_msgs_per_subject === 1 || fullest.used / fullest.bound < NEARLY_FULL) {
-    return undefined;
-  }
+  if (config.discard !== 'new' || fullest === undefined || fullest.used / fullest.bound < NEARLY_FULL) return undefined;
   const percent = Math.floor((100 * fullest.used) / fullest.bound);
   return {
     level: percent >= 100 ? 'fail' : 'warn',

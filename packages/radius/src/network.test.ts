@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { networkText, readNetwork } from './network.ts';
+import { addressText, firstBits, networkText, readAddress, readNetwork } from './network.ts';
 
 test.each([
   ['192.0.2.10', '192.0.2.10'],
@@ -37,3 +37,26 @@ test.each([
   ['vpn.example.com', 'no IPv4 or IPv6 address'],
   ['', 'no IPv4 or IPv6 address'],
 ])('RAD-03: %s is refused: %s', (text, sentence) => expect(() => readNetwork(text)).toThrow(sentence));
+
+test.each([
+  ['192.0.2.10', 'c000020a'],
+  ['::ffff:192.0.2.10', 'c000020a'],
+  ['::FFFF:c000:20a', 'c000020a'],
+  ['2001:db8::5', '20010db8000000000000000000000005'],
+  ['fe80::1%eth0', 'fe800000000000000000000000000001'],
+  ['192.0.2.10/32', undefined],
+  ['192.0.2', undefined],
+  ['', undefined],
+])('RAD-03: packets come from %s', (text, hex) => expect(readAddress(text)?.toString('hex')).toBe(hex));
+
+test('RAD-03: an address is in a network when its first bits are those', () => {
+  const address = Buffer.from([192, 0, 2, 255]);
+  const found = [0, 1, 20, 25, 31, 32].map((prefix) => [...firstBits(address, prefix)].join('.'));
+  expect(found).toEqual(['0.0.0.0', '128.0.0.0', '192.0.0.0', '192.0.2.128', '192.0.2.254', '192.0.2.255']);
+});
+
+test('addresses in attributes are written as people do', () => {
+  expect(addressText(Buffer.from([192, 0, 2, 1]))).toBe('192.0.2.1');
+  expect(addressText(Buffer.from('20010db8000000000000000000000001', 'hex'))).toBe('2001:db8::1');
+  expect(addressText(Buffer.from([1, 2, 3]))).toBeUndefined();
+});
