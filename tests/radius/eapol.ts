@@ -18,7 +18,7 @@ export interface Supplicant {
 }
 
 /**
- * eapol_test of wpa_supplicant: supplicant and access point in one. It compares the keys of MPPE with those that it has computed itself.
+ * eapol_test of wpa_supplicant: supplicant and access point in one. Outside the tunnel it says that it is "anonymous". It compares the keys of MPPE with those that it has computed itself.
  * It asks again after 3 s, then 6, then 12.
  */
 export function eapolTest(options: Supplicant): Promise<{ code: number | null; output: string }> {
@@ -32,6 +32,7 @@ export function eapolTest(options: Supplicant): Promise<{ code: number | null; o
       'key_mgmt=WPA-EAP',
       `eap=${method}`,
       `identity="${username}"`,
+      'anonymous_identity="anonymous"',
       `password="${password}"`,
       `phase2="auth=${method === 'PEAP' ? 'MSCHAPV2' : 'PAP'}"`,
       `ca_cert="${authorityFile}"`,

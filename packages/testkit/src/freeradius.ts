@@ -151,9 +151,28 @@ function configuration({ dir, port, secret, mschap = false, eap = false, ...opti
       ...addresses.map(listen),
       block('authorize', [...modules, block('Autz-Type Status-Server', [...sign, 'ok'])]),
       authenticate,
-      block('post-auth', [...sign, block('Post-Auth-Type REJECT', ['of_reject', ...sign])]),
+      block('post-auth', [
+        ...isOn(
+          // The name outside the tunnel, which its EAP puts there, makes room for the other.
+          [
+            block('if (&session-state:User-Name)', [block('update reply', ['User-Name !* ANY'])]),
+            block('update', ['&reply: += &session-state:']),
+          ].join('\n'),
+          tls,
+        ),
+        ...sign,
+        block('Post-Auth-Type REJECT', ['of_reject', ...sign]),
+      ]),
     ]),
-    ...isOn(block('server inner', [block('authorize', modules), authenticate]), tls),
+    ...isOn(
+      block('server inner', [
+        block('authorize', modules),
+        authenticate,
+        // Outside the tunnel people may call themselves anything: with the yes comes who it was.
+        block('post-auth', [block('update outer.session-state', ['User-Name := &User-Name'])]),
+      ]),
+      tls,
+    ),
     '',
   ].join('\n');
 }

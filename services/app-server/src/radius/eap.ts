@@ -87,8 +87,12 @@ export function eapFailure(response: Buffer): RadiusAttribute[] {
   return [{ type: ATTRIBUTE.eapMessage, value: failure.toString('base64') }];
 }
 
+/** @throws MfaError CREDENTIALS_REJECTED where it names two: one of them may be what somebody called themselves outside the tunnel. */
 function nameIn(attributes: readonly RadiusAttribute[]): string | undefined {
-  const name = attributes.find(({ vendor, type }) => vendor === undefined && type === ATTRIBUTE.userName);
+  const [name, ...more] = attributes.filter(({ vendor, type }) => vendor === undefined && type === ATTRIBUTE.userName);
+  if (more.some(({ value }) => value !== name?.value)) {
+    throw new MfaError('CREDENTIALS_REJECTED', { reason: 'the upstream server names two people' });
+  }
   return name === undefined ? undefined : readText(Buffer.from(name.value, 'base64'));
 }
 
