@@ -1,4 +1,4 @@
-import { addressOfChallenge, MfaError, uuidFrom, type RadiusAnswer } from '@countersign/contracts';
+import { addressOfChallenge, MfaError, RADIUS_PASSWORDS, uuidFrom, type RadiusAnswer } from '@countersign/contracts';
 import { parseCode, parseLookupSecret } from '@countersign/otp';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
@@ -14,7 +14,7 @@ import type { EffectiveClient, RadiusClients } from './clients.ts';
 import { converse, eapFailure } from './eap.ts';
 import { holdFirst, type FirstFactorDependencies } from './first-factor.ts';
 import { isRefusal } from './refusal.ts';
-import { textsFor } from './texts.ts';
+import { textsIn } from './texts.ts';
 import { readState, type Token } from './token.ts';
 import { methodOfWord, partTyped } from './typed.ts';
 
@@ -41,6 +41,7 @@ export async function login(
   const request = asClient(asking, client, deps.applications.all());
   try {
     const { eap, state } = input;
+    assertTaken(client, input);
     if (eap !== undefined) return await converse(deps, client, { ...input, eap }, request);
     return state === undefined
       ? await begin(deps, client, input, request)
@@ -51,6 +52,16 @@ export async function login(
     const failure = input.eap === undefined ? [] : eapFailure(Buffer.from(input.eap, 'base64'));
     return reject(client.settings.language, { with: failure });
   }
+}
+
+/**
+ * What nobody behind this client can check is not tried: with `none` the client would not have checked it either.
+ * @throws MfaError CREDENTIALS_REJECTED.
+ */
+function assertTaken({ passwords }: EffectiveClient, { password, mschap, eap }: LoginInput): void {
+  const kinds = { pap: password, mschapv2: mschap, eap };
+  const strange = RADIUS_PASSWORDS.find((kind) => kinds[kind] !== undefined && !passwords.includes(kind));
+  if (strange !== undefined) throw new MfaError('CREDENTIALS_REJECTED', { reason: `${strange} is not taken here` });
 }
 
 /** The first request of a login: the first factor, and then whoever it is is asked. */
@@ -101,7 +112,7 @@ async function takeCode(deps: LoginDependencies, answer: Answer, request: Author
   const { client, token, typed, userId } = answer;
   if (methodOfWord(typed) !== undefined) return askInstead(deps, answer, request);
   const again = async (turn: number) => {
-    const texts = await textsFor(deps, client, userId);
+    const texts = textsIn(client.settings.language ?? (await personNamed(deps, answer.input.username))?.language);
     return challenge(deps.ring, client, { ...token, turn, asked: token.asked + 1 }, `${texts.wrong} ${texts.again}`);
   };
   try {
@@ -118,6 +129,12 @@ async function takeCode(deps: LoginDependencies, answer: Answer, request: Author
     throw error;
   }
   return accept(deps, { client, login: token.login, userId });
+}
+
+/** By their name, since whoever is asked in vain is not asked under their id, and hears the same. */
+async function personNamed({ users }: Pick<LoginDependencies, 'users'>, username: string) {
+  const name = canonicalUsername(username);
+  return 'canonical' in name ? users.byName(name.canonical) : undefined;
 }
 
 /** A PIN is typed in front of the code, where one is asked for as well. */
@@ -185,7 +202,7 @@ async function recordRefusal(
   { code, reason }: MfaError,
   { attemptId, traceId, application: { applicationId } }: AuthorisedRequest,
 ): Promise<void> {
-  await trail.record({
+  const event = {
     type: 'radius.refused',
     at: now(),
     attemptId,
@@ -193,5 +210,7 @@ async function recordRefusal(
     applicationId,
     reason: reason ?? code,
     detail: { clientId, client: name, source, transport, accessServer },
-  });
+  };
+  // A packet that came again, at other replicas too, is the same attempt.
+  await trail.record(event, { once: true });
 }

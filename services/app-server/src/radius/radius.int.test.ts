@@ -50,7 +50,12 @@ async function desk(name: string) {
     ...replica,
     relyingParty: undefined,
     randomBytes: (size: number) => randomBytes(size),
-    trail: { record: async (event: TrailEvent) => void trailed.push(event) },
+    trail: {
+      record: async (event: TrailEvent, { once = false } = {}) => {
+        const before = trailed.some(({ type, attemptId }) => type === event.type && attemptId === event.attemptId);
+        if (!once || !before) trailed.push(event);
+      },
+    },
     budgets: { reserve: async () => ({ ok: true as const }) },
     dispatcher: { hand: async (job: Job) => void sent.push(job) },
     wake: natsWake(replica.nats),
@@ -214,6 +219,13 @@ describe('a code that comes with the login', () => {
     expect(tried.filter(({ answer }) => answer === 'accept')).toHaveLength(1);
   });
 
+  test('RAD-41: refused, and sent once more to another replica, is refused once in the audit', async () => {
+    const { username } = await person({ totp: true });
+    const one = packet({ clientId: clientWith(), username, password: 'no code' });
+    expect(await one.at(a)).toEqual(await one.at(b));
+    expect(trailed.filter(({ type }) => type === 'radius.refused')).toHaveLength(1);
+  });
+
   test('RAD-25: wrong, of nobody, of somebody without one, of somebody disabled: one and the same reject', async () => {
     const clientId = clientWith();
     const right = await person({ totp: true });
@@ -335,6 +347,23 @@ describe('a challenge', () => {
     expect(await ask(b, { clientId, username, password, state: stateOf(right) })).toMatchObject({ answer: 'accept' });
     // The enrolment, and what was asked after the right password.
     expect((await eventsOf(userId)).filter((type) => type === 'challenge.started')).toHaveLength(3);
+  });
+
+  test('AAL-51: looks the same in the language of the person', async () => {
+    const firstFactor = { by: 'upstream', upstreamId: crypto.randomUUID() } as const;
+    const clientId = clientWith({ firstFactor, uniformChallenge: true });
+    const { userId, username, code } = await person({ totp: true });
+    await update(a, { userId, language: 'ru' }, requestOf());
+    const wrong = code() === '000000' ? '000001' : '000000';
+    const texts: string[] = [];
+    for (const outcome of ['reject', 'accept'] as const) {
+      upstream.mockResolvedValueOnce({ outcome, attributes: [] });
+      const asked = await ask(a, { clientId, username, password: 'secret' });
+      const again = await ask(a, { clientId, username, password: wrong, state: stateOf(asked) });
+      texts.push(`${textOf(asked)} ${textOf(again)}`);
+    }
+    expect(texts[0]).toContain('Ответ не принят.');
+    expect(texts[0]).toBe(texts[1]);
   });
 
   test('RAD-24: is never sent where the client does not show it', async () => {
@@ -509,6 +538,22 @@ describe('an upstream server', () => {
       expect('attributes' in answer && answer.attributes).toEqual(expect.arrayContaining([CLASS, KEY]));
       expect('attributes' in answer && answer.attributes).toHaveLength(3);
     }
+  });
+
+  test('R22: no push for an MS-CHAPv2 that nobody checks, nor for any kind of password that the settings leave out', async () => {
+    const owner = await person({ app: true });
+    const mschap = { challenge: randomBytes(16).toString('base64'), response: randomBytes(50).toString('base64') };
+    const ofNobody = clientWith({ allowPlainApproval: true });
+    const ofTunnels = viaUpstream({ allowPlainApproval: true, passwords: ['mschapv2'] });
+    upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
+    for (const sent of [
+      { clientId: ofNobody, mschap },
+      { clientId: ofTunnels, password: 'secret' },
+    ]) {
+      expect(await ask(a, { username: owner.username, ...sent })).toMatchObject({ answer: 'reject' });
+    }
+    expect(upstream).not.toHaveBeenCalled();
+    expect(await promptsOf(a, owner.phone)).toEqual([]);
   });
 
   test('that refuses is no more than a reject, and nobody is asked in the app', async () => {
