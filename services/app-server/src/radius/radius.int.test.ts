@@ -318,6 +318,16 @@ describe('a challenge', () => {
     expect(await ask(a, right)).toMatchObject({ answer: 'accept' });
   });
 
+  test('R22, R23: nothing is sent for a question that the client does not allow any more', async () => {
+    const clientId = clientWith({ maxChallenges: 1 });
+    const { username } = await person({ sms: true, totp: true });
+    const asked = await ask(a, { clientId, username, password: '' });
+    expect(await ask(a, { clientId, username, password: 'sms', state: stateOf(asked) })).toMatchObject({
+      answer: 'reject',
+    });
+    expect(sent).toEqual([]);
+  });
+
   test('AAL-51: looks the same after a wrong password where the client says so, and nothing is sent or right', async () => {
     const uniform = {
       firstFactor: { by: 'upstream', upstreamId: crypto.randomUUID() },
@@ -498,6 +508,15 @@ describe('an approval in the app', () => {
     expect(await waiting(b, clientId, answer)).toMatchObject({ answer: 'reject' });
     await expect(answerPrompt(a, owner.phone, prompt!, { decision: 'approve' })).rejects.toThrow(MfaError);
     expect(await waiting(a, clientId, answer, 0)).toMatchObject({ answer: 'reject' });
+  });
+
+  test('R13, RAD-45: is over with the last question that the client allows, on the phone as well', async () => {
+    const clientId = clientWith({ timeoutSeconds: 4, tries: 1, maxChallenges: 1 });
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    const enter = await ask(b, { clientId, username: owner.username, password: '', state: stateOf(asked) });
+    expect(await waiting(a, clientId, enter)).toMatchObject({ answer: 'reject' });
+    expect(await promptsOf(a, owner.phone)).toEqual([]);
   });
 
   test('that nobody has answered yet is waited for again, or a code taken, as often as the client allows', async () => {

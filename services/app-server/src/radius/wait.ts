@@ -110,11 +110,11 @@ async function claim(deps: WaitDependencies, client: EffectiveClient, ticket: Ti
 
 /** The client gives up now, or nearly. Whoever saw a number may press Enter and wait longer; nobody else can be asked to. */
 async function giveUp(deps: WaitDependencies, client: EffectiveClient, ticket: Ticket, request: AuthorisedRequest) {
-  const { kind, challengeId } = ticket;
-  if (kind === 'number') {
+  const { kind, challengeId, asked } = ticket;
+  if (kind === 'number' && asked < client.settings.maxChallenges) {
     const texts = await textsFor(deps, client, addressOf(ticket).userId);
     const text = [texts.notYet, insteadText(texts, ['totp', 'sms'])].join(' ');
-    return challenge(deps.ring, client, { ...ticket, asked: ticket.asked + 1 }, text);
+    return challenge(deps.ring, client, { ...ticket, asked: asked + 1 }, text);
   }
   // Whoever approves in this very moment is too late: one of the two appends is first.
   await cancel(deps, { challengeId }, step(request, 'give up'));
