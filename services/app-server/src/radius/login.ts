@@ -48,7 +48,8 @@ export async function login(
       : await goOn(deps, client, input, state, request);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    await recordRefusal(deps, client, input, error, request);
+    const { reason = error.code } = error;
+    await record(deps, client, input, { type: 'radius.refused', reason }, request);
     const failure = input.eap === undefined ? [] : eapFailure(Buffer.from(input.eap, 'base64'));
     return reject(client.settings.language, { with: failure });
   }
@@ -74,7 +75,10 @@ async function begin(deps: LoginDependencies, client: EffectiveClient, input: Lo
     throw error;
   });
   if ('isWrong' in first) return ask(deps, { client, input, typed, login: name, asked: 0, hollow: true }, request);
-  if (first.isStranger) return accept(deps, { client, login: name, userId: undefined });
+  if (first.isStranger) {
+    await record(deps, client, input, { type: 'radius.stranger', reason: 'first factor alone' }, request);
+    return accept(deps, { client, login: name, userId: undefined });
+  }
   return ask(deps, { client, input, typed, login: name, asked: 0 }, request);
 }
 
@@ -194,23 +198,16 @@ async function isHollowOf(
   throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'State of another user' });
 }
 
-/** Beside what the ledger has of it: which client it was, and what of its packet. */
-async function recordRefusal(
+/** Beside what the ledger has of it: which client it was, and what of its packet. A name only of whoever is let in. */
+async function record(
   { trail, now }: Pick<LoginDependencies, 'trail' | 'now'>,
   { clientId, name }: EffectiveClient,
-  { source, transport, accessServer }: LoginInput,
-  { code, reason }: MfaError,
+  { source, transport, accessServer, username }: LoginInput,
+  what: { type: 'radius.refused' | 'radius.stranger'; reason: string },
   { attemptId, traceId, application: { applicationId } }: AuthorisedRequest,
 ): Promise<void> {
-  const event = {
-    type: 'radius.refused',
-    at: now(),
-    attemptId,
-    traceId,
-    applicationId,
-    reason: reason ?? code,
-    detail: { clientId, client: name, source, transport, accessServer },
-  };
+  const of = what.type === 'radius.stranger' ? { username } : {};
+  const detail = { clientId, client: name, source, transport, accessServer, ...of };
   // A packet that came again, at other replicas too, is the same attempt.
-  await trail.record(event, { once: true });
+  await trail.record({ ...what, at: now(), attemptId, traceId, applicationId, detail }, { once: true });
 }

@@ -618,6 +618,9 @@ describe('an upstream server', () => {
     const asked = await ask(a, { clientId: strict, username: 'guest', password: 'secret' });
     expect(asked.answer).not.toBe('accept');
     expect(await ask(a, { clientId: lax, username: 'guest', password: 'secret' })).toMatchObject({ answer: 'accept' });
+    expect(trailed.filter(({ type }) => type === 'radius.stranger')).toMatchObject([
+      { reason: 'first factor alone', detail: { clientId: lax, username: 'guest' } },
+    ]);
   });
 
   test('R3: takes no user for a stranger whom it knows by more names than are known here', async () => {
