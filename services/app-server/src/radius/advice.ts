@@ -104,7 +104,16 @@ const RULES: readonly { code: Advice['code']; look: (look: Look) => Found }[] = 
     look: ({ seen: { sightings }, now }) => {
       const dropped = latest(sightings['dropped-message-authenticator-missing'], sightings['dropped-proxy-state']);
       if (dropped === undefined || now - dropped > PROBLEM_DAYS * DAY_MS) return undefined;
-      if ((latest(sightings['message-authenticator']) ?? -Infinity) > dropped) return undefined;
+      const signed = latest(sightings['message-authenticator']) ?? -Infinity;
+      if (signed > dropped) return undefined;
+      // An address is easily made up: nobody is to be talked into less by packets that prove nothing.
+      if (now - signed < PROBLEM_DAYS * DAY_MS) {
+        return {
+          sentence:
+            'Packets without Message-Authenticator came from its addresses, and were dropped, although it signs. Look whether two ' +
+            'devices share an address, or somebody tries to get in.',
+        };
+      }
       return {
         urgent: true,
         sentence:
