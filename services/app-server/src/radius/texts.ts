@@ -1,6 +1,4 @@
 import type { Method } from '@countersign/contracts';
-import type { LoginUsers } from '../user/login-users.ts';
-import type { EffectiveClient } from './clients.ts';
 
 interface Texts {
   /** Behind a prompt with a number. */
@@ -48,13 +46,4 @@ export function textsIn(language: string | undefined): Texts {
 export function insteadText({ instead, or }: Texts, alternatives: readonly Method[]): string {
   const words = alternatives.flatMap((method) => WORD_OF[method] ?? []);
   return words.length === 0 ? '' : instead(words.join(or));
-}
-
-/** Of somebody who was asked before: as then, unless the client has one for everybody. */
-export async function textsFor(
-  { users }: { users: Pick<LoginUsers, 'byId'> },
-  { settings }: Pick<EffectiveClient, 'settings'>,
-  userId: string,
-): Promise<Texts> {
-  return textsIn(settings.language ?? (await users.byId(userId))?.language);
 }
