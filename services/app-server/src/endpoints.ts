@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { endpoint, type Endpoint } from '@countersign/bus';
 import * as contracts from '@countersign/contracts';
 import type { InputOf, Operation, OutputOf } from '@countersign/contracts';
@@ -15,6 +14,7 @@ import * as renameAccount from './account/rename.ts';
 import * as leaveAccount from './account/leave.ts';
 import * as reportAccount from './account/report.ts';
 import * as updateAccount from './account/update.ts';
+import { boundAttempt, recognisable } from './application/attempt.ts';
 import { assertMay, type AuthorisedRequest } from './application/authorise.ts';
 import * as createApplication from './application/create.ts';
 import * as deleteApplication from './application/delete.ts';
@@ -49,8 +49,6 @@ import * as deleteDirectory from './directory/delete.ts';
 import * as findDirectory from './directory/find.ts';
 import * as updateDirectory from './directory/update.ts';
 import { recordMessageStatus } from './dispatch/status.ts';
-import type { KeyRing } from './keys/ring.ts';
-import { requestHash } from './idempotency/canonical.ts';
 import * as grantEnrolment from './enrolment/grant.ts';
 import * as withdrawEnrolment from './enrolment/withdraw.ts';
 import * as cancelHandover from './handover/cancel.ts';
@@ -266,37 +264,6 @@ interface ServeOptions<O extends Operation> extends Pick<Endpoint, 'maxInFlight'
   check?: (context: Context, input: InputOf<O>) => void;
 }
 
-/**
- * Ties an attempt's id to who asks what. The edge chose the id; the same one with another caller, operation or input is another
- * attempt and is never told what became of the first.
- */
-function bound(request: AuthorisedRequest, input: unknown): AuthorisedRequest {
-  const { application, operation, attemptId } = request;
-  const parts = [application.applicationId, operation.name, requestHash(input), attemptId];
-  return { ...request, attemptId: createHash('sha256').update(JSON.stringify(parts)).digest('base64url') };
-}
-
-const SECRET_INPUTS: ReadonlySet<string> = new Set(['password', 'mschap', 'eap', 'pin', 'answers', 'secret']);
-
-/** Says by which way a request came, and nothing of what is asked: the same one may come by another. */
-const WAYS: ReadonlySet<string> = new Set(['source', 'transport']);
-
-/**
- * What a repeated request is recognised by. Hashes of it stand in the ledger, the audit and the memory of answers: of a password, a PIN,
- * answers to security questions, and a shared secret, they hold a keyed one, which no guess can be held against.
- */
-function recognisable(ring: KeyRing, input: unknown): unknown {
-  if (typeof input !== 'object' || input === null) return input;
-  const entries = Object.entries(input).filter(([name]) => !WAYS.has(name));
-  return Object.fromEntries(
-    entries.map(([name, value]) =>
-      SECRET_INPUTS.has(name) && value !== undefined
-        ? [name, ring.mac(name, JSON.stringify(value)).toString('base64url')]
-        : [name, value],
-    ),
-  );
-}
-
 /** Who asks, whether they may, whether they asked before: the same for every operation, before its use case sees it. */
 function authorisedEndpoint(context: Context) {
   return <O extends Operation>(
@@ -314,7 +281,9 @@ function authorisedEndpoint(context: Context) {
         if (!operation.changes) return useCase(context, input, request);
         check?.(context, input);
         const known = recognisable(context.ring, input);
-        return withIdempotency(context, request, known, (attempt) => useCase(context, input, bound(attempt, known)));
+        return withIdempotency(context, request, known, (attempt) =>
+          useCase(context, input, boundAttempt(attempt, known)),
+        );
       },
       options,
     );
