@@ -28,8 +28,6 @@ const table = clientTable([
     secret: RADIUS_SECRET,
     requireMessageAuthenticator: 'yes',
     limitProxyState: true,
-    supportsChallenge: true,
-    passwords: ['pap'],
     timeoutSeconds: 3,
     tries: 3,
     forwards: false,

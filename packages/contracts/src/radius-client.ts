@@ -43,7 +43,7 @@ const Appended = Type.Union(
   {
     description:
       '`digits`: the last so many characters, where they are digits, are the code. `separator`: what stands after the last of them is a code, ' +
-      'or `app`, `push`, `sms`, `code`.',
+      'or one of the words `app` (also `push`), `code`, `sms`, `recovery`.',
   },
 );
 

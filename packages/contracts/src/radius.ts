@@ -2,7 +2,6 @@ import { Type, type Static } from 'typebox';
 import { MAX_WAIT_SECONDS } from './challenge.ts';
 import { Uuid } from './ids.ts';
 import { operation } from './operation.ts';
-import { RADIUS_PASSWORDS } from './radius-profile.ts';
 
 const closed = { additionalProperties: false } as const;
 const octets = (minimum: number, maximum: number, description?: string) =>
@@ -15,7 +14,7 @@ const octets = (minimum: number, maximum: number, description?: string) =>
 const Text = Type.String({ maxLength: 253 });
 const Timestamp = Type.String({ format: 'date-time' });
 
-/** A client as a radius-server must know it: settings and profile already joined, and its secret. */
+/** A client as a radius-server must know it, and no more: settings and profile already joined, and its secret. */
 const RadiusClient = Type.Object({
   clientId: Uuid,
   name: Type.String(),
@@ -27,8 +26,6 @@ const RadiusClient = Type.Object({
   /** What was learnt counts already. */
   requireMessageAuthenticator: Type.Enum(['yes', 'auto', 'no']),
   limitProxyState: Type.Boolean(),
-  supportsChallenge: Type.Boolean(),
-  passwords: Type.Array(Type.Enum([...RADIUS_PASSWORDS])),
   timeoutSeconds: Type.Integer(),
   tries: Type.Integer(),
   legacyCharset: Type.Optional(Type.Enum(['iso-8859-1', 'windows-1252'])),
@@ -93,8 +90,9 @@ const RadiusAnswer = Type.Union([
 export type RadiusAnswer = Static<typeof RadiusAnswer>;
 
 /**
- * Decides one Access-Request. Its attempt id is made of the packet (client, addresses, identifier, authenticator), so that whichever
- * replica a retransmission reaches, it is the same attempt and hears the same answer (RAD-40 to RAD-43, INV-13).
+ * Decides one Access-Request. Its attempt id is made of the client and the octets of the packet, and of no address or port: whichever replica a
+ * retransmission reaches, by whatever way, it is the same attempt and hears the same answer (RAD-40 to RAD-43, INV-13). RADIUS/1.1 has no
+ * retransmissions, and each packet is an attempt of its own.
  */
 export const radiusLogin = operation('radius.login', {
   scope: 'radius',

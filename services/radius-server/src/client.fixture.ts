@@ -12,8 +12,6 @@ export function someClient(changed: Partial<RadiusClient> = {}): RadiusClient {
     secret: SECRET,
     requireMessageAuthenticator: 'yes',
     limitProxyState: true,
-    supportsChallenge: true,
-    passwords: ['pap', 'mschapv2', 'eap'],
     timeoutSeconds: 5,
     tries: 3,
     forwards: false,

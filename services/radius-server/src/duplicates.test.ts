@@ -69,3 +69,10 @@ test('beyond the bound the oldest answers are forgotten, and nothing that is und
   expect(duplicates.take('a', one, 2).is).toBe('new');
   expect(duplicates.take('undecided', one, 2)).toEqual({ is: 'again', entry: undecided.entry, afterMs: 2 });
 });
+
+test('no whole datagram is kept for the sixteen octets that are looked at', () => {
+  const datagram = Buffer.alloc(4096, 1);
+  const { entry } = createDuplicates({ limit: 10 }).take('a', datagram.subarray(4, 20), 0);
+  expect(entry.authenticator).toEqual(one);
+  expect(entry.authenticator.buffer.byteLength).toBe(16);
+});

@@ -73,7 +73,8 @@ export function createDuplicates({ limit, keptMs = KEPT_MS }: { limit: number; k
       }
       const entry: Remembered = {
         slot,
-        authenticator,
+        // A copy: the datagram that it is a view of may be 250 times as long.
+        authenticator: Buffer.alloc(authenticator.length, authenticator),
         superseded: new AbortController(),
         octets: undefined,
         cameAt: now,

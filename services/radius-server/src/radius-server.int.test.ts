@@ -390,6 +390,33 @@ describe('logins over UDP', () => {
     expect(app.logins).toHaveLength(1);
   });
 
+  test('a refusal leaves in one window after its request, whatever was wrong and however long that took (RAD-49)', async () => {
+    const { ports } = await start();
+    const { socket, send } = await caller();
+    const askedAt = new Map<number | undefined, number>();
+    const tookMs: number[] = [];
+    socket.on('message', (octets) => void tookMs.push(performance.now() - (askedAt.get(octets[1]) ?? 0)));
+    const kinds = [
+      { what: 'name', takesMs: 0 },
+      { what: 'password', takesMs: 200 },
+      { what: 'code', takesMs: 400, more: [text(ATTRIBUTE.state, 'state')] },
+    ];
+    for (const [index, { what, takesMs, more }] of kinds.entries()) {
+      app.takesMs = takesMs;
+      for (let count = 0; count < 5; count += 1) {
+        const { octets } = request(`wrong ${what}`, more);
+        askedAt.set(octets[1], performance.now());
+        send(octets, ports().authentication);
+      }
+      await waitUntil(() => app.logins.length === 5 * (index + 1), { what: 'all of them to be asked about' });
+    }
+    await waitUntil(() => tookMs.length === 15, { what: 'the refusals' });
+    // Less than the slowest would take with the delay behind it.
+    const windowMs = 350;
+    expect(Math.min(...tookMs)).toBeGreaterThanOrEqual(DELAY_MS - 20);
+    expect(Math.max(...tookMs)).toBeLessThan(DELAY_MS + windowMs);
+  });
+
   test('retransmissions of a push make no second one, and after the answer get the same octets (RAD-41)', async () => {
     const { ports } = await start();
     const { send, hear, heard } = await caller();
@@ -790,9 +817,10 @@ describe('RADIUS over TLS (RAD-71 to RAD-73)', () => {
     send(Buffer.concat(Array.from({ length: 8 }, (_, token) => recent(token, 'push'))));
     await waitUntil(async () => (await dropped('overload')) === 6, { what: 'six to be shed' });
     expect(app.pushes.size).toBe(2);
-    // A place that is free in time is taken by whoever waited for it.
-    send(recent(9, 'accept'));
+    // There is room again.
     pushOf().approved.resolve();
+    await hears(1);
+    send(recent(9, 'accept'));
     await hears(2);
     expect(heard.map((octets) => read(octets, '1.1').id)).toEqual([0, 9]);
   });
@@ -841,6 +869,22 @@ describe('RADIUS over TLS (RAD-71 to RAD-73)', () => {
     await expect(connect(port, ['http/1.1'])).rejects.toThrow(/alert/);
     expect(app.logins).toEqual([]);
     expect(await dropped('unknown-client')).toBe(2);
+  });
+
+  test('under overload what comes by one connection waits for room once, and those with State go first (RAD-48)', async () => {
+    const bounds = { roomMs: 300 };
+    const radsec = { port: 0, authorities: authority.certificatePem, bounds };
+    const { ports } = await start({ maxInFlight: 4, radsec });
+    app.takesMs = 3000;
+    const { send, heard, hears } = await connect(ports().radsec, undefined);
+    const urgent = request('challenge', [text(ATTRIBUTE.state, 'state')], RADSEC);
+    const others = Array.from({ length: 20 }, () => request('accept', [], RADSEC).octets);
+    send(Buffer.concat([...others, urgent.octets]));
+    // One client has two of the four places, and each of twenty by itself would wait longer than the answers take.
+    await waitUntil(async () => (await dropped('overload')) === 19, { timeoutMs: 2500, what: 'the others to be shed' });
+    expect(app.logins.map(({ input }) => input.username)).toEqual(['challenge', 'accept']);
+    await hears(2);
+    expect(heard.map((octets) => octets[0])).toEqual([CODE.accessAccept, CODE.accessAccept]);
   });
 
   test('a client that is taken off the list is cut off at its next packet', async () => {

@@ -3,15 +3,13 @@ import { once } from 'node:events';
 import { isIPv6, type Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { clientOf, createSlots, plainAddress } from '@countersign/http';
-import { readPacket, type Malformed, type Version } from '@countersign/radius';
+import type { Version } from '@countersign/radius';
 import type { Logger, Metrics } from '@countersign/telemetry';
 import type { ClientTable, Identity, KnownClient } from './client-table.ts';
 import type { Clients } from './clients.ts';
-import { CONNECTION_LOST } from './failure.ts';
-import { createFraming } from './framing.ts';
-import type { DropReason, Way } from './judge.ts';
 import { CONNECTIONS, CONNECTIONS_CUT } from './metrics.ts';
 import type { Packets } from './packets.ts';
+import { serveConnection, type Connection, type ConnectionBounds } from './radsec-connection.ts';
 
 export interface RadsecOptions {
   hosts: readonly string[];
@@ -33,19 +31,11 @@ export interface RadsecOptions {
   bounds?: Partial<RadsecBounds>;
 }
 
-/** How long somebody may hold a connection without being of use (R29). */
-export interface RadsecBounds {
+export interface RadsecBounds extends ConnectionBounds {
   handshakeMs: number;
-  /** From the first octet of a packet to its last. */
-  packetMs: number;
-  /** Without a packet either way. Clients look with Status-Server in less, or come back when they need somebody. */
-  idleMs: number;
-  /** Until a request for which there is no room is shed. */
-  roomMs: number;
 }
 
 const BOUNDS: RadsecBounds = { handshakeMs: 10_000, packetMs: 10_000, idleMs: 15 * 60_000, roomMs: 3000 };
-const ROOM_EVERY_MS = 20;
 
 export interface RadsecServer {
   readonly port: number;
@@ -57,19 +47,9 @@ export interface RadsecServer {
   close(): Promise<void>;
 }
 
-/** RFC 6614 section 2.3: TLS proves who it is, and everybody knows this one. */
-const SECRET = Buffer.from('radsec');
 /** RFC 9765 section 3.3. */
 const ALPN = { '1.0': 'radius/1.0', '1.1': 'radius/1.1' } as const satisfies Record<Version, string>;
-/** Answers that nobody reads. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
 const CONNECTION_SHARE = 0.25;
-/** What shows that the other side is no client of ours, or has lost the border between packets (RFC 6614 section 2.6). */
-const ENDS_CONNECTION: ReadonlySet<DropReason> = new Set([
-  'message-authenticator-wrong',
-  'message-authenticator-malformed',
-  'accounting-authenticator',
-]);
 
 /** RADIUS over TLS, and RADIUS/1.1 where both sides speak it. @throws Error when it cannot listen or use its certificate. */
 export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer> {
@@ -111,101 +91,24 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
       packets.stranger(source);
       return end(socket, 'unknown client');
     }
-    serveConnection(socket, { source, version, identity });
+    const connection = serveConnection({
+      socket,
+      source,
+      version,
+      find: remembering(clients, identity),
+      packets,
+      bounds,
+      end,
+      isDraining: () => isDraining,
+      uptime: options.uptime,
+    });
+    connections.add(connection);
+    socket.once('close', () => connections.delete(connection));
   }
 
   function end(socket: TLSSocket, reason: string): void {
     cut.inc({ reason });
     socket.destroy();
-  }
-
-  function serveConnection(socket: TLSSocket, about: { source: string; version: Version; identity: Identity }): void {
-    const { source, version, identity } = about;
-    const framing = createFraming();
-    const find = remembering(clients, identity);
-    const open = new Set<AbortController>();
-    const connection: Connection = { socket, open };
-    const way: Way = { transport: version === '1.1' ? 'tls-1.1' : 'tls', port: 'any', secret: SECRET };
-    const queue: (Buffer | { malformed: Malformed })[] = [];
-    let slow: NodeJS.Timeout | undefined;
-    let roomTimer: NodeJS.Timeout | undefined;
-    let waitingSince: number | undefined;
-    connections.add(connection);
-    socket.setNoDelay(true);
-    socket.setTimeout(bounds.idleMs, () => end(socket, 'idle'));
-    socket.once('close', () => {
-      clearTimeout(slow);
-      clearTimeout(roomTimer);
-      connections.delete(connection);
-      for (const controller of open) controller.abort(CONNECTION_LOST);
-    });
-
-    socket.on('data', (chunk: Buffer) => {
-      if (socket.destroyed) return;
-      const { packets: whole, malformed } = framing.push(chunk);
-      queue.push(...whole);
-      if (malformed !== undefined) queue.push({ malformed });
-      if (whole.length > 0 || !framing.isInside) {
-        clearTimeout(slow);
-        slow = undefined;
-      }
-      if (framing.isInside) slow ??= setTimeout(() => end(socket, 'slow'), bounds.packetMs);
-      takeQueue();
-    });
-
-    /** In their order. While there is no room nothing more is read, and TCP holds the client back: it sends nothing twice. */
-    function takeQueue(): void {
-      for (;;) {
-        const [next] = queue;
-        if (next === undefined || socket.destroyed) break;
-        const reason = Buffer.isBuffer(next) ? takePacket(next) : malformedEnd(next.malformed);
-        if (reason === 'no-room') {
-          socket.pause();
-          waitingSince ??= options.uptime();
-          clearTimeout(roomTimer);
-          roomTimer = setTimeout(takeQueue, ROOM_EVERY_MS);
-          return;
-        }
-        if (reason !== undefined) return end(socket, reason);
-        queue.shift();
-      }
-      waitingSince = undefined;
-      socket.resume();
-    }
-
-    function malformedEnd(reason: Malformed): string {
-      const client = find();
-      if (client !== undefined) packets.malformed(client, reason);
-      return 'malformed';
-    }
-
-    /** @returns why the connection cannot go on, or not now. */
-    function takePacket(octets: Buffer): string | undefined {
-      const client = find();
-      if (client === undefined) return 'unknown client';
-      const packet = readPacket(octets, version);
-      if ('malformed' in packet) return malformedEnd(packet.malformed);
-      const dropped = packets.take({
-        packet,
-        client,
-        way,
-        source,
-        slot: undefined,
-        cameAt: options.uptime(),
-        open,
-        canWait: waitingSince === undefined || options.uptime() - waitingSince < bounds.roomMs,
-        respond: (answer) => {
-          if (socket.destroyed) return;
-          socket.write(answer);
-          if (socket.writableLength > MAX_UNREAD_BYTES) end(socket, 'reads nothing');
-          else if (isDraining) endWhenDone(connection);
-        },
-      });
-      if (dropped === 'no-room') return dropped;
-      // Once one was shed, so is what stands behind it while there is no room: who sent it may have given up by then.
-      if (dropped !== 'overload') waitingSince = undefined;
-      return dropped !== undefined && ENDS_CONNECTION.has(dropped) ? 'wrong proof' : undefined;
-    }
   }
 
   const tls: TlsOptions = {
@@ -255,25 +158,13 @@ export async function listenRadsec(options: RadsecOptions): Promise<RadsecServer
     drain: () => {
       isDraining = true;
       for (const server of servers) server.close();
-      for (const connection of connections) endWhenDone(connection);
+      for (const connection of connections) connection.endWhenDone();
     },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await Promise.all(servers.filter(({ listening }) => listening).map((server) => once(server.close(), 'close')));
     },
   };
-}
-
-interface Connection {
-  socket: TLSSocket;
-  open: ReadonlySet<AbortController>;
-}
-
-/** After this turn: what answers takes itself off the list behind its answer. */
-function endWhenDone({ socket, open }: Connection): void {
-  setImmediate(() => {
-    if (open.size === 0) socket.end();
-  });
 }
 
 function contextOf({ certificate, key }: { certificate: string; key: string }, authorities: string) {

@@ -279,7 +279,8 @@ test('radius-servers are told every client, joined with its profile, and nothing
   const { client } = await made('Gateway', { profile: 'fortigate', firstFactor, legacyCharset: 'windows-1252' });
   await made('Plain', { networks: ['192.0.2.11'], passwords: ['pap'], timeoutSeconds: 20 });
   const { version, clients } = await list(a, {});
-  expect(clients).toMatchObject([
+  // What decides a login stays with app-server: a field more here is one that nobody reads.
+  expect(clients).toEqual([
     {
       clientId: client.clientId,
       name: 'Gateway',
@@ -288,14 +289,12 @@ test('radius-servers are told every client, joined with its profile, and nothing
       secret: SECRET,
       requireMessageAuthenticator: 'yes',
       limitProxyState: true,
-      supportsChallenge: true,
-      passwords: ['pap', 'mschapv2'],
       timeoutSeconds: 5,
       tries: 12,
       legacyCharset: 'windows-1252',
       forwards: true,
     },
-    { name: 'Plain', passwords: ['pap'], timeoutSeconds: 20, tries: 3, forwards: false },
+    expect.objectContaining({ name: 'Plain', timeoutSeconds: 20, tries: 3, forwards: false }),
   ]);
   expect(a.radiusClients.get(client.clientId)!.waitSeconds).toBe(57);
   expect(await list(a, { version })).toEqual({ version });

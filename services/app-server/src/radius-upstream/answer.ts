@@ -1,13 +1,11 @@
 import type { RadiusAttribute } from '@countersign/contracts';
 import {
   ATTRIBUTE,
-  attributesOf,
   checkReply,
   CODE,
   firstOf,
   MICROSOFT,
   readPacket,
-  readText,
   revealKey,
   VENDOR,
   type Packet,
@@ -23,7 +21,6 @@ export interface UpstreamAnswer {
    */
   attributes: RadiusAttribute[];
   state?: Buffer;
-  replyMessage?: string;
 }
 
 /** Why a datagram is no answer. Whoever sent it, the answer may still come. */
@@ -83,12 +80,9 @@ export function answerOf(packet: Packet, { secret, authenticator }: Asked): Upst
       return key && { ...attribute, value: key.toString('base64'), hidden: 'mppe' as const };
     });
   if (!attributes.every((attribute) => attribute !== undefined)) return { dropped: 'malformed' };
-  const said = Buffer.concat(attributesOf(packet, ATTRIBUTE.replyMessage));
-  const replyMessage = said.length === 0 ? undefined : readText(said);
   return {
     outcome,
     attributes,
     ...(state !== undefined && { state: Buffer.from(state) }),
-    ...(replyMessage !== undefined && { replyMessage }),
   };
 }

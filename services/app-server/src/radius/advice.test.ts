@@ -80,6 +80,11 @@ const table: [what: string, wanted: string, given: Case][] = [
     '',
     { days: { 'dropped-message-authenticator-missing': [3, 2], 'message-authenticator': [1, 0] } },
   ],
+  [
+    'unsigned in its name by somebody else, while it signs',
+    'unsigned-dropped',
+    { days: { 'dropped-message-authenticator-missing': [0, 0], 'message-authenticator': [50, 1] } },
+  ],
 
   [
     'it gives up before people are',

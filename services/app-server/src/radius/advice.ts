@@ -7,8 +7,9 @@ const DAY_MS = 86_400_000;
 const OLD_SECRET_DAYS = 365;
 /** A problem that was not seen again for so long is none. */
 const PROBLEM_DAYS = 7;
-/** Seen for so long at least, and nothing to the contrary for twice as long, before anything is called safe. */
+/** Seen for so long at least, and lately, before anything is called safe. */
 const WATCHED_DAYS = 7;
+/** And nothing to the contrary for so long: what is done once a month is waited for. */
 const QUIET_DAYS = 30;
 /** RAD-36: a forger has as long as an answer is waited for. */
 const LONG_WAIT_SECONDS = 15;
@@ -103,7 +104,16 @@ const RULES: readonly { code: Advice['code']; look: (look: Look) => Found }[] = 
     look: ({ seen: { sightings }, now }) => {
       const dropped = latest(sightings['dropped-message-authenticator-missing'], sightings['dropped-proxy-state']);
       if (dropped === undefined || now - dropped > PROBLEM_DAYS * DAY_MS) return undefined;
-      if ((latest(sightings['message-authenticator']) ?? -Infinity) > dropped) return undefined;
+      const signed = latest(sightings['message-authenticator']) ?? -Infinity;
+      if (signed > dropped) return undefined;
+      // An address is easily made up: nobody is to be talked into less by packets that prove nothing.
+      if (now - signed < PROBLEM_DAYS * DAY_MS) {
+        return {
+          sentence:
+            'Packets without Message-Authenticator came from its addresses, and were dropped, although it signs. Look whether two ' +
+            'devices share an address, or somebody tries to get in.',
+        };
+      }
       return {
         urgent: true,
         sentence:
@@ -211,7 +221,7 @@ function latest(...sightings: readonly (Sighting | undefined)[]): number | undef
   return times.length === 0 ? undefined : Math.max(...times);
 }
 
-/** For a week at least, and not only once. */
+/** First a week ago at least, and again within the last. */
 function isWatched(sighting: Sighting | undefined, now: number): boolean {
   if (sighting === undefined) return false;
   return now - sighting.firstAt >= WATCHED_DAYS * DAY_MS && now - sighting.lastAt < WATCHED_DAYS * DAY_MS;

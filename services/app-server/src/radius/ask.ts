@@ -60,6 +60,9 @@ export async function ask(deps: AskDependencies, asking: Asking, request: Author
     return accept(deps, { client, login, userId });
   }
 
+  // Before anything is sent: a login that was asked as often as its client allows is refused (R13).
+  if (asking.asked >= client.settings.maxChallenges)
+    throw new MfaError('CHALLENGE_CLOSED', { reason: 'asked too often' });
   const isAsked = canAsk(client, input);
   if (isAsked && asking.asked >= client.settings.maxChallenges) {
     throw new MfaError('CHALLENGE_CLOSED', { reason: 'asked too often' });

@@ -23,8 +23,6 @@ function forServer({ settings, secret, ...client }: EffectiveClient): RadiusClie
     secret: secret.toString('latin1'),
     requireMessageAuthenticator: client.requireMessageAuthenticator,
     limitProxyState,
-    supportsChallenge: client.supportsChallenge,
-    passwords: [...client.passwords],
     timeoutSeconds: client.timeoutSeconds,
     tries: client.tries,
     ...(legacyCharset !== undefined && { legacyCharset }),

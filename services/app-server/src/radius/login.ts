@@ -1,10 +1,4 @@
-import {
-  addressOfChallenge,
-  MfaError,
-  uuidFrom,
-  type RadiusAnswer,
-  type RadiusPasswords,
-} from '@countersign/contracts';
+import { addressOfChallenge, MfaError, RADIUS_PASSWORDS, uuidFrom, type RadiusAnswer } from '@countersign/contracts';
 import { parseCode, parseLookupSecret } from '@countersign/otp';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
@@ -22,7 +16,7 @@ import type { EffectiveClient, RadiusClients } from './clients.ts';
 import { converse, eapFailure } from './eap.ts';
 import { holdFirst, type FirstFactorDependencies } from './first-factor.ts';
 import { isRefusal, recordRefusal } from './refusal.ts';
-import { textsFor } from './texts.ts';
+import { textsIn } from './texts.ts';
 import { readState, type Token } from './token.ts';
 import { methodOfWord, partTyped } from './typed.ts';
 
@@ -49,10 +43,7 @@ export async function login(
   const request = asClient(asking, client, deps.applications.all());
   try {
     const { eap, state } = input;
-    const kind = passwordsOf(input);
-    if (kind !== undefined && !client.passwords.includes(kind)) {
-      throw new MfaError('CREDENTIALS_REJECTED', { reason: `${kind} is not allowed` });
-    }
+    assertTaken(client, input);
     if (eap !== undefined) return await converse(deps, client, { ...input, eap }, request);
     return state === undefined
       ? await begin(deps, client, input, request)
@@ -65,10 +56,14 @@ export async function login(
   }
 }
 
-function passwordsOf({ password, mschap, eap }: LoginInput): RadiusPasswords | undefined {
-  if (eap !== undefined) return 'eap';
-  if (mschap !== undefined) return 'mschapv2';
-  return password === undefined ? undefined : 'pap';
+/**
+ * What nobody behind this client can check is not tried: with `none` the client would not have checked it either.
+ * @throws MfaError CREDENTIALS_REJECTED.
+ */
+function assertTaken({ passwords }: EffectiveClient, { password, mschap, eap }: LoginInput): void {
+  const kinds = { pap: password, mschapv2: mschap, eap };
+  const strange = RADIUS_PASSWORDS.find((kind) => kinds[kind] !== undefined && !passwords.includes(kind));
+  if (strange !== undefined) throw new MfaError('CREDENTIALS_REJECTED', { reason: `${strange} is not taken here` });
 }
 
 /** The first request of a login: the first factor, and then whoever it is is asked. */
@@ -119,7 +114,7 @@ async function takeCode(deps: LoginDependencies, answer: Answer, request: Author
   const { client, token, typed, userId } = answer;
   if (methodOfWord(typed) !== undefined) return askInstead(deps, answer, request);
   const again = async (turn: number) => {
-    const texts = await textsFor(deps, client, userId);
+    const texts = textsIn(client.settings.language ?? (await personNamed(deps, answer.input.username))?.language);
     return challenge(deps.ring, client, { ...token, turn, asked: token.asked + 1 }, `${texts.wrong} ${texts.again}`);
   };
   try {
@@ -136,6 +131,12 @@ async function takeCode(deps: LoginDependencies, answer: Answer, request: Author
     throw error;
   }
   return accept(deps, { client, login: token.login, userId });
+}
+
+/** By their name, since whoever is asked in vain is not asked under their id, and hears the same. */
+async function personNamed({ users }: Pick<LoginDependencies, 'users'>, username: string) {
+  const name = canonicalUsername(username);
+  return 'canonical' in name ? users.byName(name.canonical) : undefined;
 }
 
 /** A PIN is typed in front of the code, where one is asked for as well. */

@@ -7,6 +7,7 @@ import {
   type RadiusClientSettings,
 } from '@countersign/contracts';
 import { base32Decode, totpCode, totpStep } from '@countersign/otp';
+import { ATTRIBUTE } from '@countersign/radius';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { create as createApplication } from '../application/create.ts';
 import type { TrailEvent } from '../audit/trail.ts';
@@ -51,7 +52,12 @@ async function desk(name: string) {
     ...replica,
     relyingParty: undefined,
     randomBytes: (size: number) => randomBytes(size),
-    trail: { record: async (event: TrailEvent) => void trailed.push(event) },
+    trail: {
+      record: async (event: TrailEvent, { once = false } = {}) => {
+        const before = trailed.some(({ type, attemptId }) => type === event.type && attemptId === event.attemptId);
+        if (!once || !before) trailed.push(event);
+      },
+    },
     budgets: { reserve: async () => ({ ok: true as const }) },
     dispatcher: { hand: async (job: Job) => void sent.push(job) },
     wake: natsWake(replica.nats),
@@ -233,6 +239,13 @@ describe('a code that comes with the login', () => {
     expect(tried.filter(({ answer }) => answer === 'accept')).toHaveLength(1);
   });
 
+  test('RAD-41: refused, and sent once more to another replica, is refused once in the audit', async () => {
+    const { username } = await person({ totp: true });
+    const one = packet({ clientId: clientWith(), username, password: 'no code' });
+    expect(await one.at(a)).toEqual(await one.at(b));
+    expect(trailed.filter(({ type }) => type === 'radius.refused')).toHaveLength(1);
+  });
+
   test('RAD-25: wrong, of nobody, of somebody without one, of somebody disabled: one and the same reject', async () => {
     const clientId = clientWith();
     const right = await person({ totp: true });
@@ -325,6 +338,16 @@ describe('a challenge', () => {
     expect(await ask(a, right)).toMatchObject({ answer: 'accept' });
   });
 
+  test('R22, R23: nothing is sent for a question that the client does not allow any more', async () => {
+    const clientId = clientWith({ maxChallenges: 1 });
+    const { username } = await person({ sms: true, totp: true });
+    const asked = await ask(a, { clientId, username, password: '' });
+    expect(await ask(a, { clientId, username, password: 'sms', state: stateOf(asked) })).toMatchObject({
+      answer: 'reject',
+    });
+    expect(sent).toEqual([]);
+  });
+
   test('AAL-51: looks the same after a wrong password where the client says so, and nothing is sent or right', async () => {
     const uniform = {
       firstFactor: { by: 'upstream', upstreamId: crypto.randomUUID() },
@@ -369,6 +392,23 @@ describe('a challenge', () => {
     const clientId = clientWith({ passwords: ['mschapv2'] });
     const { username, code } = await person({ totp: true });
     expect(await ask(a, { clientId, username, password: code() })).toMatchObject({ answer: 'reject' });
+  });
+
+  test('AAL-51: looks the same in the language of the person', async () => {
+    const firstFactor = { by: 'upstream', upstreamId: crypto.randomUUID() } as const;
+    const clientId = clientWith({ firstFactor, uniformChallenge: true });
+    const { userId, username, code } = await person({ totp: true });
+    await update(a, { userId, language: 'ru' }, requestOf());
+    const wrong = code() === '000000' ? '000001' : '000000';
+    const texts: string[] = [];
+    for (const outcome of ['reject', 'accept'] as const) {
+      upstream.mockResolvedValueOnce({ outcome, attributes: [] });
+      const asked = await ask(a, { clientId, username, password: 'secret' });
+      const again = await ask(a, { clientId, username, password: wrong, state: stateOf(asked) });
+      texts.push(`${textOf(asked)} ${textOf(again)}`);
+    }
+    expect(texts[0]).toContain('Ответ не принят.');
+    expect(texts[0]).toBe(texts[1]);
   });
 
   test('RAD-24: is never sent where the client does not show it', async () => {
@@ -574,6 +614,15 @@ describe('an approval in the app', () => {
     expect(await waiting(a, clientId, answer, 0)).toMatchObject({ answer: 'reject' });
   });
 
+  test('R13, RAD-45: is over with the last question that the client allows, on the phone as well', async () => {
+    const clientId = clientWith({ timeoutSeconds: 4, tries: 1, maxChallenges: 1 });
+    const owner = await person({ app: true });
+    const asked = await ask(a, { clientId, username: owner.username, password: '' });
+    const enter = await ask(b, { clientId, username: owner.username, password: '', state: stateOf(asked) });
+    expect(await waiting(a, clientId, enter)).toMatchObject({ answer: 'reject' });
+    expect(await promptsOf(a, owner.phone)).toEqual([]);
+  });
+
   test('that nobody has answered yet is waited for again, or a code taken, as often as the client allows', async () => {
     const clientId = clientWith({ timeoutSeconds: 4, tries: 1 });
     const owner = await person({ app: true, totp: true });
@@ -612,6 +661,22 @@ describe('an upstream server', () => {
       expect('attributes' in answer && answer.attributes).toEqual(expect.arrayContaining([CLASS, KEY]));
       expect('attributes' in answer && answer.attributes).toHaveLength(3);
     }
+  });
+
+  test('R22: no push for an MS-CHAPv2 that nobody checks, nor for any kind of password that the settings leave out', async () => {
+    const owner = await person({ app: true });
+    const mschap = { challenge: randomBytes(16).toString('base64'), response: randomBytes(50).toString('base64') };
+    const ofNobody = clientWith({ allowPlainApproval: true });
+    const ofTunnels = viaUpstream({ allowPlainApproval: true, passwords: ['mschapv2'] });
+    upstream.mockResolvedValue({ outcome: 'accept', attributes: [] });
+    for (const sent of [
+      { clientId: ofNobody, mschap },
+      { clientId: ofTunnels, password: 'secret' },
+    ]) {
+      expect(await ask(a, { username: owner.username, ...sent })).toMatchObject({ answer: 'reject' });
+    }
+    expect(upstream).not.toHaveBeenCalled();
+    expect(await promptsOf(a, owner.phone)).toEqual([]);
   });
 
   test('that refuses is no more than a reject, and nobody is asked in the app', async () => {
@@ -681,16 +746,20 @@ describe('an upstream server', () => {
     expect(answer).toMatchObject({ answer: 'reject' });
   });
 
-  test('R14: has accepted nobody whom it gives two names', async () => {
+  test('R14: says whom it accepted behind a tunnel, and nobody where it names two or is called another user outside', async () => {
     const clientId = viaUpstream({ allowPlainApproval: true });
     const owner = await person({ app: true });
+    const other = await person({ app: true });
     const named = (...names: string[]) =>
-      names.map((name) => ({ type: 1, value: Buffer.from(name).toString('base64') }));
-    const request = { clientId, username: 'anonymous', eap: Buffer.from([2, 9, 0, 6, 21, 0]).toString('base64') };
-    upstream.mockResolvedValue({ outcome: 'accept', attributes: named(owner.username, 'anonymous') });
+      names.map((name) => ({ type: ATTRIBUTE.userName, value: Buffer.from(name).toString('base64') }));
+    const eap = Buffer.from([2, 9, 0, 6, 21, 0]).toString('base64');
+    const request = { clientId, username: other.username, eap };
+    upstream.mockResolvedValue({ outcome: 'accept', attributes: named(other.username, owner.username) });
     expect(await ask(a, request)).toMatchObject({ answer: 'reject' });
     upstream.mockResolvedValue({ outcome: 'accept', attributes: named(owner.username) });
-    expect(await ask(a, request)).toMatchObject({ answer: 'wait' });
+    expect(await ask(a, request)).toMatchObject({ answer: 'reject' });
+    expect(await ask(a, { ...request, username: 'anonymous' })).toMatchObject({ answer: 'wait' });
+    expect(await promptsOf(a, other.phone)).toEqual([]);
     expect(await promptsOf(a, owner.phone)).toHaveLength(1);
   });
 

@@ -1,6 +1,4 @@
 import type { Method } from '@countersign/contracts';
-import type { LoginUsers } from '../user/login-users.ts';
-import type { EffectiveClient } from './clients.ts';
 
 interface Texts {
   /** Behind a prompt with a number. */
@@ -9,7 +7,6 @@ interface Texts {
   instead: (words: string) => string;
   wrong: string;
   notYet: string;
-  unanswered: string;
   again: string;
   /** Says neither which factor failed nor whether there is such a person (RAD-25). */
   refused: string;
@@ -22,7 +19,6 @@ const TEXTS = {
     instead: (words) => `Or type ${words}.`,
     wrong: 'That was not accepted.',
     notYet: 'Not approved yet. Press Enter to wait longer.',
-    unanswered: 'The request on your phone was not answered.',
     again: 'Enter the code again.',
     refused: 'Sign-in refused.',
     or: ' or ',
@@ -32,7 +28,6 @@ const TEXTS = {
     instead: (words) => `Или введите ${words}.`,
     wrong: 'Ответ не принят.',
     notYet: 'Ещё не подтверждено. Нажмите Enter, чтобы подождать.',
-    unanswered: 'На запрос на телефоне никто не ответил.',
     again: 'Введите код ещё раз.',
     refused: 'Вход отклонён.',
     or: ' или ',
@@ -51,13 +46,4 @@ export function textsIn(language: string | undefined): Texts {
 export function insteadText({ instead, or }: Texts, alternatives: readonly Method[]): string {
   const words = alternatives.flatMap((method) => WORD_OF[method] ?? []);
   return words.length === 0 ? '' : instead(words.join(or));
-}
-
-/** Of somebody who was asked before: as then, unless the client has one for everybody. */
-export async function textsFor(
-  { users }: { users: Pick<LoginUsers, 'byId'> },
-  { settings }: Pick<EffectiveClient, 'settings'>,
-  userId: string,
-): Promise<Texts> {
-  return textsIn(settings.language ?? (await users.byId(userId))?.language);
 }
