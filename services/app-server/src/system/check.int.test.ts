@@ -13,6 +13,7 @@ import { ensureIdempotencyStream } from '../idempotency/stream.ts';
 import { loadKeyRing } from '../keys/ring.ts';
 import { ensureLedgerStream, UNDIVIDED } from '../ledger/partition.ts';
 import { RELEASE } from '../release/release.ts';
+import { ensureRadiusStream } from '../radius/kept.ts';
 import { ensureSessionStreams } from '../session/stream.ts';
 import { check, type CheckDependencies } from './check.ts';
 
@@ -30,6 +31,7 @@ beforeAll(async () => {
   await ensureDispatchStreams(manager, 1);
   await ensureSessionStreams(manager, 1);
   await ensureNoncesStream(manager, 1);
+  await ensureRadiusStream(manager, 1);
   await ensureIdempotencyStream(manager, 1);
 });
 afterAll(async () => {
@@ -71,7 +73,7 @@ const failed = ['postgres.primary', 'keys.ring', 'passkeys', 'phones.passkeys', 
 async function failures(deps: CheckDependencies) {
   const { checks } = await check(deps, {});
   expect(checks.filter(({ name }) => name.startsWith('nats.stream')).map(({ level }) => level)).toEqual(
-    Array.from({ length: 8 }, () => 'ok'),
+    Array.from({ length: 9 }, () => 'ok'),
   );
   return checks.filter(({ level }) => level === 'fail');
 }

@@ -88,9 +88,8 @@ test('HA-42: so is one that keeps one message of each subject, and no stream tha
     return found;
   };
   const full = { level: 'warn', detail: '90 % full (9 of 10 messages)' };
-  expect(await fill('RADIUS')).toMatchObject(full);
   expect(await fill('NONCES')).toMatchObject(full);
-  expect(await fill('SESSIONS')).toMatchObject({ level: 'ok' });
+  for (const stream of ['SESSIONS', 'RADIUS']) expect(await fill(stream)).toMatchObject({ level: 'ok' });
 });
 
 test('a stream that is gone is named, with what it was for', async () => {
