@@ -1,4 +1,4 @@
-import { MfaError, uuidFrom } from '@countersign/contracts';
+import { MfaError } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
 import type { KeyRing } from '../keys/ring.ts';
@@ -10,6 +10,7 @@ import { browserFingerprint } from './browser.ts';
 import { decideAtOnce, type StartCommand } from './decide.ts';
 import type { EventContext } from './events.ts';
 import { matcherFor } from './match.ts';
+import { decoyIdOf } from '../user/decoy.ts';
 
 export interface AtOnceDependencies {
   users: LoginUsers;
@@ -51,7 +52,7 @@ export async function answerAtOnce(
     throw new MfaError('CODE_REJECTED', { reason });
   }
   const user = await deps.users.byName(name.canonical);
-  const userId = user?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
+  const userId = user?.userId ?? decoyIdOf(ring, name.canonical);
   const isDisabled = user?.status === 'disabled';
   const matcher = matcherFor(deps, user, policy.totp, '', code);
   const browser = browserFingerprint(ring, userId, applicationId, context);

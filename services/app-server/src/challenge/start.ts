@@ -40,6 +40,7 @@ import type { WakePhones } from '../device/wake-phones.ts';
 import { chooseMethod, insteadOf, preferred, takeable, type ChosenMethod } from './method.ts';
 import { questionOf, type Question } from './question.ts';
 import { sentenceFor } from './sentence.ts';
+import { decoyIdOf } from '../user/decoy.ts';
 
 export interface StartDependencies extends MessageDependencies {
   ledger: UserLedger;
@@ -117,7 +118,7 @@ export async function start(
     throw new MfaError('USER_NOT_FOUND');
   }
   if (user?.status === 'disabled' && reveal) throw new MfaError('USER_DISABLED');
-  const userId = user?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
+  const userId = user?.userId ?? decoyIdOf(ring, name.canonical);
   const signIn = await signInOf(deps, input, request);
   if (signIn !== undefined && signIn.userId !== userId) {
     throw new MfaError('SIGN_IN_NEEDED', { reason: 'sign-in of another' });

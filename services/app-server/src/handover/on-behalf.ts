@@ -1,4 +1,4 @@
-import { addressOfChallenge, MfaError, uuidFrom } from '@countersign/contracts';
+import { addressOfChallenge, MfaError } from '@countersign/contracts';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Evidence, HandoverFacts } from '../evidence/evidence.ts';
@@ -6,6 +6,7 @@ import type { KeyRing } from '../keys/ring.ts';
 import type { Policies } from '../policy/policies.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import type { LoginUsers } from '../user/login-users.ts';
+import { decoyIdOf } from '../user/decoy.ts';
 
 export interface HandoverDependencies {
   applications: Pick<Applications, 'all'>;
@@ -57,6 +58,6 @@ export async function assertOfPerson(
   const address = addressOfChallenge(challengeId);
   if ('refused' in name || address === undefined) throw new MfaError('CHALLENGE_NOT_FOUND');
   const user = await users.byName(name.canonical);
-  const userId = user?.userId ?? uuidFrom(ring.mac('decoy', name.canonical));
+  const userId = user?.userId ?? decoyIdOf(ring, name.canonical);
   if (address.userId !== userId) throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'of another user' });
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MfaError, uuidFrom } from '@countersign/contracts';
+import { MfaError } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import type { Trail } from '../audit/trail.ts';
 import type { EventContext } from '../challenge/events.ts';
@@ -16,6 +16,7 @@ import { canonicalUsername } from '../user/canonical.ts';
 import type { LoginUsers } from '../user/login-users.ts';
 import type { LoginUser } from '../user/store.ts';
 import { once, type OnceDependencies, type PasswordOutcome } from './once.ts';
+import { decoyIdOf } from '../user/decoy.ts';
 
 export interface HoldPasswordDependencies extends OnceDependencies, AdoptDependencies {
   directories: Directories;
@@ -73,7 +74,7 @@ export async function holdPassword(
   const policy = deps.policies.effective(request.application.applicationId);
   const typed = { typed: username, known };
   const prospect = found && (await prospectOf(deps, found, typed, policy.directory.createUsers));
-  const userId = prospect?.userId ?? known?.userId ?? uuidFrom(deps.ring.mac('decoy', name.canonical));
+  const userId = prospect?.userId ?? known?.userId ?? decoyIdOf(deps.ring, name.canonical);
   const isStranger = prospect === undefined && known === undefined && found !== undefined;
   const asked = prospect !== undefined || (strangers && isStranger) ? found : undefined;
   const outcome = await once(deps, { userId, context, ask: () => bindOrWait(deps, asked, password) }, request);

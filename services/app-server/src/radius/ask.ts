@@ -34,7 +34,7 @@ export interface Asking {
 }
 
 /** Nobody is handed a signed result: the answer is the packet. */
-const NO_RESULT = { sign: () => Promise.resolve('') };
+export const NO_RESULT = { sign: () => Promise.resolve('') };
 
 /** Who alone may have an approval: as much of the name of the request that waits as tells those of one user apart. */
 export function askerOf(request: string): string {

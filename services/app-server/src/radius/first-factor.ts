@@ -1,4 +1,4 @@
-import { MfaError, uuidFrom } from '@countersign/contracts';
+import { MfaError } from '@countersign/contracts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
 import { prospectOf } from '../directory/adopt.ts';
 import { personOfName } from '../directory/person-of-name.ts';
@@ -10,6 +10,7 @@ import { canonicalUsername } from '../user/canonical.ts';
 import { contextOf, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient } from './clients.ts';
 import { saidOnce, type SaidOnceDependencies } from './said-once.ts';
+import { decoyIdOf } from '../user/decoy.ts';
 
 export type FirstFactorDependencies = HoldPasswordDependencies & SaidOnceDependencies;
 
@@ -91,7 +92,7 @@ export async function countedOnce(
   const name = canonicalUsername(input.username);
   if ('refused' in name) throw new MfaError('CREDENTIALS_REJECTED', { reason: 'malformed' });
   const user = await deps.users.byName(name.canonical);
-  const userId = user?.userId ?? uuidFrom(deps.ring.mac('decoy', name.canonical));
+  const userId = user?.userId ?? decoyIdOf(deps.ring, name.canonical);
   const outcome = await once(deps, { userId, context: contextOf(input, client), ask: () => orProblem(ask) }, request);
   if (outcome !== 'right') throw new MfaError('CREDENTIALS_REJECTED', { reason: outcome });
   const state = await deps.ledger.peek(userId);

@@ -1,4 +1,4 @@
-import { addressOfChallenge, MfaError, RADIUS_PASSWORDS, uuidFrom, type RadiusAnswer } from '@countersign/contracts';
+import { addressOfChallenge, MfaError, RADIUS_PASSWORDS, type RadiusAnswer } from '@countersign/contracts';
 import { parseCode, parseLookupSecret } from '@countersign/otp';
 import type { Applications } from '../application/applications.ts';
 import type { AuthorisedRequest } from '../application/authorise.ts';
@@ -10,7 +10,7 @@ import { verify, type VerifyDependencies } from '../challenge/verify.ts';
 import { canonicalUsername } from '../user/canonical.ts';
 import { accept, acceptStranger } from './accept.ts';
 import { challenge, reject } from './answers.ts';
-import { ask, askerOf, canAsk, wait, type AskDependencies } from './ask.ts';
+import { ask, askerOf, canAsk, NO_RESULT, wait, type AskDependencies } from './ask.ts';
 import { asClient, requestName, step, type LoginInput } from './client-request.ts';
 import type { EffectiveClient, RadiusClients } from './clients.ts';
 import { converse, eapFailure } from './eap.ts';
@@ -19,6 +19,7 @@ import { isRefusal, recordRefusal } from './refusal.ts';
 import { textsIn } from './texts.ts';
 import { readState, type Token } from './token.ts';
 import { methodOfWord, partTyped } from './typed.ts';
+import { decoyIdOf } from '../user/decoy.ts';
 
 export type LoginDependencies = AskDependencies &
   FirstFactorDependencies &
@@ -119,7 +120,7 @@ async function takeCode(deps: LoginDependencies, answer: Answer, request: Author
   };
   try {
     await verify(
-      { ...deps, signer: { sign: () => Promise.resolve('') } },
+      { ...deps, signer: NO_RESULT },
       { challengeId: token.challengeId, ...(await parted(deps, answer)) },
       step(request, 'verify'),
       { turn: token.turn },
@@ -211,7 +212,7 @@ async function isHollowOf(
   if ('canonical' in name) {
     const { canonical } = name;
     if (userId === hollowIdOf(ring, canonical)) return true;
-    const own = (await users.byName(canonical))?.userId ?? uuidFrom(ring.mac('decoy', canonical));
+    const own = (await users.byName(canonical))?.userId ?? decoyIdOf(ring, canonical);
     if (userId === own) return false;
   }
   throw new MfaError('CHALLENGE_NOT_FOUND', { reason: 'State of another user' });
